@@ -1,0 +1,63 @@
+"""Outputs that appear under their name only when they are complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import UsageError
+
+OVERWRITE_HINT = "choose another name, or add --overwrite"
+
+
+@contextlib.contextmanager
+def atomic_path(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside ``destination``; move it into place if the block succeeds.
+
+    The temporary name keeps the suffix, because ffmpeg chooses its container by it. On any
+    exception, Ctrl-C too, the temporary file is removed. Without ``overwrite`` a file that has
+    appeared meanwhile is kept and :class:`UsageError` raised.
+    """
+    temporary = destination.with_name(
+        f".{destination.stem[:80]}.{uuid.uuid4().hex[:8]}.part{destination.suffix}"
+    )
+    try:
+        yield temporary
+        if overwrite:
+            os.replace(temporary, destination)
+        else:
+            _rename_new(temporary, destination)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _rename_new(temporary: Path, destination: Path) -> None:
+    """Rename without replacing: a hard link fails if the name exists, atomically."""
+    try:
+        os.link(temporary, destination)
+    except FileExistsError:
+        raise UsageError(f"output exists: {destination}", OVERWRITE_HINT) from None
+    except OSError:  # a file system without hard links
+        if destination.exists():
+            raise UsageError(f"output exists: {destination}", OVERWRITE_HINT) from None
+        os.replace(temporary, destination)
+
+
+def check_output(destination: Path, *, overwrite: bool, inputs: tuple[Path, ...] = ()) -> None:
+    """Refuse early what would fail late: an existing, unwritable, or input path as output."""
+    for path in inputs:
+        if destination.exists() and path.exists() and os.path.samefile(destination, path):
+            raise UsageError(f"output and input are the same file: {destination}")
+    if destination.is_dir():
+        raise UsageError(f"output is a folder: {destination}", "give a file name")
+    if destination.exists() and not overwrite:
+        raise UsageError(f"output exists: {destination}", OVERWRITE_HINT)
+    parent = destination.parent
+    if not parent.is_dir():
+        raise UsageError(f"output folder does not exist: {parent}", "create it first")
+    if not os.access(parent, os.W_OK):
+        raise UsageError(f"output folder is not writable: {parent}")

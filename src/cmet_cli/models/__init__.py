@@ -1,0 +1,1 @@
+"""The networks as plain ``nn.Module``s: no files, no device choice, no video."""

@@ -1,0 +1,209 @@
+"""The C-MET connector (CVPR 2026): a speech emotion difference to expression-code differences."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+#: 1-D convolution stack over the ten numbers of an expression code: width, kernel, stride, padding,
+#: residual. The widths are the published ones for a 1024-wide model, capped for smaller ones.
+_CODE_STACK = (
+    (4, 3, 1, 1, False),
+    (8, 3, 2, 1, False),
+    (8, 3, 1, 1, True),
+    (8, 3, 1, 1, True),
+    (16, 3, 2, 1, False),
+    (16, 3, 1, 1, True),
+    (16, 3, 1, 1, True),
+    (32, 2, 2, 0, False),
+    (64, 1, 1, 0, False),
+    (128, 1, 1, 0, False),
+    (256, 1, 1, 0, False),
+    (512, 1, 1, 0, False),
+    (1024, 1, 1, 0, False),
+)
+REFERENCE, SPEECH, NEUTRAL = 1, 2, 3  # rows of the modality embedding
+MODALITY_ROWS = 4
+EXPRESSION_DIM = 10  # the stack above reduces exactly ten numbers to one
+
+
+@dataclass(frozen=True)
+class ConnectorConfig:
+    """Sizes; the defaults are the published ones. ``window`` is T of the paper, in frames."""
+
+    width: int = 1024
+    layers: int = 4
+    heads: int = 4
+    feedforward: int = 1024
+    window: int = 5
+    speech_dim: int = 1024
+    dropout: float = 0.1
+    positions: int = 512
+
+
+class ConvBlock1d(nn.Module):
+    """Convolution, batch norm, (add the input,) activation."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int,
+        padding: int,
+        residual: bool,
+        last: bool,
+    ) -> None:
+        super().__init__()
+        self.conv_block = nn.Sequential(
+            nn.Conv1d(in_channels, out_channels, kernel, stride, padding),
+            nn.BatchNorm1d(out_channels),
+        )
+        self.residual, self.last = residual, last
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv_block(x)
+        y = y + x if self.residual else y
+        return torch.tanh(y) if self.last else F.relu(y)
+
+
+def _code_encoder(width: int) -> nn.Sequential:
+    blocks, previous = [], 1
+    for i, (channels, kernel, stride, padding, residual) in enumerate(_CODE_STACK):
+        last = i == len(_CODE_STACK) - 1
+        channels = width if last else min(channels, width)
+        blocks.append(ConvBlock1d(previous, channels, kernel, stride, padding, residual, last))
+        previous = channels
+    return nn.Sequential(*blocks)
+
+
+class SinusoidalPositions(nn.Module):
+    """Fixed sine and cosine positions, ``[1, n, width]``."""
+
+    pe: Tensor
+
+    def __init__(self, n: int, width: int) -> None:
+        super().__init__()
+        position = torch.arange(n, dtype=torch.float32)[:, None]
+        rate = torch.exp(torch.arange(0, width, 2).float() * (-math.log(10000.0) / width))
+        table = torch.zeros(1, n, width)
+        table[0, :, 0::2] = torch.sin(position * rate)
+        table[0, :, 1::2] = torch.cos(position * rate)
+        self.register_buffer("pe", table)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens + self.pe[:, : tokens.shape[1]]
+
+
+class FusionTransformer(nn.Module):
+    """Transformer over reference, speech and neutral tokens."""
+
+    def __init__(self, c: ConnectorConfig) -> None:
+        super().__init__()
+        self.position_r = SinusoidalPositions(c.positions, c.width)
+        self.position_e = SinusoidalPositions(c.positions, c.width)
+        self.modality = nn.Embedding(MODALITY_ROWS, c.width)
+        layer = nn.TransformerEncoderLayer(
+            c.width, c.heads, c.feedforward, c.dropout, batch_first=True
+        )
+        self.transformer_encoder = nn.TransformerEncoder(
+            layer, c.layers, enable_nested_tensor=False
+        )
+
+    def forward(self, reference: Tensor, speech: Tensor, neutral: Tensor) -> Tensor:
+        """``[B, T, W]``, ``[B, 1, W]``, ``[B, T, W]`` -> ``[B, 2T + 1, W]``."""
+        kind = self.modality.weight
+        tokens = torch.cat(
+            [
+                self.position_r(reference) + kind[REFERENCE],
+                speech + kind[SPEECH],
+                self.position_e(neutral) + kind[NEUTRAL],
+            ],
+            dim=1,
+        )
+        return self.transformer_encoder(tokens)
+
+
+class SpeechProjection(nn.Module):
+    """Linear, GELU, layer norm: the paper's audio tokenizer."""
+
+    def __init__(self, speech_dim: int, width: int) -> None:
+        super().__init__()
+        self.proj = nn.Linear(speech_dim, width)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(F.gelu(self.proj(x)))
+
+
+class Projector(nn.Module):
+    """Tokens back to expression codes."""
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.projector = nn.Sequential(nn.Linear(width, dim), nn.GELU(), nn.Linear(dim, dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.projector(x)
+
+
+class Connector(nn.Module):
+    """Maps a speech semantic vector to expression-code differences, window by window.
+
+    Parameter names match key ``state_dict`` of the published checkpoint.
+    """
+
+    def __init__(self, config: ConnectorConfig | None = None) -> None:
+        super().__init__()
+        c = self.config = config or ConnectorConfig()
+        self.ref_encoder = _code_encoder(c.width)
+        self.exp_encoder = _code_encoder(c.width)
+        self.speaker_encoder = SpeechProjection(c.speech_dim, c.width)
+        self.Norm = nn.LayerNorm(c.width)
+        self.fusion_transformer_encoder = FusionTransformer(c)
+        self.projector = Projector(c.width, EXPRESSION_DIM)
+
+    def code_tokens(self, encoder: nn.Sequential, codes: Tensor) -> Tensor:
+        """Expression codes ``[B, T, 10]`` -> normalised tokens ``[B, T, W]``."""
+        batch, frames, dim = codes.shape
+        tokens = encoder(codes.reshape(batch * frames, 1, dim)).squeeze(-1)
+        return self.Norm(tokens.view(batch, frames, -1))
+
+    def forward(self, reference: Tensor, speech: Tensor, neutral: Tensor) -> Tensor:
+        """One window (paper, eq. for f_hat).
+
+        reference ``[B, T, 10]``: the deltas of the window before (zeros at the start);
+        speech ``[B, 1, speech_dim]``: target minus input speech feature;
+        neutral ``[B, T, 10]``: the window's own codes. Returns deltas ``[B, T, 10]``.
+        """
+        tokens = self.fusion_transformer_encoder(
+            self.code_tokens(self.ref_encoder, reference),
+            self.speaker_encoder(speech),
+            self.code_tokens(self.exp_encoder, neutral),
+        )
+        return self.projector(tokens[:, -neutral.shape[1] :])
+
+    @torch.no_grad()
+    def predict_clip(self, neutral: Tensor, speech: Tensor) -> Tensor:
+        """Deltas for a whole clip, each window fed with the deltas of the one before.
+
+        neutral ``[N, 10]`` at 25 Hz; speech ``[speech_dim]`` or, where it changes over time,
+        ``[N, speech_dim]`` (a window takes the mean of its frames). Returns ``[N, 10]``; a last
+        short window is padded with its last code, then cut.
+        """
+        window, frames = self.config.window, neutral.shape[0]
+        if frames == 0:
+            return neutral.clone()
+        pad = -frames % window
+        padded = torch.cat([neutral, neutral[-1:].expand(pad, -1)])
+        reference = neutral.new_zeros(1, window, EXPRESSION_DIM)
+        deltas = []
+        for start in range(0, frames + pad, window):
+            vector = speech if speech.dim() == 1 else speech[start : start + window].mean(0)
+            reference = self(reference, vector[None, None], padded[None, start : start + window])
+            deltas.append(reference[0])
+        return torch.cat(deltas)[:frames]
