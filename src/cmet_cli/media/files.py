@@ -27,7 +27,7 @@ def atomic_path(destination: Path, *, overwrite: bool = False) -> Iterator[Path]
     try:
         yield temporary
         if overwrite:
-            os.replace(temporary, destination)
+            temporary.replace(destination)
         else:
             _rename_new(temporary, destination)
     finally:
@@ -44,13 +44,13 @@ def _rename_new(temporary: Path, destination: Path) -> None:
     except OSError:  # a file system without hard links
         if destination.exists():
             raise UsageError(f"output exists: {destination}", OVERWRITE_HINT) from None
-        os.replace(temporary, destination)
+        temporary.replace(destination)
 
 
 def check_output(destination: Path, *, overwrite: bool, inputs: tuple[Path, ...] = ()) -> None:
     """Refuse early what would fail late: an existing, unwritable, or input path as output."""
     for path in inputs:
-        if destination.exists() and path.exists() and os.path.samefile(destination, path):
+        if destination.exists() and path.exists() and destination.samefile(path):
             raise UsageError(f"output and input are the same file: {destination}")
     if destination.is_dir():
         raise UsageError(f"output is a folder: {destination}", "give a file name")

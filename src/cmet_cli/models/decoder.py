@@ -6,6 +6,7 @@ What depends on the source picture alone is computed once per clip by ``prepare_
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -147,7 +148,7 @@ class Decoder(nn.Module):
         self.to_rgbs = nn.ModuleList()
         self.to_flows = nn.ModuleList()
         self.fineadainresblock = nn.ModuleList()
-        for below, here in zip(upward, upward[1:], strict=False):
+        for below, here in pairwise(upward):
             self.convs.append(StyledConv(below, here, latent_dim, True, equalised))
             self.convs.append(StyledConv(here, here, latent_dim, False, equalised))
             self.to_rgbs.append(ToRGB(here, equalised))

@@ -7,6 +7,7 @@ frame and leaves the other twenty-six alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -65,9 +66,7 @@ class EDTalkConfig:
 
 
 def _linear_stack(widths: list[int], equalised: bool) -> nn.Sequential:
-    return nn.Sequential(
-        *(EqualLinear(a, b, equalised=equalised) for a, b in zip(widths, widths[1:], strict=False))
-    )
+    return nn.Sequential(*(EqualLinear(a, b, equalised=equalised) for a, b in pairwise(widths)))
 
 
 class EDTalk(nn.Module):

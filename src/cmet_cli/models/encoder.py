@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -43,9 +44,7 @@ class AppearanceEncoder(nn.Module):
         first = nn.Sequential(
             EqualConv2d(3, channels[0], 1, equalised=equalised), ScaledLeakyReLU(channels[0])
         )
-        blocks = [
-            EncoderBlock(a, b, equalised) for a, b in zip(channels, channels[1:], strict=False)
-        ]
+        blocks = [EncoderBlock(a, b, equalised) for a, b in pairwise(channels)]
         last = EqualConv2d(channels[-1], latent_dim, 4, equalised=equalised)
         self.convs = nn.ModuleList([first, *blocks, last])
 

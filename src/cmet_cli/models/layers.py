@@ -160,7 +160,8 @@ class ModulatedConv2d(_Equalised):
         self.modulation = EqualLinear(latent_dim, in_channels, bias=1.0, equalised=equalised)
         self.demodulate, self.padding = demodulate, kernel_size // 2
         self.blur = Blur((1, 1), gain=4.0) if upsample else None
-        self._energy: Tensor | None = None  # sum of squared taps [out, in], cached by fold_
+        # Sum of squared taps [out, in], cached by fold_.
+        self.register_buffer("_energy", None, persistent=False)
 
     @torch.no_grad()
     def fold_(self) -> None:
@@ -170,11 +171,6 @@ class ModulatedConv2d(_Equalised):
     @staticmethod
     def _tap_energy(weight: Tensor) -> Tensor:
         return weight.square().sum(dim=(2, 3))
-
-    def _apply(self, fn, recurse: bool = True):  # type: ignore[no-untyped-def]
-        super()._apply(fn, recurse)
-        self._energy = None if self._energy is None else fn(self._energy)
-        return self
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
         """``x [B, in, H, W]``, ``latent [B, latent_dim]`` -> ``[B, out, H or 2H, W or 2W]``."""

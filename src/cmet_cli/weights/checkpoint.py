@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,11 @@ _DOWNLOAD_AGAIN = "download it again with `cmet download-weights`, or point --we
 _SHOWN_NAMES = 5
 
 
-def read_tensors(path: Path, key: str = "") -> dict[str, Tensor]:
+def read_tensors(path: Path, key: str | tuple[str, ...] = ()) -> dict[str, Tensor]:
     """Every tensor of a checkpoint, on the CPU.
 
-    path: ``.safetensors``, or a PyTorch pickle whose entry ``key`` holds a flat dict of tensors
-    (an empty key: the file's top level). Raises :class:`CheckpointError`.
+    path: ``.safetensors``, or a PyTorch pickle. key: the entry that holds the flat dict of tensors;
+    of a tuple, the first that exists, else the file's top level. Raises :class:`CheckpointError`.
     """
     if path.suffix == ".safetensors":
         try:
@@ -40,7 +40,9 @@ def read_tensors(path: Path, key: str = "") -> dict[str, Tensor]:
     content = _load_pickle(path)
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path}: holds a {type(content).__name__}, not a dict of tensors")
-    if key and key not in content:
+    if isinstance(key, tuple):
+        key = next((k for k in key if k in content), "")
+    elif key not in content:
         found = ", ".join(sorted(map(str, content))[:_SHOWN_NAMES]) or "nothing"
         raise CheckpointError(
             f"{path}: no entry '{key}' (found: {found})", "this is not the file it is named after"
@@ -122,17 +124,18 @@ def _listed(names: list[str]) -> str:
 
 
 def convert_pickle(
-    source: Path, destination: Path, key: str, unused: Iterable[str] = (), strip: str = ""
+    source: Path,
+    destination: Path,
+    key: str | tuple[str, ...],
+    unused: Iterable[str] = (),
+    rename: Callable[[str], str] = str,
 ) -> None:
-    """Write the used tensors of a pickle as safetensors, under a temporary name first.
-
-    strip: a prefix removed from every name that has it.
-    """
+    """Write the used tensors of a pickle as safetensors, under a temporary name first."""
     unused = tuple(unused)
     kept = {
-        name.removeprefix(strip): tensor.contiguous().clone()  # safetensors refuses shared storage
+        rename(name): tensor.contiguous().clone()  # safetensors refuses shared storage
         for name, tensor in read_tensors(source, key).items()
-        if not is_unused(name, unused)
+        if not is_unused(rename(name), unused)
     }
     with atomic_path(destination, overwrite=True) as temporary:
         save_file(kept, temporary, metadata={"format": "pt", "source": source.name})

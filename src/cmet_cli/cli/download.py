@@ -1,0 +1,73 @@
+"""``cmet download-weights``: fetch, convert and verify the published files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import CmetError
+from .console import State, error_console, print_json, progress_bars
+
+
+def download_weights(
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", help="A plain portable folder. Default: beside the Hub's cache."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            help="One part: edtalk, audio2lip, connector, emotion2vec, yunet or presets. Repeat.",
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Verify what is there; needs no network.")
+    ] = False,
+    keep_originals: Annotated[
+        bool, typer.Option("--keep-originals", help="Keep the pickles beside the safetensors.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
+) -> None:
+    """Download the published model weights (about 1.2 GB), once.
+
+    Honours the Hub client's variables: HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE,
+    HF_HUB_OFFLINE.
+    """
+    State.verbose, State.json = verbose, json
+    from ..weights import download as library
+
+    if check:
+        from ..weights.verify import check_folder
+
+        problems, verified = check_folder(folder, tuple(only or ()))
+        if json:
+            print_json({"verified": verified, "problems": problems})
+        else:
+            for line in verified:
+                typer.echo(f"ok       {line}")
+            for line in problems:
+                error_console().print(f"[red]problem[/]  {line}")
+        if problems or not verified:
+            raise CmetError(
+                f"{len(problems)} problem(s) found" if problems else "no weights found here",
+                "run `cmet download-weights`",
+            )
+        return
+    with progress_bars(quiet or json, unit="B/s") as progress:
+        report = library.download_weights(
+            folder, only=tuple(only or ()), keep_originals=keep_originals, progress=progress
+        )
+    if json:
+        print_json(report.as_dict())
+        return
+    for warning in report.warnings:
+        error_console().print(f"[yellow]warning:[/] {warning}")
+    typer.echo(
+        f"{report.folder}: {len(report.fetched)} file(s) downloaded, "
+        f"{len(report.present)} already there"
+    )

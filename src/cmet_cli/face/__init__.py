@@ -1,0 +1,1 @@
+"""Finding, following, cutting out and putting back the face."""

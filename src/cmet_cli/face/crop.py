@@ -1,0 +1,71 @@
+"""Cutting the face square out of a frame's planes, as the networks expect it."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from ..media.pixels import ColourConverter, PixelFormat
+from .geometry import Square, crop_to_plane
+
+BLUR_PER_SCALE = 0.45  # Gaussian sigma per unit of sqrt(scale**2 - 1): little aliasing, little blur
+MARGIN_PX = 4
+
+
+def antialias(image: np.ndarray, scale: float) -> np.ndarray:
+    """Blur a picture that is about to be shrunk ``scale`` times (no-op up to 1)."""
+    if scale <= 1.0:
+        return image
+    sigma = BLUR_PER_SCALE * math.sqrt(scale * scale - 1)
+    return cv2.GaussianBlur(image, (0, 0), sigma)
+
+
+def crop_rgb(
+    planes: tuple[np.ndarray, ...],
+    square: Square,
+    size_px: int,
+    pixel_format: PixelFormat,
+    converter: ColourConverter,
+) -> np.ndarray:
+    """Y, U, V planes -> RGB ``[size, size, 3]`` float32 in [0, 255].
+
+    The part of a square beyond the frame is filled by reflection; nothing is stretched.
+    """
+    yuv = np.empty((size_px, size_px, 3), np.float32)
+    for c, plane in enumerate(planes):
+        sub_x, sub_y = (1, 1) if c == 0 else (pixel_format.sub_x, pixel_format.sub_y)
+        yuv[..., c] = _crop_plane(plane, crop_to_plane(square, size_px, sub_x, sub_y), size_px)
+    return converter.to_rgb(yuv)
+
+
+def _crop_plane(plane: np.ndarray, matrix: np.ndarray, size_px: int) -> np.ndarray:
+    scale_x, scale_y = matrix[0, 0], matrix[1, 1]
+    x0 = math.floor(matrix[0, 2]) - MARGIN_PX
+    y0 = math.floor(matrix[1, 2]) - MARGIN_PX
+    x1 = math.ceil(matrix[0, 2] + scale_x * size_px) + MARGIN_PX
+    y1 = math.ceil(matrix[1, 2] + scale_y * size_px) + MARGIN_PX
+    region = _region(plane, x0, y0, x1, y1).astype(np.float32)
+    region = antialias(region, max(scale_x, scale_y))
+    local = matrix - np.array([[0, 0, x0], [0, 0, y0]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(
+        region, local, (size_px, size_px), flags=flags, borderMode=cv2.BORDER_REFLECT_101
+    )
+
+
+def _region(plane: np.ndarray, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    """A rectangle of a plane, reflected at the plane's edges where it reaches beyond them."""
+    height, width = plane.shape
+    if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
+        return plane[y0:y1, x0:x1]
+    rows = _reflect(np.arange(y0, y1), height)
+    columns = _reflect(np.arange(x0, x1), width)
+    return plane[rows[:, None], columns]
+
+
+def _reflect(index: np.ndarray, size: int) -> np.ndarray:
+    period = max(1, 2 * (size - 1))
+    folded = np.abs(index) % period
+    return np.minimum(folded, period - folded) if size > 1 else np.zeros_like(index)

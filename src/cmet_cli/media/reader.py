@@ -1,0 +1,154 @@
+"""Decoding a video as a stream of raw planes, ahead of whoever uses them."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ffmpeg
+import numpy as np
+
+from ..errors import MediaError
+from .ffmpeg import FfmpegProcess, file_url
+from .probe import SHOW_FRAMES, VideoInfo
+
+FRAMES_AHEAD = 4
+_PTS = re.compile(r"\] n:\s*\d+ pts:\s*(-?\d+|NOPTS)")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded picture. ``planes``: Y, U, V arrays ``[h, w]`` (views of one buffer)."""
+
+    index: int
+    planes: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class FrameReader:
+    """Iterate over every frame of a video, in display order, with nothing dropped or repeated.
+
+    With ``timestamps=True`` the frames' times are collected too: ``reader.ticks`` is complete once
+    the iteration has ended. Use as a context manager.
+    """
+
+    def __init__(
+        self, info: VideoInfo, *, timestamps: bool = False, frames_ahead: int = FRAMES_AHEAD
+    ) -> None:
+        self._info = info
+        self._pts: list[int | None] = []
+        self._count = 0
+        self._stop = threading.Event()
+        self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(frames_ahead)
+        arguments = decode_argv(info, timestamps=timestamps)
+        self._process = FfmpegProcess(arguments, on_line=self._on_line if timestamps else None)
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        self.exit_code: int | None = None
+
+    def _on_line(self, line: str) -> None:
+        found = _PTS.search(line)
+        if found:
+            self._pts.append(None if found[1] == "NOPTS" else int(found[1]))
+
+    def _read(self) -> None:
+        try:
+            while not self._stop.is_set():
+                frame = self._read_frame()
+                self._put(frame)
+                if frame is None:
+                    return
+        except Exception as error:
+            self._put(error)
+
+    def _put(self, item: Frame | Exception | None) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(item, timeout=0.1)
+                return
+
+    def _read_frame(self) -> Frame | None:
+        info = self._info
+        buffer = np.empty(info.frame_bytes, np.uint8)
+        view, filled = memoryview(buffer), 0
+        while filled < len(view):
+            got = self._process.stdout.readinto(view[filled:])  # type: ignore[attr-defined]
+            if not got:
+                return None  # a torn last frame is no frame
+            filled += got
+        samples, planes, start = buffer.view(info.pixel_format.dtype), [], 0
+        for h, w in info.pixel_format.plane_shapes(info.width, info.height):
+            planes.append(samples[start : start + h * w].reshape(h, w))
+            start += h * w
+        self._count += 1
+        return Frame(self._count - 1, (planes[0], planes[1], planes[2]))
+
+    def __iter__(self) -> Iterator[Frame]:
+        while True:
+            item = self._queue.get()
+            if isinstance(item, Exception):
+                raise MediaError(f"{self._info.path}: decoding failed ({item})") from item
+            if item is None:
+                self.exit_code = self._process.wait()
+                if self._count == 0:
+                    raise MediaError(
+                        f"{self._info.path}: no frame could be decoded ({self._process.last_words})"
+                    )
+                return
+            yield item
+
+    @property
+    def last_words(self) -> str:
+        """What ffmpeg last complained about, for a warning after a damaged file."""
+        return self._process.last_words
+
+    @property
+    def ticks(self) -> list[int]:
+        """Presentation time of every frame in units of ``info.time_base``, strictly rising."""
+        if len(self._pts) < self._count:
+            raise MediaError(f"{self._info.path}: ffmpeg did not report every frame's time")
+        return _repair_ticks(self._pts[: self._count], self._info)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._process.close()
+        self._thread.join(5)
+
+    def __enter__(self) -> FrameReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def decode_argv(info: VideoInfo, *, timestamps: bool) -> list[str]:
+    """ffmpeg arguments that write every frame's planes to stdout."""
+    # A full-range source must be asked for under its full-range name, or swscale squeezes it.
+    target = info.pixel_format.name
+    if info.source_format.replace("yuvj", "yuv") == target:
+        target = info.source_format
+    options = {"map": "0:V:0", "fps_mode": "passthrough", "pix_fmt": target, "f": "rawvideo"}
+    if timestamps:
+        options["vf"] = SHOW_FRAMES  # tells each frame's time on stderr, at level info
+    log_level = "info" if timestamps else "error"
+    source = ffmpeg.input(file_url(info.path))
+    return source.output("pipe:1", **options).global_args("-loglevel", log_level).get_args()
+
+
+def _repair_ticks(pts: list[int | None], info: VideoInfo) -> list[int]:
+    """Fill missing times from the frame rate and force them to rise (damaged files)."""
+    step = 1
+    if info.frame_rate:
+        step = max(1, round(1 / (info.frame_rate * info.time_base)))
+    ticks: list[int] = []
+    for value in pts:
+        previous = ticks[-1] if ticks else None
+        if value is None:
+            value = 0 if previous is None else previous + step
+        elif previous is not None and value <= previous:
+            value = previous + 1
+        ticks.append(value)
+    return ticks

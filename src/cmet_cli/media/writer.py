@@ -1,0 +1,252 @@
+"""Encoding frames with their own timestamps, beside the source's sound and subtitles.
+
+Frames travel to ffmpeg as raw planes in an IVF stream: a 12-byte header per frame carries its
+time, so variable frame rates survive a pipe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import queue
+import struct
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import ffmpeg
+import numpy as np
+
+from ..errors import MediaError, UsageError
+from .ffmpeg import FfmpegProcess, file_url, run_short
+from .probe import VideoInfo
+
+FRAMES_BEHIND = 4
+CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".m4v": "mp4"}
+FINISH_TIMEOUT_S = 600.0
+MAX_TIMESCALE = 1_000_000
+_TRIAL_S = 1  # seconds of sound muxed to learn whether a container takes it
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """How the source's other streams go along.
+
+    kinds: ``a`` and ``s``, the kinds kept; options: their codecs, as ffmpeg output options;
+    warning: what could not be kept as it was.
+    """
+
+    kinds: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    warning: str = ""
+
+
+def container_of(path: Path) -> str:
+    """ffmpeg's muxer for an output name. Raises :class:`UsageError` for another suffix."""
+    try:
+        return CONTAINERS[path.suffix.lower()]
+    except KeyError:
+        known = ", ".join(CONTAINERS)
+        raise UsageError(f"output must end in one of {known}: {path}") from None
+
+
+def plan_streams(info: VideoInfo, container: str) -> StreamPlan:
+    """Copy sound and subtitles bit for bit where the container allows; else the nearest thing.
+
+    Tried on the first second with the real muxer, before anything slow begins.
+    """
+    if not info.audio_streams and not info.subtitle_codecs:
+        return StreamPlan()
+    copy, aac = ("c:a", "copy"), (("c:a", "aac"), ("b:a", "256k"))
+    text_subtitles = ("c:s", "mov_text" if container != "matroska" else "srt")
+    no_subtitles = f"subtitles left out: {container} cannot hold them"
+    plans = [
+        StreamPlan("as", (copy, ("c:s", "copy"))),
+        StreamPlan("as", (copy, text_subtitles)),
+        StreamPlan("a", (copy,), no_subtitles if info.subtitle_codecs else ""),
+        StreamPlan("a", aac, f"sound re-encoded to AAC: {container} cannot hold the original"),
+    ]
+    for plan in plans:
+        if _muxes(info, container, plan):
+            return plan
+    return StreamPlan(warning="sound left out: it could not be read")
+
+
+def _muxes(info: VideoInfo, container: str, plan: StreamPlan) -> bool:
+    descriptor, name = tempfile.mkstemp(prefix="cmet-", suffix=".trial")
+    os.close(descriptor)
+    try:
+        source = ffmpeg.input(file_url(info.path))
+        streams = [source[f"{kind}?"] for kind in plan.kinds]
+        options = dict(plan.options) | {"t": _TRIAL_S, "f": container}
+        trial = ffmpeg.output(*streams, file_url(Path(name)), **options)
+        arguments = trial.global_args("-y", "-loglevel", "error").get_args()
+        return run_short(arguments).returncode == 0
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """crf: x264's quality, 0 (lossless) to 51; preset: its speed; note: metadata comment."""
+
+    crf: int = 18
+    preset: str = "veryfast"
+    note: str = ""
+
+
+def frame_clock(ticks: Sequence[int], time_base: Fraction) -> tuple[list[int], Fraction, Fraction]:
+    """Frame times in the coarsest unit that holds them exactly.
+
+    -> ticks from zero, seconds per tick, first frame's time in seconds. A constant rate comes out
+    as 0, 1, 2, ... of one frame duration, which lets the encoder know the rate.
+    """
+    first = ticks[0]
+    offsets = [t - first for t in ticks]
+    unit = math.gcd(*offsets) or 1
+    return [t // unit for t in offsets], time_base * unit, first * time_base
+
+
+def encode_argv(
+    info: VideoInfo,
+    ticks: Sequence[int],
+    output: Path,
+    settings: EncodeSettings,
+    streams: StreamPlan,
+) -> list[str]:
+    """ffmpeg arguments: IVF frames on stdin plus the source file -> ``output``."""
+    _, unit, start = frame_clock(ticks, info.time_base)
+    container = container_of(output)
+    colour, aspect = info.colour, info.sample_aspect
+    tags = f"setparams=range={colour.range}:colorspace={colour.space}"
+    tags += f":color_primaries={colour.primaries}:color_trc={colour.transfer}"
+    feed = ffmpeg.input(
+        "pipe:0", f="ivf", probesize=32, analyzeduration=0, itsoffset=f"{float(start):.9f}",
+        **{"c:v": "rawvideo"},
+    )  # fmt: skip
+    source = ffmpeg.input(file_url(info.path))
+    options: dict[str, object] = {
+        "vf": f"{tags},setsar={aspect.numerator}/{aspect.denominator}",
+        "fps_mode": "passthrough",
+        "enc_time_base": f"{unit.numerator}:{unit.denominator}",
+        "c:v": "libx264",
+        "preset": settings.preset,
+        "pix_fmt": info.pixel_format.name,
+        # x264 would take the clock's tick for the frame rate and set an absurd level.
+        "x264-params": f"fps={_mean_rate(ticks, info)}",
+        "map_metadata": 1,
+        "map_chapters": 1,
+        "f": container,
+    }
+    # CRF 0 is lossless in 8 bits only; a quantiser of 0 is in 10 bits too.
+    options |= {"qp": 0} if settings.crf == 0 else {"crf": settings.crf}
+    options |= {"metadata": f"comment={settings.note}"} if settings.note else {}
+    if container != "matroska":
+        options["movflags"] = "+faststart"
+        options["video_track_timescale"] = _timescale(info.time_base, unit)
+    companions = [source[f"{kind}?"] for kind in streams.kinds]
+    if not companions:
+        options["map_metadata"] = options["map_chapters"] = -1  # the source is then no input
+    command = ffmpeg.output(
+        feed["v:0"], *companions, file_url(output), **options, **dict(streams.options)
+    )
+    return command.global_args("-y", "-loglevel", "error").get_args()
+
+
+def _timescale(time_base: Fraction, unit: Fraction) -> int:
+    """Ticks per second for an MP4 track: the source's own where it is a whole number."""
+    scale = time_base.denominator if time_base.numerator == 1 else unit.denominator
+    return min(scale, MAX_TIMESCALE)
+
+
+def _mean_rate(ticks: Sequence[int], info: VideoInfo) -> Fraction:
+    if len(ticks) < 2:
+        return info.frame_rate or Fraction(25)
+    rate = Fraction(len(ticks) - 1) / ((ticks[-1] - ticks[0]) * info.time_base)
+    return min(max(rate, Fraction(1)), Fraction(1000)).limit_denominator(100_000)
+
+
+class FrameWriter:
+    """Feeds frames to the encoder from a thread, so that rendering never waits for it needlessly.
+
+    ``output`` must be a temporary name: the file is complete only after ``finish``. Leaving the
+    block without ``finish`` kills the encoder.
+    """
+
+    def __init__(
+        self,
+        info: VideoInfo,
+        ticks: Sequence[int],
+        output: Path,
+        settings: EncodeSettings,
+        streams: StreamPlan,
+    ) -> None:
+        self._output, self._times = output, frame_clock(ticks, info.time_base)[0]
+        unit = frame_clock(ticks, info.time_base)[1]
+        self._written = 0
+        self._error: Exception | None = None
+        self._process = FfmpegProcess(
+            encode_argv(info, ticks, output, settings, streams), feed=True
+        )
+        self._queue: queue.Queue[tuple[np.ndarray, ...] | None] = queue.Queue(FRAMES_BEHIND)
+        self._header = struct.pack(
+            "<4sHH4sHHIIII", b"DKIF", 0, 32, info.pixel_format.fourcc, info.width, info.height,
+            unit.denominator, unit.numerator, len(ticks), 0,
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._feed, daemon=True)
+        self._thread.start()
+
+    def _feed(self) -> None:
+        try:
+            stdin = self._process.stdin
+            stdin.write(self._header)
+            while (planes := self._queue.get()) is not None:
+                size = sum(p.nbytes for p in planes)
+                stdin.write(struct.pack("<IQ", size, self._times[self._written]))
+                for plane in planes:
+                    stdin.write(np.ascontiguousarray(plane).data)
+                self._written += 1
+            stdin.close()
+        except Exception as error:
+            self._error = error
+            while self._queue.get() is not None:  # keep the producer from blocking
+                pass
+
+    def write(self, planes: tuple[np.ndarray, ...]) -> None:
+        """Queue one frame's Y, U, V planes. Raises :class:`MediaError` once encoding has failed."""
+        if self._error is not None:
+            raise self._failure()
+        self._queue.put(planes)
+
+    def finish(self) -> None:
+        """Write what is queued, close the file and check that every frame got there."""
+        self._queue.put(None)
+        self._thread.join()
+        code = self._process.wait(FINISH_TIMEOUT_S)
+        if self._error is not None or code != 0:
+            raise self._failure()
+        if self._written != len(self._times):
+            raise MediaError(f"{self._written} of {len(self._times)} frames were encoded")
+
+    def _failure(self) -> MediaError:
+        with contextlib.suppress(MediaError):
+            self._process.wait(10)
+        words = self._process.last_words
+        hint = "free some disk space" if "No space left" in words else ""
+        if "libx264" in words:
+            hint = "this ffmpeg has no H.264 encoder; unset CMET_FFMPEG to use the bundled one"
+        return MediaError(f"writing {self._output.suffix[1:]} video failed: {words}", hint)
+
+    def __enter__(self) -> FrameWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.close()
+        if self._thread.is_alive():
+            with contextlib.suppress(queue.Full):
+                self._queue.put_nowait(None)
+            self._thread.join(5)

@@ -1,0 +1,76 @@
+"""Every option of an edit, with its default, in one place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from .errors import UsageError
+
+Lips = Literal["audio", "video"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+LIPS = ("audio", "video")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+MAX_INTENSITY = 10.0
+MAX_CRF = 51
+MAX_BATCH = 1024
+
+#: Called with a stage's name, how much of it is done, and its whole size (None: not known yet).
+Progress = Callable[[str, int, "int | None"], None]
+
+
+def no_progress(stage: str, done: int, total: int | None) -> None:
+    """The default progress callback: silence."""
+
+
+@dataclass(frozen=True)
+class EditOptions:
+    """What to do to one video. Raises :class:`UsageError` on values that make no sense."""
+
+    #: Scales the predicted expression change; 0 gives the neutral reconstruction.
+    intensity: float = 1.0
+    #: Where lip motion comes from: the video's own sound, or its own picture.
+    lips: Lips = "audio"
+    #: x264 quality of the output, 0 (lossless) to 51.
+    crf: int = 18
+    #: Replace an existing output.
+    overwrite: bool = False
+    #: Also write every frame's codes to this .npz file.
+    save_codes: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.intensity) or abs(self.intensity) > MAX_INTENSITY:
+            raise UsageError(f"intensity must be between -10 and 10, got {self.intensity}")
+        _one_of("lips", self.lips, LIPS)
+        if not 0 <= self.crf <= MAX_CRF:
+            raise UsageError(f"crf must be between 0 and {MAX_CRF}, got {self.crf}")
+        if self.save_codes is not None and self.save_codes.suffix != ".npz":
+            raise UsageError(f"codes are saved as .npz, got {self.save_codes}")
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """Where and how the networks run. ``batch_size``: frames per network call, 0 = by device."""
+
+    device: str = "auto"
+    precision: Precision = "auto"
+    batch_size: int = 0
+
+    def __post_init__(self) -> None:
+        _one_of("precision", self.precision, PRECISIONS)
+        if not 0 <= self.batch_size <= MAX_BATCH:
+            raise UsageError(f"batch size must be between 0 and {MAX_BATCH}, got {self.batch_size}")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UsageError(f"{name} must be one of {', '.join(allowed)}, got '{value}'")
+
+
+def option_names(options: type) -> tuple[str, ...]:
+    """Field names of an options class, in order."""
+    return tuple(f.name for f in fields(options))

@@ -1,0 +1,1 @@
+"""Speech emotion features: one interface, published and mini encoders behind it."""

@@ -1,0 +1,145 @@
+"""Finding the weights: a folder, in either layout, or what the Hub client has already cached."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import WeightsError
+from .registry import (
+    FILES,
+    NEUTRAL_PRESET,
+    PRESETS_FOLDER,
+    REQUIRED,
+    SPEECH_FOLDER,
+    YUNET_FILE,
+    WeightFile,
+)
+
+ENVIRONMENT_VARIABLE = "CMET_WEIGHTS_DIR"
+LOCAL_FOLDER = Path("weights")
+MANIFEST = "manifest.json"
+CONFIG_FILE = "config.json"  # a model of other sizes than the published one says so here
+MINI_SPEECH_FILE = "speech.safetensors"
+MISSING_HINT = (
+    "run `cmet download-weights` (about 1.2 GB), give --weights-dir, "
+    "or try the tool with --model mini"
+)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Paths of the parts found in one place. ``None`` where a part is not there.
+
+    speech: the FunASR folder (or the mini speech encoder's file); presets: the folder of published
+    utterance features; config: sizes, where they are not the published ones.
+    """
+
+    root: Path
+    edtalk: Path | None = None
+    audio2lip: Path | None = None
+    connector: Path | None = None
+    speech: Path | None = None
+    yunet: Path | None = None
+    presets: Path | None = None
+    config: Path | None = None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of absent parts that an edit needs."""
+        return tuple(name for name in REQUIRED if getattr(self, name) is None)
+
+    @property
+    def neutral_presets(self) -> tuple[Path, ...]:
+        """The published neutral utterance features, if they were downloaded."""
+        if self.presets is None:
+            return ()
+        return tuple(sorted((self.presets.parent / NEUTRAL_PRESET).glob("*.npy")))
+
+
+def _part(root: Path, name: str) -> Path | None:
+    entry = next(f for f in FILES if f.name == name)
+    for relative in (entry.converted, entry.local_published):
+        if relative and (root / relative).is_file():
+            return root / relative
+    return None
+
+
+def inspect_folder(root: Path) -> Weights:
+    """What a folder holds, in the layout of ``cmet download-weights`` or as published."""
+    speech, presets, yunet = root / SPEECH_FOLDER, root / PRESETS_FOLDER, root / YUNET_FILE
+    config, own_speech = root / CONFIG_FILE, root / MINI_SPEECH_FILE
+    has_speech = _part(root, "emotion2vec") is not None
+    return Weights(
+        root,
+        *(_part(root, name) for name in REQUIRED),
+        speech=own_speech if own_speech.is_file() else speech if has_speech else None,
+        yunet=yunet if yunet.is_file() else None,
+        presets=presets if presets.is_dir() else None,
+        config=config if config.is_file() else None,
+    )
+
+
+def default_folder() -> Path:
+    """Where ``cmet download-weights`` puts files by itself: beside the Hub client's cache."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / "cmet-weights"
+
+
+def inspect_hub_cache() -> Weights:
+    """What earlier downloads left in the Hub cache: ours, or the raw published files."""
+    ours = inspect_folder(default_folder())
+    found = {name: getattr(ours, name) or _cached(name) for name in REQUIRED}
+    cached_model = _cached("emotion2vec")
+    speech = ours.speech or (cached_model.parent if cached_model else None)
+    yunet = ours.yunet or _cached("yunet")
+    return Weights(ours.root, **found, speech=speech, yunet=yunet, presets=ours.presets)
+
+
+def _cached(name: str) -> Path | None:
+    return cached_file(next(f for f in FILES if f.name == name))
+
+
+def cached_file(entry: WeightFile) -> Path | None:
+    """A published file already in the Hub client's own cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(entry.repo, entry.published, revision=entry.revision)
+    return Path(path) if isinstance(path, str) else None
+
+
+def candidates(explicit: Path | None) -> list[tuple[str, Weights]]:
+    """Every place looked at, in order, with what it holds. An explicit folder is the only one."""
+    if explicit is not None:
+        return [("--weights-dir", inspect_folder(explicit))]
+    places = []
+    from_environment = os.environ.get(ENVIRONMENT_VARIABLE)
+    if from_environment:
+        places.append((f"${ENVIRONMENT_VARIABLE}", inspect_folder(Path(from_environment))))
+    places.append(("./weights", inspect_folder(LOCAL_FOLDER)))
+    places.append(("the Hub cache", inspect_hub_cache()))
+    return places
+
+
+def find_weights(explicit: Path | None = None) -> Weights:
+    """The first place that holds what an edit needs.
+
+    explicit: a folder that must be the one used. Raises :class:`WeightsError` that says where was
+    looked and what was missing.
+    """
+    if explicit is not None and not explicit.is_dir():
+        raise WeightsError(f"weights folder not found: {explicit}", MISSING_HINT)
+    places = candidates(explicit)
+    for _, weights in places:
+        if not weights.missing:
+            return weights
+    name, best = min(places, key=lambda place: len(place[1].missing))
+    if explicit is not None or len(best.missing) < len(REQUIRED):
+        raise WeightsError(
+            f"weights in {best.root} ({name}) are incomplete: no {', '.join(best.missing)}",
+            MISSING_HINT,
+        )
+    looked = ", ".join(f"{name} ({weights.root})" for name, weights in places)
+    raise WeightsError(f"no model weights found; looked in {looked}", MISSING_HINT)

@@ -1,0 +1,132 @@
+"""The published files: where they are, what they must be, and under which terms.
+
+Sizes and digests are given where they are known for certain; otherwise the Hub's own metadata is
+checked at download time and what was received is recorded beside the files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..models.edtalk import EDTALK_UNUSED
+from ..speech.emotion2vec import UNUSED as SPEECH_UNUSED
+from ..speech.emotion2vec import WRAPPER_KEYS
+
+CMET_REPO = "coldhyuk/C-MET"
+SPEECH_REPO = "emotion2vec/emotion2vec_plus_large"
+SPEECH_REVISION = "6c303ba987b86b93193de93e34bb2b077a6bedc4"
+SPEECH_FOLDER = "emotion2vec_plus_large"
+YUNET_FILE = "face_detection_yunet_2023mar.onnx"
+PRESETS_FOLDER = "audios"
+FEATURE_FOLDER = "emotion2vec+large_features"
+SEE_REPOSITORY = "see the repository"
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One published file.
+
+    name: what ``--only`` takes; published: its path in the repository, and in a folder laid out as
+    published; converted: the safetensors written instead of a pickle ("" where the file is kept as
+    it is); key: the pickle's entry; unused: patterns of tensors left out; about_bytes: for the
+    disk check, where the exact size is not known.
+    """
+
+    name: str
+    repo: str
+    published: str
+    purpose: str
+    licence: str
+    folder: str = ""
+    revision: str = "main"
+    converted: str = ""
+    key: str | tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    size: int | None = None
+    sha256: str | None = None
+    about_bytes: int = 0
+
+    @property
+    def local_published(self) -> str:
+        """Path inside a weights folder, as published."""
+        return f"{self.folder}/{self.published}" if self.folder else self.published
+
+
+FILES: tuple[WeightFile, ...] = (
+    WeightFile(
+        "edtalk",
+        CMET_REPO,
+        "pretrained_weights/EDTalk.pt",
+        "renderer and visual encoder (EDTalk, ECCV 2024)",
+        SEE_REPOSITORY,
+        converted="edtalk.safetensors",
+        key="gen",
+        unused=EDTALK_UNUSED,
+        about_bytes=483_000_000,
+    ),
+    WeightFile(
+        "audio2lip",
+        CMET_REPO,
+        "pretrained_weights/Audio2Lip.pt",
+        "sound to lip codes (EDTalk, ECCV 2024)",
+        SEE_REPOSITORY,
+        converted="audio2lip.safetensors",
+        key="audio2lip",
+        about_bytes=10_800_000,
+    ),
+    WeightFile(
+        "connector",
+        CMET_REPO,
+        "checkpoints/_epoch_2105_checkpoint_step000200000.pth",
+        "speech emotion difference to expression difference (C-MET, CVPR 2026)",
+        SEE_REPOSITORY,
+        converted="connector.safetensors",
+        key="state_dict",
+        about_bytes=110_000_000,
+    ),
+    WeightFile(
+        "emotion2vec",
+        SPEECH_REPO,
+        "model.pt",
+        "speech emotion encoder (emotion2vec+ large, ACL Findings 2024), run by FunASR",
+        SEE_REPOSITORY,
+        folder=SPEECH_FOLDER,
+        revision=SPEECH_REVISION,
+        converted=f"{SPEECH_FOLDER}/model.safetensors",
+        key=WRAPPER_KEYS,
+        unused=SPEECH_UNUSED,
+        sha256="be501a01f26fcdc7663a062dff86af839afbaef7c4de32f5e42d7e1ad2784da4",
+        about_bytes=650_000_000,
+    ),
+    *(
+        WeightFile(
+            "emotion2vec",
+            SPEECH_REPO,
+            name,
+            "configuration of the speech emotion encoder",
+            SEE_REPOSITORY,
+            folder=SPEECH_FOLDER,
+            revision=SPEECH_REVISION,
+        )
+        for name in ("config.yaml", "tokens.txt", "configuration.json")
+    ),
+    WeightFile(
+        "yunet",
+        "opencv/face_detection_yunet",
+        YUNET_FILE,
+        "face detector (YuNet), run by OpenCV",
+        "MIT",
+        size=232_589,
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+    ),
+)
+
+PRESETS_NAME = "presets"
+#: The Space that holds one folder of utterance features per emotion, e.g.
+#: ``audios/MEAD/neutral/emotion2vec+large_features/*.npy``.
+PRESETS_REPO, PRESETS_REPO_TYPE = CMET_REPO, "space"
+NEUTRAL_PRESET = f"{PRESETS_FOLDER}/MEAD/neutral/{FEATURE_FOLDER}"
+
+NAMES: tuple[str, ...] = (*dict.fromkeys(f.name for f in FILES), PRESETS_NAME)
+#: What an edit cannot do without.
+REQUIRED = ("edtalk", "audio2lip", "connector")
