@@ -1,0 +1,155 @@
+"""Finding faces in one picture: the detectors, and the factory that chooses among them.
+
+Every detector works in two steps. A whole-picture search proposes rough boxes on a reduced
+picture; each proposal is then measured in a window around it, where the face always has the same
+size in pixels. So a box means the same for a small face and for one that fills the picture, and a
+tracker that already knows where a face is may ask for the measurement alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from ..errors import UsageError, WeightsError
+from .regions import Box, overlap, pad, shrink
+
+KINDS = ("auto", "yunet", "haar", "none")
+# Detectors lose faces that touch the border; the mirrored margin gives them a background.
+BORDER_SHARE = 0.3
+SAME_FACE_OVERLAP = 0.4
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One face: box in pixels of the picture given, score 0..1, five landmarks where known.
+
+    Landmarks are float32 [5, 2] (x, y): the eye, the nose tip and the mouth corner points in the
+    order of YuNet: right eye, left eye, nose, right and left mouth corner, as the person has them.
+    """
+
+    x: float
+    y: float
+    w: float
+    h: float
+    score: float
+    landmarks: np.ndarray | None = None
+
+    @property
+    def box(self) -> Box:
+        """(x, y, w, h) in pixels."""
+        return self.x, self.y, self.w, self.h
+
+    def moved(self, scale: float, left: float, top: float) -> Detection:
+        """The same face after multiplying coordinates by ``scale``, then adding an offset."""
+        marks = self.landmarks
+        if marks is not None:
+            marks = (marks * scale + (left, top)).astype(np.float32)
+        return replace(
+            self,
+            x=self.x * scale + left,
+            y=self.y * scale + top,
+            w=self.w * scale,
+            h=self.h * scale,
+            landmarks=marks,
+        )
+
+
+class FaceDetector(Protocol):
+    """Finds all faces of a picture."""
+
+    name: str
+
+    def detect(self, rgb: np.ndarray) -> list[Detection]:
+        """Faces in ``rgb`` (uint8 [H, W, 3]), best score first; empty where there is none."""
+        ...
+
+
+@runtime_checkable
+class NearDetector(Protocol):
+    """A detector that can also look only where faces are expected, which is much cheaper."""
+
+    def detect_near(self, rgb: np.ndarray, boxes: Sequence[Box]) -> list[Detection | None]:
+        """For each box the face found in it or close around it, or None."""
+        ...
+
+
+class WholePicture:
+    """The detector ``none``: the picture is a face crop already, its middle square is the face."""
+
+    name = "none"
+
+    def detect(self, rgb: np.ndarray) -> list[Detection]:
+        """One detection: the largest square in the middle of ``rgb`` (uint8 [H, W, 3])."""
+        height, width = rgb.shape[:2]
+        side = float(min(height, width))
+        return [Detection((width - side) / 2, (height - side) / 2, side, side, 1.0)]
+
+
+def search_whole(
+    rgb: np.ndarray,
+    long_px: int,
+    least_px: int,
+    propose: Callable[[np.ndarray], list[Detection]],
+    measure: Callable[[np.ndarray, Sequence[Box]], list[Detection | None]],
+) -> list[Detection]:
+    """Propose faces on a picture reduced to ``long_px``, then measure each of them.
+
+    Only a picture that shows none is searched again with mirrored margins: that costs as much as
+    the first search, and most pictures have room around the face.
+    """
+    for share in (0.0, BORDER_SHARE):
+        wide, edge_px = pad(rgb, share)
+        small, scale = shrink(wide, long_px, least_px)
+        proposals = [found.moved(1 / scale, -edge_px, -edge_px) for found in propose(small)]
+        boxes = [found.box for found in proposals if _mostly_inside(found, rgb)]
+        measured = distinct([found for found in measure(rgb, boxes) if found is not None])
+        if measured:
+            return measured
+    return []
+
+
+def distinct(detections: list[Detection]) -> list[Detection]:
+    """One detection per face, best score first."""
+    kept: list[Detection] = []
+    for found in sorted(detections, key=lambda one: -one.score):
+        if all(overlap(found.box, other.box) < SAME_FACE_OVERLAP for other in kept):
+            kept.append(found)
+    return kept
+
+
+def _mostly_inside(found: Detection, rgb: np.ndarray) -> bool:
+    """A mirrored margin also mirrors faces; a real one has its centre in the picture."""
+    height, width = rgb.shape[:2]
+    return 0 <= found.x + found.w / 2 <= width and 0 <= found.y + found.h / 2 <= height
+
+
+def make_detector(kind: str = "auto", yunet_path: Path | None = None) -> FaceDetector:
+    """The detector of that kind; ``auto`` is YuNet where its file exists, else Haar.
+
+    Raises UsageError for an unknown kind, WeightsError where ``yunet`` has no file or the file
+    cannot be used (under ``auto`` as well: a damaged file is worth knowing about).
+    """
+    if kind not in KINDS:
+        raise UsageError(f"unknown face detector {kind!r}", f"choose one of {', '.join(KINDS)}")
+    if kind == "none":
+        return WholePicture()
+    has_file = yunet_path is not None and Path(yunet_path).is_file()
+    if kind == "yunet" and not has_file:
+        what = (
+            f"the face detector file {yunet_path} does not exist"
+            if yunet_path
+            else ("no face detector file face_detection_yunet_2023mar.onnx was given")
+        )
+        raise WeightsError(what, "download the weights, or choose the detector 'haar'")
+    if has_file and kind != "haar":
+        from .yunet import YuNet
+
+        return YuNet(Path(yunet_path))
+    from .haar import Haar
+
+    return Haar()
