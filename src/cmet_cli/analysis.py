@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 
@@ -23,9 +24,12 @@ DAMAGED = "the video is damaged: {words}; {count} frames could be decoded"
 
 @dataclass(frozen=True)
 class Analysis:
-    """codes float32 ``[n, code_dim]`` (lip, pose, expression); ticks in ``info.time_base``."""
+    """codes float32 ``[n, code_dim]`` (lip, pose, expression); sharpness float32 ``[n]``, variance
+    of the crop's Laplacian; ticks in ``info.time_base``.
+    """
 
     codes: np.ndarray
+    sharpness: np.ndarray
     ticks: list[int]
     timeline: Timeline
     warnings: tuple[str, ...] = ()
@@ -60,12 +64,13 @@ def analyse(
     converter = ColourConverter(info.colour, info.pixel_format, info.height)
     size_px = edtalk.config.image_size_px
     expected = expected_frames(info)
-    codes, done = [], 0
+    codes, sharpness, done = [], [], 0
     with FrameReader(info, timestamps=True) as reader, torch.inference_mode():
         for group in batches(reader, compute.batch_size):
             crops = [
                 crop_rgb(f.planes, square, size_px, info.pixel_format, converter) for f in group
             ]
+            sharpness += [sharpness_of(crop) for crop in crops]
             images = to_network(np.stack(crops)).to(compute.device)
             with compute.autocast():
                 latent, _ = edtalk.encode(images)
@@ -78,7 +83,27 @@ def analyse(
             warnings = (DAMAGED.format(words=reader.last_words, count=done),)
     progress("reading", done, done)
     timeline = Timeline.from_ticks(ticks, info.time_base)
-    return Analysis(np.concatenate(codes), ticks, timeline, warnings)
+    sharp = np.array(sharpness, np.float32)
+    return Analysis(np.concatenate(codes), sharp, ticks, timeline, warnings)
+
+
+def sharpness_of(rgb: np.ndarray) -> float:
+    """Variance of the Laplacian of a picture ``[S, S, 3]`` in [0, 255]."""
+    return float(cv2.Laplacian(rgb.mean(-1), cv2.CV_32F).var())
+
+
+def best_frame(analysis: Analysis, pose: slice, expression: slice) -> int:
+    """The frame fit to lend its face: sharp, and close to the clip's middle pose and expression.
+
+    A clip is mostly neutral and mostly frontal, so its medians stand for both.
+    """
+    far = np.zeros(len(analysis.codes))
+    for part in (pose, expression):
+        values = analysis.codes[:, part]
+        centre, spread = np.median(values, 0), values.std(0) + 1e-6
+        far += (((values - centre) / spread) ** 2).mean(1)
+    sharp = analysis.sharpness / (np.median(analysis.sharpness) + 1e-6)
+    return int(np.argmax(np.minimum(sharp, 2.0) - far))
 
 
 def expected_frames(info: VideoInfo) -> int:

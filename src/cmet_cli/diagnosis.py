@@ -88,7 +88,10 @@ def _weights(weights_dir: Path | None) -> str:
     weights = find_weights(weights_dir)
     if weights.speech is None:
         raise WeightsError(f"{weights.root}: no speech encoder", "run `cmet download-weights`")
-    problems, verified = check_folder(weights.root, ())
-    if problems:
-        raise WeightsError("; ".join(problems), "run `cmet download-weights`")
-    return f"{weights.root}: {len(verified)} file(s) verified"
+    checks = check_folder(weights.root)
+    broken = [str(c) for c in checks if c.state in ("changed", "missing")]
+    if broken:
+        raise WeightsError("; ".join(broken), "run `cmet download-weights`")
+    verified = sum(c.state == "ok" for c in checks)
+    notes = "".join(f"; {c}" for c in checks if c.state == "other")
+    return f"{weights.root}: {verified} of {len(checks)} file(s) verified{notes}"

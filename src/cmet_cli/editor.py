@@ -24,14 +24,14 @@ from .media.mel import SAMPLES_PER_FRAME, mel_windows
 from .media.probe import VideoInfo, probe_video
 from .media.writer import EncodeSettings, container_of, plan_streams
 from .models.audio2lip import smooth_codes
-from .options import EditOptions, Progress, RuntimeOptions, no_progress
+from .options import EditOptions, Model, Progress, RuntimeOptions, no_progress
 from .prompt import Clips, EmotionPrompt, semantic_vector
 from .rendering import render_video
 from .result import EditResult
 from .speech.encoder import SpeechEncoder
 from .timeline import sound_on_grid
 from .weights.folder import Weights, find_weights
-from .weights.models import Networks, load_networks
+from .weights.models import Networks, load_networks, load_speechnet
 
 EDIT_NOTE = (
     f"Synthetic edit: facial expression changed with cmet {__version__} (C-MET). "
@@ -71,20 +71,30 @@ class EmotionEditor:
 
     @classmethod
     def from_weights(
-        cls, weights_dir: Path | str | None = None, *, runtime: RuntimeOptions | None = None
+        cls,
+        weights_dir: Path | str | None = None,
+        *,
+        model: Model = "auto",
+        runtime: RuntimeOptions | None = None,
     ) -> EmotionEditor:
-        """Load the published networks.
+        """Load the networks.
 
         weights_dir: a folder in either layout; ``None`` looks in ``$CMET_WEIGHTS_DIR``,
-        ``./weights`` and the Hub cache. Raises :class:`WeightsError`, :class:`DeviceError`.
+        ``./weights`` and the Hub cache; model: ``mini`` for the one that ships with the package.
+        Raises :class:`WeightsError`, :class:`DeviceError`.
         """
         compute = resolve(runtime or RuntimeOptions())
-        weights = find_weights(Path(weights_dir) if weights_dir is not None else None)
+        weights = find_weights(Path(weights_dir) if weights_dir is not None else None, model)
         return cls(load_networks(weights, compute.device), weights, compute)
 
     @cached_property
     def speech_encoder(self) -> SpeechEncoder:
-        """emotion2vec+, loaded when speech is first heard (it takes seconds)."""
+        """The model's own encoder; emotion2vec+ loads when speech is first heard (seconds)."""
+        config = self.networks.config
+        if config.speech is not None:
+            from .speech.mini import MiniSpeechEncoder
+
+            return MiniSpeechEncoder(load_speechnet(self.weights, config), self.compute.device)
         from .speech.emotion2vec import Emotion2vec
 
         if self.weights.speech is None:
@@ -124,13 +134,15 @@ class EmotionEditor:
         with clock.stage("emotion"):
             delta = self._expression_delta(analysis, vector.vector)
             lips, lips_from, warnings = self._lip_codes(info, analysis, options)
-            codes = self._edited_codes(analysis, delta * options.intensity, lips)
+            gain = options.intensity * self.networks.config.gain
+            codes = self._edited_codes(analysis, delta * gain, lips)
         streams = plan_streams(info, container)
+        source = self.networks.config.source if options.source == "auto" else options.source
         settings = EncodeSettings(crf=options.crf, note=EDIT_NOTE)
         with clock.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
             render_video(
-                info, analysis, codes, square, self.networks.edtalk, self.compute, part, settings,
-                streams, progress,
+                info, analysis, codes, square, source, self.networks.edtalk, self.compute, part,
+                settings, streams, progress,
             )  # fmt: skip
         if options.save_codes is not None:
             self._save_codes(options, analysis, delta, codes)
@@ -145,6 +157,8 @@ class EmotionEditor:
             height=info.height,
             elapsed_s=clock.elapsed_s,
             lips=lips_from,
+            source=source,
+            model=self.networks.config.name,
             neutral_from=vector.neutral_from,
             device=str(self.compute.device),
             precision=self.compute.precision,

@@ -11,9 +11,13 @@ from typing import Literal
 from .errors import UsageError
 
 Lips = Literal["audio", "video"]
+Source = Literal["auto", "first", "best", "frame"]
+Model = Literal["auto", "cmet", "mini"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 LIPS = ("audio", "video")
+SOURCES = ("auto", "first", "best", "frame")
+MODELS = ("auto", "cmet", "mini")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 MAX_INTENSITY = 10.0
 MAX_CRF = 51
@@ -35,6 +39,9 @@ class EditOptions:
     intensity: float = 1.0
     #: Where lip motion comes from: the video's own sound, or its own picture.
     lips: Lips = "audio"
+    #: Which frame lends its face: the first for the whole clip (as published), the frontal sharpest
+    #: one, or every frame its own. ``auto``: what the model was found to do best.
+    source: Source = "auto"
     #: x264 quality of the output, 0 (lossless) to 51.
     crf: int = 18
     #: Replace an existing output.
@@ -46,6 +53,7 @@ class EditOptions:
         if not math.isfinite(self.intensity) or abs(self.intensity) > MAX_INTENSITY:
             raise UsageError(f"intensity must be between -10 and 10, got {self.intensity}")
         _one_of("lips", self.lips, LIPS)
+        _one_of("source", self.source, SOURCES)
         if not 0 <= self.crf <= MAX_CRF:
             raise UsageError(f"crf must be between 0 and {MAX_CRF}, got {self.crf}")
         if self.save_codes is not None and self.save_codes.suffix != ".npz":

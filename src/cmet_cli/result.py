@@ -12,7 +12,7 @@ class EditResult:
     """Paths, counts and timings of one finished edit.
 
     duration_s: from the first frame to the end of the last; elapsed_s: wall time of ``edit``;
-    stages_s: wall time per stage; lips, neutral_from: what was really used.
+    stages_s: wall time per stage; lips, source, neutral_from: what was really used.
     """
 
     output: Path
@@ -24,6 +24,8 @@ class EditResult:
     height: int
     elapsed_s: float
     lips: str
+    source: str
+    model: str
     neutral_from: str
     device: str
     precision: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -44,19 +45,15 @@ def download_weights(
     if check:
         from ..weights.verify import check_folder
 
-        problems, verified = check_folder(folder, tuple(only or ()))
+        checks = check_folder(folder, tuple(only or ()))
         if json:
-            print_json({"verified": verified, "problems": problems})
+            print_json({"files": [asdict(c) for c in checks]})
         else:
-            for line in verified:
-                typer.echo(f"ok       {line}")
-            for line in problems:
-                error_console().print(f"[red]problem[/]  {line}")
-        if problems or not verified:
-            raise CmetError(
-                f"{len(problems)} problem(s) found" if problems else "no weights found here",
-                "run `cmet download-weights`",
-            )
+            for item in checks:
+                typer.echo(f"{item.state:<10} {item}")
+        problems = sum(not item.ok for item in checks)
+        if problems:
+            raise CmetError(f"{problems} problem(s) found", "run `cmet download-weights`")
         return
     with progress_bars(quiet or json, unit="B/s") as progress:
         report = library.download_weights(

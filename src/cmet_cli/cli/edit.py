@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import options as opt
-from ..errors import HubError, UsageError, WeightsError
+from ..errors import HubError, WeightsError
 from .console import State, error_console, print_json, progress_bars
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ KEPT_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 
 Lips = enum.Enum("Lips", {name: name for name in opt.LIPS}, type=str)
 Precision = enum.Enum("Precision", {name: name for name in opt.PRECISIONS}, type=str)
+Source = enum.Enum("Source", {name: name for name in opt.SOURCES}, type=str)
+Model = enum.Enum("Model", {name: name for name in opt.MODELS}, type=str)
+DEFAULT_SOURCE, DEFAULT_MODEL = Source(DEFAULTS.source), Model("auto")
+DEFAULT_LIPS, DEFAULT_PRECISION = Lips(DEFAULTS.lips), Precision(RUNTIME.precision)
 
 
 def edit(
@@ -69,7 +73,22 @@ def edit(
     ] = DEFAULTS.intensity,
     lips: Annotated[
         Lips, typer.Option("--lips", help="Lip motion from the video's sound or its picture.")
-    ] = Lips(DEFAULTS.lips),
+    ] = DEFAULT_LIPS,
+    source: Annotated[
+        Source,
+        typer.Option(
+            "--source", help="Frame that lends its face: first, best, or every frame its own."
+        ),
+    ] = DEFAULT_SOURCE,
+    model: Annotated[
+        Model,
+        typer.Option(
+            "--model",
+            help="cmet: the published networks; mini: the small one that ships with the tool, for "
+            "drawn faces; auto: cmet.",
+            rich_help_panel=_NETWORK,
+        ),
+    ] = DEFAULT_MODEL,
     device: Annotated[
         str,
         typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_NETWORK),
@@ -79,7 +98,7 @@ def edit(
         typer.Option(
             "--precision", help="Number format of the networks.", rich_help_panel=_NETWORK
         ),
-    ] = Precision(RUNTIME.precision),
+    ] = DEFAULT_PRECISION,
     batch_size: Annotated[
         int,
         typer.Option(
@@ -133,6 +152,7 @@ def edit(
     options = opt.EditOptions(
         intensity=intensity,
         lips=lips.value,
+        source=source.value,
         crf=crf,
         overwrite=overwrite,
         save_codes=save_codes,
@@ -144,7 +164,7 @@ def edit(
 
     prompt = EmotionPrompt.of(emotion_audio, neutral_audio or ())
     prompt.target_clips(), prompt.neutral_clips()  # typos are told before models load
-    editor = _load_editor(weights_dir, runtime, download, quiet)
+    editor = _load_editor(weights_dir, model.value, runtime, download, quiet)
     with progress_bars(quiet or json) as progress:
         result = editor.edit(
             video,
@@ -173,7 +193,11 @@ def _refuse_early(video: Path, output: Path, overwrite: bool) -> None:
 
 
 def _load_editor(
-    weights_dir: Path | None, runtime: opt.RuntimeOptions, download: bool, quiet: bool
+    weights_dir: Path | None,
+    model: opt.Model,
+    runtime: opt.RuntimeOptions,
+    download: bool,
+    quiet: bool,
 ) -> EmotionEditor:
     """Load the networks, fetching the weights first where the user agrees."""
     from ..devices import resolve
@@ -182,9 +206,13 @@ def _load_editor(
     from ..editor import EmotionEditor
 
     try:
-        return EmotionEditor.from_weights(weights_dir, runtime=runtime)
+        return EmotionEditor.from_weights(weights_dir, model=model, runtime=runtime)
     except WeightsError as error:
-        if type(error) is not WeightsError or not (download or _wants_download(error)):
+        if (
+            type(error) is not WeightsError
+            or model == "mini"
+            or not (download or _wants_download(error))
+        ):
             raise
     from ..weights.download import download_weights
 
@@ -216,6 +244,3 @@ def report(result: EditResult, as_json: bool) -> None:
         f"{result.output}  {result.frames} frames, {result.duration_s:.2f} s of video "
         f"in {result.elapsed_s:.1f} s (x{result.real_time_factor:.1f} real time)"
     )
-
-
-__all__ = ["UsageError", "default_output", "edit", "report"]

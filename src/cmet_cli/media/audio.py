@@ -30,10 +30,10 @@ def decode_audio(path: Path, what: str = "audio", *, max_s: float | None = None)
     with FfmpegProcess(command.get_args()) as process:
         data = process.stdout.read()
         process.wait()
-        words = process.last_words
+        words, streamless = process.last_words, process.said("matches no streams")
     wave = np.frombuffer(data, "<f4", count=len(data) // 4).copy()
     if wave.size == 0:
-        if "matches no streams" in words:
+        if streamless:
             raise MediaError(f"{path}: has no audio stream")
         raise MediaError(f"{path}: no sound could be decoded ({words})")
     if not np.isfinite(wave).all():

@@ -152,6 +152,10 @@ class FfmpegProcess:
         assert self._process.stdout is not None
         return self._process.stdout
 
+    def said(self, words: str) -> bool:
+        """Whether a recent line of stderr holds ``words``."""
+        return any(words in line for line in self._tail)
+
     @property
     def last_words(self) -> str:
         return last_words(list(self._tail))

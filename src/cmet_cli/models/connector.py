@@ -173,6 +173,24 @@ class Connector(nn.Module):
         tokens = encoder(codes.reshape(batch * frames, 1, dim)).squeeze(-1)
         return self.Norm(tokens.view(batch, frames, -1))
 
+    def tokens(
+        self, reference: Tensor, speech: Tensor, neutral: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs as for :meth:`forward` -> tokens ``[B, T, W]``, ``[B, 1, W]``, ``[B, T, W]``.
+
+        The contrastive loss compares the last two kinds.
+        """
+        return (
+            self.code_tokens(self.ref_encoder, reference),
+            self.speaker_encoder(speech),
+            self.code_tokens(self.exp_encoder, neutral),
+        )
+
+    def fuse(self, reference: Tensor, speech: Tensor, neutral: Tensor) -> Tensor:
+        """Tokens -> deltas ``[B, T, 10]``."""
+        fused = self.fusion_transformer_encoder(reference, speech, neutral)
+        return self.projector(fused[:, -neutral.shape[1] :])
+
     def forward(self, reference: Tensor, speech: Tensor, neutral: Tensor) -> Tensor:
         """One window (paper, eq. for f_hat).
 
@@ -180,12 +198,7 @@ class Connector(nn.Module):
         speech ``[B, 1, speech_dim]``: target minus input speech feature;
         neutral ``[B, T, 10]``: the window's own codes. Returns deltas ``[B, T, 10]``.
         """
-        tokens = self.fusion_transformer_encoder(
-            self.code_tokens(self.ref_encoder, reference),
-            self.speaker_encoder(speech),
-            self.code_tokens(self.exp_encoder, neutral),
-        )
-        return self.projector(tokens[:, -neutral.shape[1] :])
+        return self.fuse(*self.tokens(reference, speech, neutral))
 
     @torch.no_grad()
     def predict_clip(self, neutral: Tensor, speech: Tensor) -> Tensor:

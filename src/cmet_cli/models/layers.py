@@ -78,7 +78,7 @@ class ScaledLeakyReLU(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(x + self.bias, LEAKY_SLOPE) * ACTIVATION_GAIN
+        return F.leaky_relu(x + self.bias.to(x.dtype), LEAKY_SLOPE) * ACTIVATION_GAIN
 
 
 class _Equalised(nn.Module):

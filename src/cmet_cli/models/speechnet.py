@@ -1,4 +1,4 @@
-"""A small speech emotion encoder: log-mel in, utterance feature out. The mini model's emotion2vec."""
+"""A small speech emotion encoder, log-mel to utterance feature: the mini model's emotion2vec."""
 
 from __future__ import annotations
 

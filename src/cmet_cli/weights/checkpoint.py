@@ -58,14 +58,13 @@ def _load_pickle(path: Path) -> Any:
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        refused = re.search(r"(?:GLOBAL|class|type) [`']?([\w.]+)[`']?", str(error))
-        if refused and "Unsupported" in str(error):
-            raise CheckpointError(
-                f"{path}: refused: the file wants to build '{refused.group(1)}', "
-                "and only tensors are accepted",
-                "a checkpoint with other content could run code; get it from its publisher",
-            ) from error
-        raise _damaged(path, error) from error
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if named is None:
+            raise _damaged(path, error) from error
+        raise CheckpointError(
+            f"{path}: refused: the file wants to build '{named[1]}', and only tensors are accepted",
+            "a checkpoint with other content could run code; get it from its publisher",
+        ) from error
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file", _DOWNLOAD_AGAIN) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
@@ -114,7 +113,8 @@ def load_strict(
                 f"{path}: tensor '{name}' holds NaN or infinite values", _DOWNLOAD_AGAIN
             )
         state[name] = theirs.to(mine.dtype)
-    module.load_state_dict(state, strict=True)
+    # A module built on the meta device takes the tensors as its own.
+    module.load_state_dict(state, strict=True, assign=any(t.is_meta for t in own.values()))
 
 
 def _listed(names: list[str]) -> str:

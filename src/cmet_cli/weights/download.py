@@ -66,13 +66,15 @@ def download_weights(
     except OSError as error:
         raise UsageError(f"weights folder cannot be made: {root} ({error.strerror})") from error
     report, records = DownloadReport(root), read_manifest(root)
-    wanted = [entry for entry in FILES if not only or entry.name in only]
     missing = []
-    for entry in wanted:
+    for entry in FILES:
+        if only and entry.name not in only:
+            continue
         kept = entry.converted or entry.local_published
-        (report.present if _is_present(root, kept, records) else missing).append(
-            kept if _is_present(root, kept, records) else entry
-        )
+        if _is_present(root, kept, records):
+            report.present.append(kept)
+        else:
+            missing.append(entry)
     remotes = [
         (entry, hub.remote_file(entry.repo, entry.published, entry.revision, endpoint=endpoint))
         for entry in missing
@@ -197,9 +199,9 @@ def _presets(
     endpoint: str | None,
 ) -> None:
     """The published utterance features. An edit runs without them, so trouble is a warning."""
-    have = [
-        k for k, r in records.items() if r.name == PRESETS_NAME and _is_present(root, k, records)
-    ]
+    recorded = [kept for kept, record in records.items() if record.name == PRESETS_NAME]
+    have = [kept for kept in recorded if _is_present(root, kept, records)]
+
     if have:
         report.present += have
         return

@@ -110,6 +110,13 @@ def cached_file(entry: WeightFile) -> Path | None:
     return Path(path) if isinstance(path, str) else None
 
 
+def mini_folder() -> Path:
+    """The mini model that ships with the package: in the wheel, or in a checkout."""
+    inside = Path(__file__).parent / "mini"
+    checkout = Path(__file__).parents[3] / "weights" / "mini"
+    return inside if inside.is_dir() or not checkout.is_dir() else checkout
+
+
 def candidates(explicit: Path | None) -> list[tuple[str, Weights]]:
     """Every place looked at, in order, with what it holds. An explicit folder is the only one."""
     if explicit is not None:
@@ -123,15 +130,20 @@ def candidates(explicit: Path | None) -> list[tuple[str, Weights]]:
     return places
 
 
-def find_weights(explicit: Path | None = None) -> Weights:
+def find_weights(explicit: Path | None = None, model: str = "auto") -> Weights:
     """The first place that holds what an edit needs.
 
-    explicit: a folder that must be the one used. Raises :class:`WeightsError` that says where was
-    looked and what was missing.
+    explicit: a folder that must be the one used. model: ``mini`` for the one that ships with the
+    package; ``cmet`` or ``auto`` for the published one (a person's video is never silently given to
+    the mini model). Raises :class:`WeightsError`: where was looked, and what was missing.
     """
+    if model == "mini" and explicit is None:
+        explicit = mini_folder()
     if explicit is not None and not explicit.is_dir():
         raise WeightsError(f"weights folder not found: {explicit}", MISSING_HINT)
     places = candidates(explicit)
+    if model == "cmet":
+        places = [place for place in places if place[1].config is None] or places
     for _, weights in places:
         if not weights.missing:
             return weights

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import WeightsError
 from .folder import default_folder, inspect_folder
 from .manifest import read_manifest, sha256_of
-from .registry import FILES, REQUIRED
+from .registry import FILES, WeightFile
 
 
-def check_folder(folder: Path | None, only: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """-> problems, verified files. Looks at digests, so it reads every file once.
+@dataclass(frozen=True)
+class FileCheck:
+    """One file's state.
+
+    ``ok``; ``unverified``: nothing known to compare with; ``other``: not the published content;
+    ``changed``: not what was received; ``missing``.
+    """
+
+    path: str
+    state: str
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.state in ("ok", "unverified")
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.detail}" if self.detail else self.path
+
+
+def check_folder(folder: Path | None, only: tuple[str, ...] = ()) -> list[FileCheck]:
+    """Look at every file's digest (so it reads every file once) and at what is missing.
 
     A folder of ``cmet download-weights`` is checked against its record; one laid out as published
     against the digests known for certain. Raises :class:`WeightsError` if it is not a folder.
@@ -19,34 +40,37 @@ def check_folder(folder: Path | None, only: tuple[str, ...]) -> tuple[list[str],
     root = folder or default_folder()
     if not root.is_dir():
         raise WeightsError(f"weights folder not found: {root}", "run `cmet download-weights`")
-    problems, verified = [], []
+    checks = []
     records = read_manifest(root)
     for kept, record in sorted(records.items()):
-        if only and record.name not in only:
-            continue
-        problem = _compare(root / kept, record.kept_size, record.kept_sha256)
-        (problems if problem else verified).append(problem or kept)
+        if not only or record.name in only:
+            found = _compare(root / kept, record.kept_size, record.kept_sha256)
+            checks.append(FileCheck(kept, "changed" if found else "ok", found))
     for entry in FILES:
         path = root / entry.local_published
-        if (only and entry.name not in only) or entry.local_published in records:
-            continue
-        if path.is_file():
-            problem = _compare(path, entry.size, entry.sha256)
-            known = entry.sha256 is not None
-            label = entry.local_published + ("" if known else " (present; no digest published)")
-            (problems if problem else verified).append(problem or label)
+        unlisted = entry.local_published not in records and path.is_file()
+        if unlisted and (not only or entry.name in only):
+            checks.append(_check_published(path, entry))
     missing = [n for n in inspect_folder(root).missing if not only or n in only]
-    problems += [f"{root}: no {name} weights" for name in missing if name in REQUIRED]
-    return problems, verified
+    checks += [FileCheck(str(root), "missing", f"no {name} weights") for name in missing]
+    return checks
 
 
-def _compare(path: Path, size: int | None, sha256: str | None) -> str:
+def _check_published(path: Path, entry: WeightFile) -> FileCheck:
+    if entry.sha256 is None:
+        return FileCheck(entry.local_published, "unverified", "present, no digest is published")
+    if _compare(path, entry.size, entry.sha256):
+        return FileCheck(entry.local_published, "other", "is not the published file (sha256)")
+    return FileCheck(entry.local_published, "ok")
+
+
+def _compare(path: Path, size: int | None, sha256: str) -> str:
     """An empty string, or what is wrong with a file."""
     if not path.is_file():
-        return f"{path}: missing"
+        return "missing"
     found = path.stat().st_size
     if size is not None and found != size:
-        return f"{path}: {found} bytes, expected {size}"
-    if sha256 is not None and sha256_of(path) != sha256:
-        return f"{path}: content has changed (sha256 differs from the record)"
+        return f"{found} bytes, expected {size}"
+    if sha256_of(path) != sha256:
+        return "content has changed since it was received (sha256)"
     return ""

@@ -1,0 +1,233 @@
+"""``cmet download-weights`` with the real Hub client against a loopback Hub."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import socket
+import time
+from collections import namedtuple
+
+import numpy as np
+import pytest
+import standin
+import torch
+from hub_server import HubServer
+
+from cmet_cli.errors import HubError, MediaError, UsageError
+from cmet_cli.weights import download as library
+from cmet_cli.weights.checkpoint import read_tensors
+from cmet_cli.weights.folder import find_weights, inspect_folder
+from cmet_cli.weights.registry import CMET_REPO, FILES, NEUTRAL_PRESET, SPEECH_REPO, WeightFile
+from cmet_cli.weights.verify import check_folder
+
+CONNECTOR = "checkpoints/_epoch_2105_checkpoint_step000200000.pth"
+
+
+def pickled(content) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def published() -> dict[tuple[str, str, str], bytes]:
+    """Stand-in files under their published names; the networks' own, cut down to a few tensors."""
+    small = {"gen": {"w": torch.ones(4), "dec.to_rgb1.bias": torch.ones(1)}}
+    feature = io.BytesIO()
+    np.save(feature, np.ones(1024, np.float32))
+    args = {"args": standin.trainer_args()}
+    speech = {"model": {"d2v_model.blocks.0.w": torch.ones(3), "d2v_model.proj.w": torch.ones(2)}}
+    return {
+        ("model", CMET_REPO, "pretrained_weights/EDTalk.pt"): pickled(small | args),
+        ("model", CMET_REPO, "pretrained_weights/Audio2Lip.pt"): pickled(
+            standin.checkpoint("audio2lip")
+        ),
+        ("model", CMET_REPO, CONNECTOR): pickled({"state_dict": {"w": torch.ones(2)}}),
+        ("model", SPEECH_REPO, "model.pt"): pickled(speech),
+        ("model", SPEECH_REPO, "config.yaml"): b"model: Emotion2vec\n",
+        ("model", SPEECH_REPO, "tokens.txt"): b"a\n",
+        ("model", SPEECH_REPO, "configuration.json"): b"{}",
+        ("model", "opencv/face_detection_yunet", "face_detection_yunet_2023mar.onnx"): b"onnx",
+        ("space", CMET_REPO, f"{NEUTRAL_PRESET}/M003_001.npy"): feature.getvalue(),
+        ("space", CMET_REPO, "audios/MEAD/happy/raw.wav"): b"RIFF",
+    }
+
+
+@pytest.fixture(autouse=True)
+def stand_in_digests(monkeypatch, tmp_path):
+    """The registry's digests are those of the real files, which no test has."""
+    plain = [
+        WeightFile(**{**vars(entry), "sha256": None, "size": None, "about_bytes": 0})
+        for entry in FILES
+    ]
+    monkeypatch.setattr(library, "FILES", tuple(plain))
+    monkeypatch.setattr(library, "cached_file", lambda entry: None)
+
+
+def fetch(hub, folder, **options):
+    return library.download_weights(folder, endpoint=hub.url, **options)
+
+
+def test_everything_arrives_converted_and_recorded(published, tmp_path):
+    seen = []
+    with HubServer(published) as hub:
+        report = fetch(hub, tmp_path, progress=lambda *a: seen.append(a))
+        assert len(report.fetched) == 9
+        assert not report.warnings
+        first = hub.requests
+        again = fetch(hub, tmp_path)
+        assert (len(again.fetched), len(again.present), hub.requests) == (0, 9, first)
+    assert set(read_tensors(tmp_path / "edtalk.safetensors")) == {"w"}  # to_rgb1 is unused
+    assert set(read_tensors(tmp_path / "emotion2vec_plus_large/model.safetensors")) == {
+        "blocks.0.w"
+    }
+    assert not list(tmp_path.rglob("*.pt"))
+    assert not (tmp_path / ".incoming").exists()
+    assert not inspect_folder(tmp_path).missing
+    assert len(find_weights(tmp_path).neutral_presets) == 1
+    assert all(c.state == "ok" for c in check_folder(tmp_path))
+    stages = {stage for stage, *_ in seen}
+    assert {"EDTalk.pt", "Audio2Lip.pt", "presets"} <= stages
+    done, total = [(d, t) for s, d, t in seen if s == "Audio2Lip.pt"][-1]
+    assert done == total
+
+
+def test_originals_are_kept_on_request(published, tmp_path):
+    with HubServer(published) as hub:
+        fetch(hub, tmp_path, only=("audio2lip",), keep_originals=True)
+    original = tmp_path / "pretrained_weights/Audio2Lip.pt"
+    assert original.read_bytes() == published["model", CMET_REPO, "pretrained_weights/Audio2Lip.pt"]
+
+
+def test_a_cut_connection_is_resumed_not_restarted(published, tmp_path):
+    path = "pretrained_weights/Audio2Lip.pt"
+    # The client keeps whole chunks of 10 MiB.
+    with HubServer(published, cut_after={path: 10_600_000}) as hub:
+        fetch(hub, tmp_path, only=("audio2lip",))
+        assert hub.gets[path] == 2
+        assert hub.ranges == [f"bytes={10 << 20}-"]
+    assert len(read_tensors(tmp_path / "audio2lip.safetensors")) > 50
+
+
+def test_corrupt_bytes_are_noticed_and_not_kept(published, tmp_path):
+    path = "pretrained_weights/Audio2Lip.pt"
+    with HubServer(published, corrupt={path}) as hub:
+        with pytest.raises(HubError, match="not what was published"):
+            fetch(hub, tmp_path, only=("audio2lip",))
+        assert not list(tmp_path.rglob("Audio2Lip.pt"))
+        hub.corrupt.clear()
+        assert fetch(hub, tmp_path, only=("audio2lip",)).fetched == ["audio2lip.safetensors"]
+
+
+def test_a_file_that_moved_is_named(published, tmp_path):
+    without = {k: v for k, v in published.items() if k[2] != CONNECTOR}
+    with HubServer(without) as hub, pytest.raises(HubError, match=f"{CONNECTOR} is not where"):
+        fetch(hub, tmp_path)
+
+
+def test_refused_access_says_how_to_log_in(published, tmp_path):
+    with HubServer(published, status=401) as hub, pytest.raises(HubError) as error:
+        fetch(hub, tmp_path)
+    assert "HF_TOKEN" in error.value.hint
+
+
+def test_missing_presets_are_a_warning_unless_asked_for(published, tmp_path):
+    without = {k: v for k, v in published.items() if k[0] != "space"}
+    with HubServer(without) as hub:
+        report = fetch(hub, tmp_path)
+        assert len(report.warnings) == 1
+        assert "presets" in report.warnings[0]
+        with pytest.raises(HubError):
+            fetch(hub, tmp_path, only=("presets",))
+
+
+def test_a_full_disk_is_told_before_the_download(published, tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 1000))
+    with HubServer(published) as hub:
+        with pytest.raises(MediaError, match="GB free"):
+            fetch(hub, tmp_path)
+        assert not hub.gets
+
+
+def test_a_changed_file_is_noticed_by_check_and_by_the_next_download(published, tmp_path):
+    with HubServer(published) as hub:
+        fetch(hub, tmp_path, only=("audio2lip",))
+        kept = tmp_path / "audio2lip.safetensors"
+        data = bytearray(kept.read_bytes())
+        data[-1] ^= 1
+        kept.write_bytes(bytes(data))
+        states = {c.path: c.state for c in check_folder(tmp_path, ("audio2lip",))}
+        assert states["audio2lip.safetensors"] == "changed"
+        kept.unlink()
+        other = standin.checkpoint("audio2lip", salt="other")
+        hub.files = {**published}
+        hub.files["model", CMET_REPO, "pretrained_weights/Audio2Lip.pt"] = pickled(other)
+        report = fetch(hub, tmp_path, only=("audio2lip",))
+    assert "has changed at its publisher" in report.warnings[0]
+
+
+def test_an_unknown_name_suggests_the_nearest(tmp_path):
+    with pytest.raises(UsageError) as error:
+        library.download_weights(tmp_path, only=("conector",))
+    assert "connector" in error.value.hint
+
+
+# ---------------------------------------------------------------- the command line
+
+
+def test_command_line_honours_the_hubs_variables(cmet, published, tmp_path):
+    """Endpoint and token by environment; JSON on stdout; then verified without a network."""
+    with HubServer(published, token="secret") as hub:
+        options = ("download-weights", "--dir", "w", "--only", "audio2lip", "--json")
+        refused = cmet(*options, HF_ENDPOINT=hub.url)
+        assert refused.returncode == 1
+        run = cmet(*options, HF_ENDPOINT=hub.url, HF_TOKEN="secret")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["fetched"] == ["audio2lip.safetensors"]
+    check = cmet("download-weights", "--dir", "w", "--only", "audio2lip", "--check")
+    assert check.returncode == 0, check.stderr
+    assert check.stdout.split() == ["ok", "audio2lip.safetensors"]
+
+
+def test_default_place_is_beside_the_hub_cache(cmet, published, tmp_path):
+    with HubServer(published) as hub:
+        run = cmet("download-weights", "--only", "audio2lip", HF_ENDPOINT=hub.url)
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "hf-home/hub/cmet-weights/audio2lip.safetensors").is_file()
+
+
+def test_offline_is_one_line(cmet):
+    run = cmet("download-weights", HF_HUB_OFFLINE="1")
+    assert run.returncode == 1
+    assert "HF_HUB_OFFLINE" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def closed_port() -> str:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{s.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("how", ["refused", "silent"])
+def test_an_unreachable_hub_is_told_within_15_seconds(published, tmp_path, how):
+    start = time.monotonic()
+    with HubServer(published, silent=True) as hub, pytest.raises(HubError) as error:
+        library.download_weights(tmp_path, endpoint=hub.url if how == "silent" else closed_port())
+    assert time.monotonic() - start < 15
+    assert "cannot be reached" in error.value.message
+    assert "--weights-dir" in error.value.hint
+    assert "HF_ENDPOINT" in error.value.hint
+
+
+def test_edit_offers_the_download(cmet, published, talking, voice):
+    run = cmet("edit", "--video", talking, "-e", voice, "--download", HF_ENDPOINT=closed_port())
+    assert run.returncode == 1
+    assert "cannot be reached" in run.stderr
+    unasked = cmet("edit", "--video", talking, "-e", voice)
+    assert unasked.returncode == 1
+    assert "--model mini" in unasked.stderr
+    assert "download-weights" in unasked.stderr
