@@ -20,6 +20,11 @@ from cmet_cli.media.reader import FrameReader
 from cmet_cli.options import RuntimeOptions
 
 
+def whole(**options) -> EditOptions:
+    """The middle square of the picture: test patterns show no face."""
+    return EditOptions(**({"face_detector": "none", "paste": "crop"} | options))
+
+
 @pytest.fixture(scope="module")
 def editor(tiny_weights):
     return EmotionEditor.from_weights(tiny_weights, runtime=RuntimeOptions(device="cpu"))
@@ -40,7 +45,7 @@ def audio_packets(path: Path) -> list[str]:
 
 
 def test_every_frame_and_its_sound_come_back(editor, talking, voice, tmp_path):
-    result = editor.edit(talking, voice, tmp_path / "out.mp4")
+    result = editor.edit(talking, voice, tmp_path / "out.mp4", options=whole())
     info, frames, times = read_all(result.output)
     original, before, original_times = read_all(talking)
     assert (info.width, info.height) == (original.width, original.height)
@@ -54,13 +59,15 @@ def test_every_frame_and_its_sound_come_back(editor, talking, voice, tmp_path):
 
 
 def test_output_says_it_was_edited(editor, talking, voice, tmp_path):
-    output = editor.edit(talking, voice, tmp_path / "noted.mkv").output
+    output = editor.edit(talking, voice, tmp_path / "noted.mkv", options=whole()).output
     text = run_short(["-i", str(output)]).stderr.decode()
     assert "Synthetic edit" in text
 
 
 def test_two_runs_are_identical(editor, talking, voice, tmp_path):
-    first, second = (editor.edit(talking, voice, tmp_path / f"{i}.mp4").output for i in "ab")
+    first, second = (
+        editor.edit(talking, voice, tmp_path / f"{i}.mp4", options=whole()).output for i in "ab"
+    )
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -71,7 +78,7 @@ def test_a_last_short_window_is_edited_too(editor, make_media, voice, tmp_path, 
         f"-f lavfi -i testsrc2=s=32x32:r=25 -frames:v {frames} -c:v libx264 -pix_fmt yuv420p",
     )
     codes = tmp_path / "codes.npz"
-    options = EditOptions(save_codes=codes)
+    options = whole(save_codes=codes)
     result = editor.edit(clip, voice, tmp_path / "out.mp4", neutral=voice, options=options)
     assert result.frames == frames
     assert result.lips == "video"  # there is no sound to follow
@@ -88,7 +95,7 @@ def test_intensity_scales_the_change_and_nothing_else(editor, talking, voice, tm
     np.save(happy, np.full(12, 3, np.float32))
     outputs = {}
     for name, emotion, intensity in (("0a", voice, 0.0), ("0b", happy, 0.0), ("2b", happy, 2.0)):
-        options = EditOptions(intensity=intensity, lips="video", crf=0)
+        options = whole(intensity=intensity, lips="video", crf=0)
         path = tmp_path / f"{name}.mp4"
         editor.edit(talking, emotion, path, neutral=neutral, options=options)
         outputs[name] = read_all(path)[1]
@@ -98,7 +105,7 @@ def test_intensity_scales_the_change_and_nothing_else(editor, talking, voice, tm
 
 @pytest.mark.parametrize("source", ["first", "best", "frame"])
 def test_every_source_choice_renders(editor, talking, voice, tmp_path, source):
-    options = EditOptions(source=source)
+    options = whole(source=source)
     result = editor.edit(talking, voice, tmp_path / f"{source}.mp4", options=options)
     assert (result.source, result.frames) == (source, 25)
 
@@ -110,7 +117,7 @@ def test_batch_size_does_not_change_the_result(tiny_weights, talking, voice, tmp
             tiny_weights, runtime=RuntimeOptions(device="cpu", batch_size=size)
         )
         out = tmp_path / f"{size}.mp4"
-        editor.edit(talking, voice, out, options=EditOptions(crf=0))
+        editor.edit(talking, voice, out, options=whole(crf=0))
         pictures.append(read_all(out)[1].astype(int))
     assert np.abs(pictures[0] - pictures[1]).max() <= 2
 
@@ -119,9 +126,9 @@ def test_nothing_is_overwritten_unless_asked(editor, talking, voice, tmp_path):
     out = tmp_path / "precious.mp4"
     out.write_bytes(b"mine")
     with pytest.raises(UsageError, match="exists"):
-        editor.edit(talking, voice, out)
+        editor.edit(talking, voice, out, options=whole())
     assert out.read_bytes() == b"mine"
-    editor.edit(talking, voice, out, options=EditOptions(overwrite=True))
+    editor.edit(talking, voice, out, options=whole(overwrite=True))
     assert out.stat().st_size > 100
 
 
@@ -129,7 +136,7 @@ def test_output_must_not_be_an_input(editor, talking, voice, tmp_path):
     same = tmp_path / "same.mp4"
     same.write_bytes(talking.read_bytes())
     with pytest.raises(UsageError, match="same file"):
-        editor.edit(same, voice, same, options=EditOptions(overwrite=True))
+        editor.edit(same, voice, same, options=whole(overwrite=True))
 
 
 BAD_VIDEOS = {
@@ -144,22 +151,22 @@ def test_bad_videos_are_one_error(editor, voice, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(kind, match=words):
-        editor.edit(path, voice, tmp_path / "out.mp4")
+        editor.edit(path, voice, tmp_path / "out.mp4", options=whole())
     assert sorted(p.name for p in tmp_path.iterdir()) == [name]
 
 
 def test_sound_given_as_video(editor, voice, tmp_path):
     with pytest.raises(MediaError, match="no video stream"):
-        editor.edit(voice, voice, tmp_path / "out.mp4")
+        editor.edit(voice, voice, tmp_path / "out.mp4", options=whole())
 
 
 def test_a_failure_in_the_middle_leaves_nothing(editor, talking, voice, tmp_path, monkeypatch):
     def fail(*_args, **_kw):
         raise MediaError("stopped")
 
-    monkeypatch.setattr("cmet_cli.rendering.paste_rgb", fail)
+    monkeypatch.setattr("cmet_cli.painting.paste_rgb", fail)
     with pytest.raises(CmetError, match="stopped"):
-        editor.edit(talking, voice, tmp_path / "out.mp4")
+        editor.edit(talking, voice, tmp_path / "out.mp4", options=whole())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -182,7 +189,19 @@ def test_missing_weights_name_what_is_missing(tmp_path, tiny_weights):
 
 
 def arguments(talking, voice, weights, out="out.mp4"):
-    return ("edit", "--video", talking, "-e", voice, "-o", out, "--weights-dir", weights)
+    return (
+        "edit",
+        "--video",
+        talking,
+        "-e",
+        voice,
+        "-o",
+        out,
+        "--weights-dir",
+        weights,
+        "--face-detector",
+        "none",
+    )
 
 
 def test_command_line_edits(cmet, talking, voice, tiny_weights, tmp_path):
@@ -199,7 +218,18 @@ def test_command_line_edits(cmet, talking, voice, tiny_weights, tmp_path):
 def test_default_output_is_named_after_the_emotion(cmet, talking, voice, tiny_weights, tmp_path):
     video = tmp_path / "talk.mp4"
     video.write_bytes(talking.read_bytes())
-    run = cmet("edit", "--video", video, "-e", voice, "--weights-dir", tiny_weights, "--quiet")
+    run = cmet(
+        "edit",
+        "--video",
+        video,
+        "-e",
+        voice,
+        "--weights-dir",
+        tiny_weights,
+        "--quiet",
+        "--face-detector",
+        "none",
+    )
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "talk_voice.mp4").is_file()
     assert "25 frames" in run.stdout
@@ -237,6 +267,7 @@ def test_ctrl_c_leaves_nothing(talking, voice, tiny_weights, tmp_path, make_medi
     )
     command = [sys.executable, "-m", "cmet_cli", "edit", "--video", str(long), "-e", str(voice)]
     command += ["-n", str(voice), "-o", "out.mp4", "--weights-dir", str(tiny_weights)]
+    command += ["--face-detector", "none"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".out.*")) and time.monotonic() < deadline:

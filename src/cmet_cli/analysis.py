@@ -1,4 +1,4 @@
-"""First pass over the video: every frame's codes and its time. Keeps 36 floats a frame."""
+"""Pass two: the codes of every face in every frame. Keeps 36 floats a frame and face."""
 
 from __future__ import annotations
 
@@ -12,27 +12,47 @@ import torch
 from .devices import Compute
 from .face.crop import crop_rgb
 from .face.geometry import Square
+from .face.placement import Placement, fill_absent
 from .media.pixels import ColourConverter
 from .media.probe import VideoInfo
 from .media.reader import Frame, FrameReader
 from .models.edtalk import EDTalk
 from .options import Progress
-from .timeline import Timeline
-
-DAMAGED = "the video is damaged: {words}; {count} frames could be decoded"
+from .tracking import FaceMap
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """codes float32 ``[n, code_dim]`` (lip, pose, expression); sharpness float32 ``[n]``, variance
-    of the crop's Laplacian; ticks in ``info.time_base``.
-    """
+class FaceCodes:
+    """One face's codes, float32 ``[n, code_dim]`` (lip, pose, expression; absent frames filled in
+    from their neighbours), and its sharpness ``[n]`` (variance of the crop's Laplacian)."""
 
+    placement: Placement
     codes: np.ndarray
     sharpness: np.ndarray
-    ticks: list[int]
-    timeline: Timeline
-    warnings: tuple[str, ...] = ()
+
+    def fitness(self, pose: slice, expression: slice) -> np.ndarray:
+        """How fit each frame is to lend its face, float ``[n]``: sharp, near the clip's middle.
+
+        A clip is mostly neutral and mostly frontal, so its medians stand for both.
+        """
+        seen, far = self.codes[self.placement.present], np.zeros(len(self.codes))
+        for part in (pose, expression):
+            centre, spread = np.median(seen[:, part], 0), seen[:, part].std(0) + 1e-6
+            far += (((self.codes[:, part] - centre) / spread) ** 2).mean(1)
+        typical = np.median(self.sharpness[self.placement.present]) + 1e-6
+        return np.minimum(self.sharpness / typical, 2.0) - far
+
+
+class Cropper:
+    """Cuts face squares out of one video's frames, for a network's picture size."""
+
+    def __init__(self, info: VideoInfo, size_px: int) -> None:
+        self.size_px, self.layout = size_px, info.pixel_format
+        self.converter = ColourConverter(info.colour, info.pixel_format, info.height)
+
+    def __call__(self, frame: Frame, square: Square) -> np.ndarray:
+        """-> RGB ``[S, S, 3]`` float32 in [0, 255]."""
+        return crop_rgb(frame.planes, square, self.size_px, self.layout, self.converter)
 
 
 def to_network(rgb: np.ndarray) -> torch.Tensor:
@@ -57,57 +77,40 @@ def batches(reader: FrameReader, size: int) -> Iterator[list[Frame]]:
         yield group
 
 
+def encode_crops(crops: list[np.ndarray], edtalk: EDTalk, compute: Compute) -> np.ndarray:
+    """RGB crops -> codes float32 ``[len(crops), code_dim]``."""
+    images = to_network(np.stack(crops)).to(compute.device)
+    with compute.autocast(), torch.inference_mode():
+        latent, _ = edtalk.encode(images)
+    return edtalk.latent_to_codes(latent.float()).cpu().numpy()
+
+
 def analyse(
-    info: VideoInfo, square: Square, edtalk: EDTalk, compute: Compute, progress: Progress
-) -> Analysis:
-    """Encode the face square of every frame."""
-    converter = ColourConverter(info.colour, info.pixel_format, info.height)
-    size_px = edtalk.config.image_size_px
-    expected = expected_frames(info)
-    codes, sharpness, done = [], [], 0
-    with FrameReader(info, timestamps=True) as reader, torch.inference_mode():
+    info: VideoInfo, faces: FaceMap, edtalk: EDTalk, compute: Compute, progress: Progress
+) -> list[FaceCodes]:
+    """Encode every face square of every frame."""
+    cropper, n = Cropper(info, edtalk.config.image_size_px), len(faces.ticks)
+    codes = [np.zeros((n, edtalk.config.code_dim), np.float32) for _ in faces.placements]
+    sharpness = [np.zeros(n, np.float32) for _ in faces.placements]
+    done = 0
+    with FrameReader(info) as reader:
         for group in batches(reader, compute.batch_size):
-            crops = [
-                crop_rgb(f.planes, square, size_px, info.pixel_format, converter) for f in group
-            ]
-            sharpness += [sharpness_of(crop) for crop in crops]
-            images = to_network(np.stack(crops)).to(compute.device)
-            with compute.autocast():
-                latent, _ = edtalk.encode(images)
-            codes.append(edtalk.latent_to_codes(latent.float()).cpu().numpy())
+            for k, placement in enumerate(faces.placements):
+                seen = [(f, s) for f in group if f.index < n and (s := placement.square(f.index))]
+                if not seen:
+                    continue
+                crops = [cropper(frame, square) for frame, square in seen]
+                at = [frame.index for frame, _ in seen]
+                codes[k][at] = encode_crops(crops, edtalk, compute)
+                sharpness[k][at] = [sharpness_of(crop) for crop in crops]
             done += len(group)
-            progress("reading", done, max(expected, done) if expected else None)
-        ticks = reader.ticks
-        warnings = ()
-        if reader.exit_code:
-            warnings = (DAMAGED.format(words=reader.last_words, count=done),)
-    progress("reading", done, done)
-    timeline = Timeline.from_ticks(ticks, info.time_base)
-    sharp = np.array(sharpness, np.float32)
-    return Analysis(np.concatenate(codes), sharp, ticks, timeline, warnings)
+            progress("reading", done, n)
+    return [
+        FaceCodes(p, fill_absent(c, p.present), s)
+        for p, c, s in zip(faces.placements, codes, sharpness, strict=True)
+    ]
 
 
 def sharpness_of(rgb: np.ndarray) -> float:
     """Variance of the Laplacian of a picture ``[S, S, 3]`` in [0, 255]."""
     return float(cv2.Laplacian(rgb.mean(-1), cv2.CV_32F).var())
-
-
-def best_frame(analysis: Analysis, pose: slice, expression: slice) -> int:
-    """The frame fit to lend its face: sharp, and close to the clip's middle pose and expression.
-
-    A clip is mostly neutral and mostly frontal, so its medians stand for both.
-    """
-    far = np.zeros(len(analysis.codes))
-    for part in (pose, expression):
-        values = analysis.codes[:, part]
-        centre, spread = np.median(values, 0), values.std(0) + 1e-6
-        far += (((values - centre) / spread) ** 2).mean(1)
-    sharp = analysis.sharpness / (np.median(analysis.sharpness) + 1e-6)
-    return int(np.argmax(np.minimum(sharp, 2.0) - far))
-
-
-def expected_frames(info: VideoInfo) -> int:
-    """A guess at the frame count from the header, for progress only (0: no idea)."""
-    if info.duration_s is None or info.frame_rate is None:
-        return 0
-    return max(1, round(info.duration_s * info.frame_rate))

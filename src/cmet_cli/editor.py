@@ -13,10 +13,9 @@ import numpy as np
 import torch
 
 from ._version import __version__
-from .analysis import Analysis, analyse
+from .analysis import FaceCodes, analyse
 from .devices import Compute, resolve
 from .errors import MediaError, UsageError, WeightsError
-from .face.geometry import centred_square
 from .media.audio import decode_audio
 from .media.ffmpeg import check_input
 from .media.files import atomic_path, check_output
@@ -25,11 +24,13 @@ from .media.probe import VideoInfo, probe_video
 from .media.writer import EncodeSettings, container_of, plan_streams
 from .models.audio2lip import smooth_codes
 from .options import EditOptions, Model, Progress, RuntimeOptions, no_progress
+from .painting import FacePainter
 from .prompt import Clips, EmotionPrompt, semantic_vector
-from .rendering import render_video
+from .rendering import output_info, render_video
 from .result import EditResult
 from .speech.encoder import SpeechEncoder
-from .timeline import sound_on_grid
+from .timeline import Timeline, sound_on_grid
+from .tracking import follow_faces
 from .weights.folder import Weights, find_weights
 from .weights.models import Networks, load_networks, load_speechnet
 
@@ -37,6 +38,17 @@ EDIT_NOTE = (
     f"Synthetic edit: facial expression changed with cmet {__version__} (C-MET). "
     "Not an original recording."
 )
+
+
+LIP_BATCH = 64  # mel windows per call of the lip network
+
+
+@dataclass(frozen=True)
+class CodeEdit:
+    """codes: edited, float32 ``[n, code_dim]``; delta: expression change at intensity 1."""
+
+    codes: np.ndarray
+    delta: np.ndarray
 
 
 @dataclass
@@ -128,38 +140,57 @@ class EmotionEditor:
             vector = semantic_vector(
                 prompt, self.speech_encoder, info, self.weights.neutral_presets, progress
             )
-        square = centred_square(info.width, info.height)
+        with clock.stage("finding faces"):
+            faces = follow_faces(
+                info, options.face_detector, self.weights.yunet, options.face, progress
+            )
         with clock.stage("reading"):
-            analysis = analyse(info, square, self.networks.edtalk, self.compute, progress)
+            people = analyse(info, faces, self.networks.edtalk, self.compute, progress)
         with clock.stage("emotion"):
-            delta = self._expression_delta(analysis, vector.vector)
-            lips, lips_from, warnings = self._lip_codes(info, analysis, options)
-            gain = options.intensity * self.networks.config.gain
-            codes = self._edited_codes(analysis, delta * gain, lips)
-        streams = plan_streams(info, container)
+            lips, warnings = self._lip_codes(info, faces.timeline, options)
+            edits = [
+                self._edit_codes(face, faces.timeline, vector.vector, lips, options)
+                for face in people
+            ]
         source = self.networks.config.source if options.source == "auto" else options.source
+        streams = plan_streams(info, container)
         settings = EncodeSettings(crf=options.crf, note=EDIT_NOTE)
         with clock.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
+            painters = [
+                FacePainter(
+                    info, face, edit.codes, source, options.paste, self.networks.edtalk,
+                    self.compute,
+                )
+                for face, edit in zip(people, edits, strict=True)
+            ]  # fmt: skip
             render_video(
-                info, analysis, codes, square, source, self.networks.edtalk, self.compute, part,
-                settings, streams, progress,
+                info, faces, painters, options.paste, options.compare, self.compute.batch_size,
+                part, settings, streams, progress,
             )  # fmt: skip
         if options.save_codes is not None:
-            self._save_codes(options, analysis, delta, codes)
-        warnings = [*analysis.warnings, *warnings, *([streams.warning] if streams.warning else [])]
+            self._save_codes(options, faces.timeline, people[0], edits[0])
+        edited = np.any([p.placement.weights > 0 for p in people], axis=0)
+        bridged = np.any([p.placement.bridged & (p.placement.weights > 0) for p in people], axis=0)
+        shape = output_info(
+            info, options.paste, options.compare, self.networks.edtalk.config.image_size_px
+        )
+        warnings = [*faces.warnings, *warnings, *([streams.warning] if streams.warning else [])]
         return EditResult(
             output=output,
             video=video,
-            frames=len(codes),
-            frames_edited=len(codes),
-            duration_s=round(_duration_s(info, analysis), 6),
-            width=info.width,
-            height=info.height,
+            frames=len(faces.ticks),
+            frames_edited=int(edited.sum()),
+            frames_bridged=int(bridged.sum()),
+            frames_passed_through=int((~edited).sum()),
+            duration_s=round(_duration_s(info, faces.timeline), 6),
+            width=shape.width,
+            height=shape.height,
             elapsed_s=clock.elapsed_s,
-            lips=lips_from,
+            lips="audio" if lips is not None else "video",
             source=source,
             model=self.networks.config.name,
             neutral_from=vector.neutral_from,
+            face_detector=faces.detector,
             device=str(self.compute.device),
             precision=self.compute.precision,
             codes=options.save_codes,
@@ -183,62 +214,66 @@ class EmotionEditor:
             check_output(options.save_codes, overwrite=options.overwrite, inputs=(video, *clips))
         return container_of(output)
 
-    def _expression_delta(self, analysis: Analysis, vector: np.ndarray) -> np.ndarray:
-        """Expression change per frame, float32 ``[n, 10]``, before intensity."""
-        expression = analysis.codes[:, self.networks.edtalk.config.expression_slice]
-        device = self.compute.device
-        neutral = torch.from_numpy(analysis.timeline.to_grid(expression)).to(device)
-        delta = self.networks.connector.predict_clip(neutral, torch.from_numpy(vector).to(device))
-        return analysis.timeline.from_grid(delta.float().cpu().numpy())
-
     def _lip_codes(
-        self, info: VideoInfo, analysis: Analysis, options: EditOptions
-    ) -> tuple[np.ndarray, str, list[str]]:
-        """Lip codes per frame ``[n, lip_dim]``, where they came from, and warnings."""
-        from_video = analysis.codes[:, self.networks.edtalk.config.lip_slice]
+        self, info: VideoInfo, timeline: Timeline, options: EditOptions
+    ) -> tuple[np.ndarray | None, list[str]]:
+        """Lip codes from the sound, per frame ``[n, lip_dim]`` (None: from the picture)."""
         if options.lips == "video" or not info.audio_streams:
-            return from_video, "video", []
+            return None, []
         try:
             wave = decode_audio(info.path, "video")
         except MediaError as error:
-            return from_video, "video", [f"lips follow the picture: {error.message}"]
-        grid_s = analysis.timeline.grid_s
-        wave = sound_on_grid(wave, grid_s, SAMPLES_PER_FRAME)
+            return None, [f"lips follow the picture: {error.message}"]
+        wave = sound_on_grid(wave, timeline.grid_s, SAMPLES_PER_FRAME)
         windows = mel_windows(torch.from_numpy(wave))[:, None]
-        parts = []
         with torch.inference_mode():
-            for chunk in windows.split(self.compute.batch_size * 8):
-                parts.append(self.networks.audio2lip(chunk.to(self.compute.device)))
-        lips = smooth_codes(torch.cat(parts)).float().cpu().numpy()
-        return analysis.timeline.from_grid(lips), "audio", []
+            parts = [
+                self.networks.audio2lip(chunk.to(self.compute.device))
+                for chunk in windows.split(LIP_BATCH)
+            ]
+        return timeline.from_grid(smooth_codes(torch.cat(parts)).float().cpu().numpy()), []
 
-    def _edited_codes(self, analysis: Analysis, delta: np.ndarray, lips: np.ndarray) -> np.ndarray:
-        """Pose as it was, lips as chosen, expression moved by ``delta``. ``[n, code_dim]``."""
-        config, codes = self.networks.edtalk.config, analysis.codes.copy()
-        codes[:, config.lip_slice] = lips
-        codes[:, config.expression_slice] += delta
-        return codes
+    def _edit_codes(
+        self,
+        face: FaceCodes,
+        timeline: Timeline,
+        vector: np.ndarray,
+        lips: np.ndarray | None,
+        options: EditOptions,
+    ) -> CodeEdit:
+        """Pose as it was, lips as chosen, expression moved by the predicted change."""
+        config, codes = self.networks.edtalk.config, face.codes.copy()
+        device = self.compute.device
+        neutral = torch.from_numpy(timeline.to_grid(codes[:, config.expression_slice])).to(device)
+        change = self.networks.connector.predict_clip(neutral, torch.from_numpy(vector).to(device))
+        delta = timeline.from_grid(change.float().cpu().numpy()) * self.networks.config.gain
+        codes[:, config.expression_slice] += delta * options.intensity
+        if lips is not None:
+            codes[:, config.lip_slice] = lips
+        return CodeEdit(codes, delta)
 
     def _save_codes(
-        self, options: EditOptions, analysis: Analysis, delta: np.ndarray, codes: np.ndarray
+        self, options: EditOptions, timeline: Timeline, face: FaceCodes, edit: CodeEdit
     ) -> None:
         assert options.save_codes is not None
         config = self.networks.edtalk.config
         with atomic_path(options.save_codes, overwrite=options.overwrite) as part:
             np.savez_compressed(
                 part,
-                times_s=analysis.timeline.times_s,
-                neutral_expression=analysis.codes[:, config.expression_slice],
-                delta=delta,
+                times_s=timeline.times_s,
+                neutral_expression=face.codes[:, config.expression_slice],
+                delta=edit.delta,
                 intensity=np.float32(options.intensity),
-                pose=codes[:, config.pose_slice],
-                lip=codes[:, config.lip_slice],
+                pose=edit.codes[:, config.pose_slice],
+                lip=edit.codes[:, config.lip_slice],
+                square=face.placement.squares,
+                weight=face.placement.weights,
             )
 
 
-def _duration_s(info: VideoInfo, analysis: Analysis) -> float:
+def _duration_s(info: VideoInfo, timeline: Timeline) -> float:
     """First frame's time to the end of the last, taking the mean step for the last frame."""
-    times = analysis.timeline.times_s
+    times = timeline.times_s
     if len(times) > 1:
         return float((times[-1] - times[0]) * len(times) / (len(times) - 1))
     return float(1 / info.frame_rate) if info.frame_rate else 0.04

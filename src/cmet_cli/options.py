@@ -11,11 +11,15 @@ from typing import Literal
 from .errors import UsageError
 
 Lips = Literal["audio", "video"]
+FaceDetectorKind = Literal["auto", "yunet", "haar", "none"]
+Paste = Literal["face", "crop", "none"]
 Source = Literal["auto", "first", "best", "frame"]
 Model = Literal["auto", "cmet", "mini"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 LIPS = ("audio", "video")
+FACE_DETECTORS = ("auto", "yunet", "haar", "none")
+PASTES = ("face", "crop", "none")
 SOURCES = ("auto", "first", "best", "frame")
 MODELS = ("auto", "cmet", "mini")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -46,6 +50,16 @@ class EditOptions:
     crf: int = 18
     #: Replace an existing output.
     overwrite: bool = False
+    #: How faces are found: YuNet where its file is there, else OpenCV's Haar cascade; ``none``
+    #: takes the middle square of every frame.
+    face_detector: FaceDetectorKind = "auto"
+    #: Which face: ``None`` for the largest and most present, a number from the left, or ``all``.
+    face: int | str | None = None
+    #: What goes back into the frame: the face, the whole square, or nothing (the bare crop is the
+    #: result).
+    paste: Paste = "face"
+    #: Write original and edited beside each other.
+    compare: bool = False
     #: Also write every frame's codes to this .npz file.
     save_codes: Path | None = None
 
@@ -54,6 +68,12 @@ class EditOptions:
             raise UsageError(f"intensity must be between -10 and 10, got {self.intensity}")
         _one_of("lips", self.lips, LIPS)
         _one_of("source", self.source, SOURCES)
+        _one_of("face detector", self.face_detector, FACE_DETECTORS)
+        _one_of("paste", self.paste, PASTES)
+        if not (self.face in (None, "all") or (isinstance(self.face, int) and self.face >= 1)):
+            raise UsageError(f"face must be a number from 1, or 'all', got '{self.face}'")
+        if self.paste == "none" and self.face == "all":
+            raise UsageError("paste 'none' gives one crop, and face 'all' asks for several")
         if not 0 <= self.crf <= MAX_CRF:
             raise UsageError(f"crf must be between 0 and {MAX_CRF}, got {self.crf}")
         if self.save_codes is not None and self.save_codes.suffix != ".npz":

@@ -1,36 +1,40 @@
-"""Second pass: decode again, render with the edited codes, paste, encode."""
+"""Pass three: decode again, paint the faces, encode. Frames stream; memory does not grow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from .analysis import Analysis, batches, best_frame, from_network, to_network
-from .devices import Compute
+from .analysis import batches
 from .errors import MediaError
-from .face.crop import crop_rgb
 from .face.geometry import Square
 from .face.paste import paste_rgb
-from .media.pixels import ColourConverter
+from .media.pixels import FORMATS, ColourConverter
 from .media.probe import VideoInfo
 from .media.reader import Frame, FrameReader
 from .media.writer import EncodeSettings, FrameWriter, StreamPlan
-from .models.decoder import SourceFeatures
-from .models.edtalk import EDTalk
 from .options import Progress
+from .painting import FacePainter, Planes
+from .tracking import FaceMap
+
+
+def output_info(info: VideoInfo, paste: str, compare: bool, size_px: int) -> VideoInfo:
+    """What the written video looks like: the input's size and layout, unless asked otherwise."""
+    if paste == "none":
+        info = replace(info, width=size_px, height=size_px, pixel_format=FORMATS["yuv420p"])
+    return replace(info, width=2 * info.width) if compare else info
 
 
 def render_video(
     info: VideoInfo,
-    analysis: Analysis,
-    codes: np.ndarray,
-    square: Square,
-    source: str,
-    edtalk: EDTalk,
-    compute: Compute,
+    faces: FaceMap,
+    painters: list[FacePainter],
+    paste: str,
+    compare: bool,
+    batch_size: int,
     output: Path,
     settings: EncodeSettings,
     streams: StreamPlan,
@@ -38,67 +42,61 @@ def render_video(
 ) -> None:
     """Write the edited video to ``output`` (a temporary name).
 
-    codes: edited codes float32 ``[n, code_dim]``, one row per frame; source: ``first``, ``best`` or
-    ``frame``. Decoding and encoding run in threads of their own beside the network.
+    Decoding and encoding run in threads of their own beside the network.
     """
-    painter = Painter(info, square, edtalk, compute)
-    n, done, face = len(codes), 0, None
-    if source == "best":
-        c = edtalk.config
-        face = painter.source_at(best_frame(analysis, c.pose_slice, c.expression_slice))
+    n, done = len(faces.ticks), 0
+    written = output_info(info, paste, compare, painters[0].crop.size_px)
     with (
         FrameReader(info) as reader,
-        FrameWriter(info, analysis.ticks, output, settings, streams) as writer,
-        torch.inference_mode(),
+        FrameWriter(written, faces.ticks, output, settings, streams) as writer,
     ):
-        for group in batches(reader, compute.batch_size):
+        for group in batches(reader, batch_size):
             if done + len(group) > n:
                 raise MediaError(f"{info.path}: decoding it twice gave different frame counts")
-            if source == "frame":
-                face = painter.prepare(group)
-            elif face is None:
-                face = painter.prepare(group[:1])
-            for planes in painter.paint(group, face, codes[done : done + len(group)]):
-                writer.write(planes)
+            frames = _crops(group, painters[0]) if paste == "none" else _frames(group, painters)
+            for before, after in frames:
+                writer.write(side_by_side(before, after) if compare else after)
             done += len(group)
             progress("rendering", done, n)
         writer.finish()
 
 
-class Painter:
-    """Crops, renders and pastes frames of one video."""
+def _frames(group: list[Frame], painters: list[FacePainter]) -> Iterator[tuple[Planes, Planes]]:
+    """Whole frames before and after, every face painted in turn."""
+    edited: dict[int, Planes] = {frame.index: frame.planes for frame in group}
+    for painter in painters:
+        active = [frame for frame in group if painter.active(frame.index)]
+        for frame, rendered, original in painter.render(active):
+            edited[frame.index] = painter.paint(edited[frame.index], frame, rendered, original)
+    for frame in group:
+        yield frame.planes, edited[frame.index]
 
-    def __init__(self, info: VideoInfo, square: Square, edtalk: EDTalk, compute: Compute) -> None:
-        self._info, self._square, self._edtalk, self._compute = info, square, edtalk, compute
-        self._converter = ColourConverter(info.colour, info.pixel_format, info.height)
-        self._size_px = edtalk.config.image_size_px
-        self._mask = np.ones((self._size_px, self._size_px), np.float32)
 
-    def prepare(self, frames: list[Frame]) -> SourceFeatures:
-        """The frames' own faces as sources, ``B`` = number of frames."""
-        layout = self._info.pixel_format
-        crops = [
-            crop_rgb(f.planes, self._square, self._size_px, layout, self._converter) for f in frames
-        ]
-        with self._compute.autocast():
-            images = to_network(np.stack(crops)).to(self._compute.device)
-            return self._edtalk.prepare_source(images)
+def _crops(group: list[Frame], painter: FacePainter) -> Iterator[tuple[Planes, Planes]]:
+    """Bare crops before and after; frames without the face give the nearest square's crop."""
+    size = painter.crop.size_px
+    active = [frame for frame in group if painter.active(frame.index)]
+    rendered = {frame.index: (new, old) for frame, new, old in painter.render(active)}
+    known = np.flatnonzero(painter.placement.present)
+    for frame in group:
+        if frame.index in rendered:
+            new, old = rendered[frame.index]
+        else:
+            nearest = known[np.argmin(np.abs(known - frame.index))]
+            square = painter.placement.square(int(nearest))
+            assert square is not None
+            new = old = painter.crop(frame, square)
+        yield _to_planes(old, size, painter), _to_planes(new, size, painter)
 
-    def source_at(self, index: int) -> SourceFeatures:
-        """The face of one frame as source, decoding up to it."""
-        with FrameReader(self._info) as reader, torch.inference_mode():
-            for frame in reader:
-                if frame.index == index:
-                    return self.prepare([frame])
-        raise MediaError(f"{self._info.path}: frame {index} could not be decoded again")
 
-    def paint(
-        self, frames: list[Frame], face: SourceFeatures, codes: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, ...]]:
-        """Planes of each frame with the rendered face in place."""
-        wanted = torch.from_numpy(codes).to(self._compute.device)
-        with self._compute.autocast():
-            rendered = self._edtalk.render(face, wanted)
-        layout = self._info.pixel_format
-        for frame, rgb in zip(frames, from_network(rendered), strict=True):
-            yield paste_rgb(frame.planes, rgb, self._mask, self._square, layout, self._converter)
+def _to_planes(rgb: np.ndarray, size: int, painter: FacePainter) -> Planes:
+    layout = FORMATS["yuv420p"]
+    blank = tuple(np.zeros(shape, np.uint8) for shape in layout.plane_shapes(size, size))
+    mask = np.ones((size, size), np.float32)
+    converter = ColourConverter(painter.crop.converter.colour, layout, size)
+    return paste_rgb(blank, rgb, mask, Square(size / 2, size / 2, size), layout, converter)
+
+
+def side_by_side(before: Planes, after: Planes) -> Planes:
+    """Two pictures of one size beside each other."""
+    return tuple(np.hstack([a, b]) for a, b in zip(before, after, strict=True))

@@ -11,14 +11,18 @@ from typing import Any
 class EditResult:
     """Paths, counts and timings of one finished edit.
 
-    duration_s: from the first frame to the end of the last; elapsed_s: wall time of ``edit``;
-    stages_s: wall time per stage; lips, source, neutral_from: what was really used.
+    frames_edited: with a face edited in them, frames_bridged of which lie in short gaps of the
+    detector; frames_passed_through: unchanged; duration_s: from the first frame to the end of the
+    last; elapsed_s: wall time of ``edit``; stages_s: wall time per stage; lips, source,
+    neutral_from, face_detector: what was really used.
     """
 
     output: Path
     video: Path
     frames: int
     frames_edited: int
+    frames_bridged: int
+    frames_passed_through: int
     duration_s: float
     width: int
     height: int
@@ -27,6 +31,7 @@ class EditResult:
     source: str
     model: str
     neutral_from: str
+    face_detector: str
     device: str
     precision: str
     codes: Path | None = None

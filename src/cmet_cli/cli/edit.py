@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from ..editor import EmotionEditor
     from ..result import EditResult
 
-_INPUT, _NETWORK, _OUTPUT = "Input", "How it runs", "Output"
+_INPUT, _FACE, _NETWORK, _OUTPUT = "Input", "Face", "How it runs", "Output"
 DEFAULTS, RUNTIME = opt.EditOptions(), opt.RuntimeOptions()
 KEPT_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 
 Lips = enum.Enum("Lips", {name: name for name in opt.LIPS}, type=str)
 Precision = enum.Enum("Precision", {name: name for name in opt.PRECISIONS}, type=str)
+FaceDetectorKind = enum.Enum("FaceDetectorKind", {n: n for n in opt.FACE_DETECTORS}, type=str)
+Paste = enum.Enum("Paste", {name: name for name in opt.PASTES}, type=str)
+DEFAULT_DETECTOR, DEFAULT_PASTE = FaceDetectorKind("auto"), Paste(DEFAULTS.paste)
 Source = enum.Enum("Source", {name: name for name in opt.SOURCES}, type=str)
 Model = enum.Enum("Model", {name: name for name in opt.MODELS}, type=str)
 DEFAULT_SOURCE, DEFAULT_MODEL = Source(DEFAULTS.source), Model("auto")
@@ -74,10 +77,38 @@ def edit(
     lips: Annotated[
         Lips, typer.Option("--lips", help="Lip motion from the video's sound or its picture.")
     ] = DEFAULT_LIPS,
+    face_detector: Annotated[
+        FaceDetectorKind,
+        typer.Option(
+            "--face-detector",
+            help="How the face is found; none: the middle square of the picture.",
+            rich_help_panel=_FACE,
+        ),
+    ] = DEFAULT_DETECTOR,
+    face: Annotated[
+        str | None,
+        typer.Option(
+            "--face",
+            help="Which face: a number from the left (see cmet faces), or all. Default: the "
+            "largest and most present.",
+            rich_help_panel=_FACE,
+        ),
+    ] = None,
+    paste: Annotated[
+        Paste,
+        typer.Option(
+            "--paste",
+            help="What goes back into the frame: face, crop (the whole square), or none (the "
+            "result is the bare crop).",
+            rich_help_panel=_FACE,
+        ),
+    ] = DEFAULT_PASTE,
     source: Annotated[
         Source,
         typer.Option(
-            "--source", help="Frame that lends its face: first, best, or every frame its own."
+            "--source",
+            help="Frame that lends its face: first, best, or every frame its own.",
+            rich_help_panel=_FACE,
         ),
     ] = DEFAULT_SOURCE,
     model: Annotated[
@@ -124,6 +155,12 @@ def edit(
         int,
         typer.Option("--crf", help="x264 quality: 0 lossless ... 51.", rich_help_panel=_OUTPUT),
     ] = DEFAULTS.crf,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Original and edited side by side.", rich_help_panel=_OUTPUT
+        ),
+    ] = DEFAULTS.compare,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=_OUTPUT),
@@ -153,6 +190,10 @@ def edit(
         intensity=intensity,
         lips=lips.value,
         source=source.value,
+        face_detector=face_detector.value,
+        face=parse_face(face),
+        paste=paste.value,
+        compare=compare,
         crf=crf,
         overwrite=overwrite,
         save_codes=save_codes,
@@ -175,6 +216,11 @@ def edit(
             progress=progress,
         )
     report(result, json)
+
+
+def parse_face(value: str | None) -> int | str | None:
+    """``--face`` as a number where it is one."""
+    return int(value) if value is not None and value.isdecimal() else value
 
 
 def default_output(video: Path, emotion_audio: list[Path]) -> Path:
@@ -239,6 +285,11 @@ def report(result: EditResult, as_json: bool) -> None:
     console = error_console()
     for warning in result.warnings:
         console.print(f"[yellow]warning:[/] {warning}")
+    if result.frames_passed_through or result.frames_bridged:
+        console.print(
+            f"[dim]{result.frames_edited} frames edited ({result.frames_bridged} bridged), "
+            f"{result.frames_passed_through} passed through[/]"
+        )
     console.print(f"[dim]compared with {result.neutral_from}; lips from {result.lips}[/]")
     typer.echo(
         f"{result.output}  {result.frames} frames, {result.duration_s:.2f} s of video "

@@ -7,7 +7,7 @@ their numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,22 +93,27 @@ class Colour:
     def full_range(self) -> bool:
         return self.range == "pc"
 
-    def luma_weights(self, height: int) -> tuple[float, float]:
-        """Kr, Kb of ITU-R BT.601, 709 or 2020; unknown: by picture height, as players do."""
+    @property
+    def luma_weights(self) -> tuple[float, float]:
+        """Kr, Kb of ITU-R BT.601, 709 or 2020."""
         if self.space in ("bt709", "smpte240m"):
             return 0.2126, 0.0722
         if self.space.startswith("bt2020"):
             return 0.2627, 0.0593
-        if self.space == "unknown" and height >= HD_HEIGHT_PX:
-            return 0.2126, 0.0722
         return 0.299, 0.114
 
 
 class ColourConverter:
-    """Between planes' numbers and RGB in [0, 255] (float32), for one video's format and colour."""
+    """Between planes' numbers and RGB in [0, 255] (float32), for one video's format and colour.
+
+    Where a file does not name its matrix, the picture's height decides, as in players.
+    """
 
     def __init__(self, colour: Colour, pixel_format: PixelFormat, height: int) -> None:
-        kr, kb = colour.luma_weights(height)
+        if colour.space == "unknown":  # settled here, so that a crop keeps its video's matrix
+            colour = replace(colour, space="bt709" if height >= HD_HEIGHT_PX else "smpte170m")
+        self.colour = colour
+        kr, kb = colour.luma_weights
         kg = 1 - kr - kb
         to_yuv = np.array(
             [

@@ -22,28 +22,44 @@ _PTS = re.compile(r"\] n:\s*\d+ pts:\s*(-?\d+|NOPTS)")
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded picture. ``planes``: Y, U, V arrays ``[h, w]`` (views of one buffer)."""
+    """One decoded picture. ``planes``: Y, U, V ``[h, w]``, or one RGB array ``[h, w, 3]``."""
 
     index: int
-    planes: tuple[np.ndarray, np.ndarray, np.ndarray]
+    planes: tuple[np.ndarray, ...]
 
 
 class FrameReader:
     """Iterate over every frame of a video, in display order, with nothing dropped or repeated.
 
-    With ``timestamps=True`` the frames' times are collected too: ``reader.ticks`` is complete once
-    the iteration has ended. Use as a context manager.
+    timestamps: collect the frames' times too; ``reader.ticks`` is complete once the iteration has
+    ended. rgb_size: (width, height) of 8-bit RGB pictures to get instead of the video's own planes.
+    start_s, frames: only a stretch. Use as a context manager.
     """
 
     def __init__(
-        self, info: VideoInfo, *, timestamps: bool = False, frames_ahead: int = FRAMES_AHEAD
+        self,
+        info: VideoInfo,
+        *,
+        timestamps: bool = False,
+        rgb_size: tuple[int, int] | None = None,
+        start_s: float = 0.0,
+        frames: int | None = None,
     ) -> None:
         self._info = info
+        self._dtype = np.dtype(np.uint8) if rgb_size else info.pixel_format.dtype
+        self._shapes: tuple[tuple[int, ...], ...] = (
+            ((rgb_size[1], rgb_size[0], 3),)
+            if rgb_size
+            else info.pixel_format.plane_shapes(info.width, info.height)
+        )
+        self._sizes = [int(np.prod(shape)) for shape in self._shapes]
         self._pts: list[int | None] = []
         self._count = 0
         self._stop = threading.Event()
-        self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(frames_ahead)
-        arguments = decode_argv(info, timestamps=timestamps)
+        self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(FRAMES_AHEAD)
+        arguments = decode_argv(
+            info, timestamps=timestamps, rgb_size=rgb_size, start_s=start_s, frames=frames
+        )
         self._process = FfmpegProcess(arguments, on_line=self._on_line if timestamps else None)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -71,20 +87,19 @@ class FrameReader:
                 return
 
     def _read_frame(self) -> Frame | None:
-        info = self._info
-        buffer = np.empty(info.frame_bytes, np.uint8)
+        buffer = np.empty(sum(self._sizes) * self._dtype.itemsize, np.uint8)
         view, filled = memoryview(buffer), 0
         while filled < len(view):
             got = self._process.stdout.readinto(view[filled:])  # type: ignore[attr-defined]
             if not got:
                 return None  # a torn last frame is no frame
             filled += got
-        samples, planes, start = buffer.view(info.pixel_format.dtype), [], 0
-        for h, w in info.pixel_format.plane_shapes(info.width, info.height):
-            planes.append(samples[start : start + h * w].reshape(h, w))
-            start += h * w
+        samples, planes, start = buffer.view(self._dtype), [], 0
+        for shape, size in zip(self._shapes, self._sizes, strict=True):
+            planes.append(samples[start : start + size].reshape(shape))
+            start += size
         self._count += 1
-        return Frame(self._count - 1, (planes[0], planes[1], planes[2]))
+        return Frame(self._count - 1, tuple(planes))
 
     def __iter__(self) -> Iterator[Frame]:
         while True:
@@ -124,17 +139,28 @@ class FrameReader:
         self.close()
 
 
-def decode_argv(info: VideoInfo, *, timestamps: bool) -> list[str]:
-    """ffmpeg arguments that write every frame's planes to stdout."""
+def decode_argv(
+    info: VideoInfo,
+    *,
+    timestamps: bool = False,
+    rgb_size: tuple[int, int] | None = None,
+    start_s: float = 0.0,
+    frames: int | None = None,
+) -> list[str]:
+    """ffmpeg arguments that write frames to stdout as raw planes or reduced RGB."""
     # A full-range source must be asked for under its full-range name, or swscale squeezes it.
     target = info.pixel_format.name
     if info.source_format.replace("yuvj", "yuv") == target:
         target = info.source_format
-    options = {"map": "0:V:0", "fps_mode": "passthrough", "pix_fmt": target, "f": "rawvideo"}
-    if timestamps:
-        options["vf"] = SHOW_FRAMES  # tells each frame's time on stderr, at level info
+    options = {"map": "0:V:0", "fps_mode": "passthrough", "pix_fmt": target, "f": "rawvideo"}  # type: dict[str, object]
+    filters = [SHOW_FRAMES] if timestamps else []  # tells each frame's time on stderr, at info
+    if rgb_size:
+        options["pix_fmt"] = "rgb24"
+        filters.append(f"scale={rgb_size[0]}:{rgb_size[1]}:flags=area")
+    options |= {"vf": ",".join(filters)} if filters else {}
+    options |= {"frames:v": frames} if frames else {}
     log_level = "info" if timestamps else "error"
-    source = ffmpeg.input(file_url(info.path))
+    source = ffmpeg.input(file_url(info.path), **({"ss": start_s} if start_s > 0 else {}))
     return source.output("pipe:1", **options).global_args("-loglevel", log_level).get_args()
 
 
