@@ -15,7 +15,10 @@ import torch
 from ._version import __version__
 from .analysis import FaceCodes, analyse
 from .devices import Compute, resolve
-from .errors import MediaError, UsageError, WeightsError
+from .errors import FaceError, MediaError, UsageError, WeightsError
+from .face.crop import planes_to_rgb
+from .face.detect import make_detector
+from .facesheet import write_picture
 from .media.audio import decode_audio
 from .media.ffmpeg import check_input
 from .media.files import atomic_path, check_output
@@ -25,6 +28,7 @@ from .media.writer import EncodeSettings, container_of, plan_streams
 from .models.audio2lip import smooth_codes
 from .options import EditOptions, Model, Progress, RuntimeOptions, no_progress
 from .painting import FacePainter
+from .preview import Moment, moments, read_moment, sheet
 from .prompt import Clips, EmotionPrompt, semantic_vector
 from .rendering import output_info, render_video
 from .result import EditResult
@@ -40,6 +44,7 @@ EDIT_NOTE = (
 )
 
 
+MAX_PREVIEW_FRAMES = 24
 LIP_BATCH = 64  # mel windows per call of the lip network
 
 
@@ -198,11 +203,74 @@ class EmotionEditor:
             warnings=tuple(warnings),
         )
 
+    def preview(
+        self,
+        video: Path | str,
+        emotion: Clips,
+        output: Path | str,
+        *,
+        frames: int = 6,
+        neutral: Clips = (),
+        options: EditOptions | None = None,
+        progress: Progress = no_progress,
+    ) -> list[float]:
+        """Write a picture of a few moments before and after the edit; -> their times in seconds.
+
+        output: ``.png``; frames: 1 to 24. Lips follow the picture. Raises :class:`CmetError`.
+        """
+        video, output, options = Path(video), Path(output), options or EditOptions()
+        if not 1 <= frames <= MAX_PREVIEW_FRAMES:
+            raise UsageError(f"preview takes 1 to {MAX_PREVIEW_FRAMES} frames, got {frames}")
+        if output.suffix.lower() != ".png":
+            raise UsageError(f"a preview is written as .png: {output}")
+        prompt = EmotionPrompt.of(emotion, neutral)
+        self._check_paths(video, output, prompt, options)
+        info = probe_video(video)
+        vector = semantic_vector(
+            prompt, self.speech_encoder, info, self.weights.neutral_presets, progress
+        ).vector
+        detector = make_detector(options.face_detector, self.weights.yunet)
+        pairs = []
+        for k, time_s in enumerate(moments(info, frames)):
+            moment = read_moment(
+                info, time_s, detector, options.face, self.networks.edtalk, self.compute
+            )
+            pairs.append(self._before_and_after(info, moment, vector, options))
+            progress("preview", k + 1, frames)
+        if not any(found for *_, found in pairs):
+            raise FaceError(f"{video}: no face was found at any of the {frames} moments looked at")
+        write_picture(sheet([p[:3] for p in pairs]), output, overwrite=options.overwrite)
+        return [p[0] for p in pairs]
+
     # ------------------------------------------------------------------ steps of an edit
+
+    def _before_and_after(
+        self, info: VideoInfo, moment: Moment, vector: np.ndarray, options: EditOptions
+    ) -> tuple[float, np.ndarray, np.ndarray, bool]:
+        frame, after = moment.frames[-1], moment.frames[-1].planes
+        if moment.face is not None:
+            edit = self._edit_codes(moment.face, Timeline(moment.times_s), vector, None, options)
+            source = self.networks.config.source if options.source == "auto" else options.source
+            painter = FacePainter(
+                info, moment.face, edit.codes, "first" if source == "best" else source,
+                options.paste, self.networks.edtalk, self.compute,
+            )  # fmt: skip
+            painter.render(moment.frames[:1])  # the first frame lends its face
+            ((_, rendered, original),) = painter.render([frame])
+            after = painter.paint(after, frame, rendered, original)
+        pictures = [planes_to_rgb(p, info) for p in (frame.planes, after)]
+        return moment.time_s, pictures[0], pictures[1], moment.face is not None
 
     @staticmethod
     def _check(video: Path, output: Path, prompt: EmotionPrompt, options: EditOptions) -> str:
         """Everything that can be refused before work begins. -> ffmpeg's name of the container."""
+        EmotionEditor._check_paths(video, output, prompt, options)
+        return container_of(output)
+
+    @staticmethod
+    def _check_paths(
+        video: Path, output: Path, prompt: EmotionPrompt, options: EditOptions
+    ) -> None:
         check_input(video, "video")
         clips = [*prompt.target_clips(), *prompt.neutral_clips()]
         for clip in clips:
@@ -212,7 +280,6 @@ class EmotionEditor:
             if options.save_codes == output:
                 raise UsageError(f"codes and video would be the same file: {output}")
             check_output(options.save_codes, overwrite=options.overwrite, inputs=(video, *clips))
-        return container_of(output)
 
     def _lip_codes(
         self, info: VideoInfo, timeline: Timeline, options: EditOptions

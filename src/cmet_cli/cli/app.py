@@ -12,7 +12,7 @@ import typer
 
 from .._version import __version__
 from ..errors import CmetError, MediaError
-from . import doctor, download, edit
+from . import doctor, download, edit, faces
 from .console import State, error_console, print_error
 
 EXIT_INTERRUPTED = 130
@@ -44,6 +44,7 @@ def _root(
 
 
 app.command("edit")(edit.edit)
+app.command("faces")(faces.faces)
 app.command("download-weights")(download.download_weights)
 app.command("doctor")(doctor.doctor)
 

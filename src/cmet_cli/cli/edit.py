@@ -165,6 +165,14 @@ def edit(
         bool,
         typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=_OUTPUT),
     ] = DEFAULTS.overwrite,
+    preview: Annotated[
+        int | None,
+        typer.Option(
+            "--preview",
+            help="Render only this many moments to a .png sheet: originals above, edits below.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
     save_codes: Annotated[
         Path | None,
         typer.Option(
@@ -199,13 +207,25 @@ def edit(
         save_codes=save_codes,
     )
     runtime = opt.RuntimeOptions(device=device, precision=precision.value, batch_size=batch_size)
-    output = output or default_output(video, emotion_audio)
+    output = output or default_output(video, emotion_audio, preview is not None)
     _refuse_early(video, output, overwrite)
     from ..prompt import EmotionPrompt
 
     prompt = EmotionPrompt.of(emotion_audio, neutral_audio or ())
     prompt.target_clips(), prompt.neutral_clips()  # typos are told before models load
     editor = _load_editor(weights_dir, model.value, runtime, download, quiet)
+    with progress_bars(quiet or json) as progress:
+        if preview is not None:
+            times = editor.preview(
+                video, prompt.target, output, frames=preview, neutral=prompt.neutral,
+                options=options, progress=progress,
+            )  # fmt: skip
+    if preview is not None:
+        if json:
+            print_json({"output": str(output), "times_s": times})
+        else:
+            typer.echo(f"{output}  {len(times)} moments before and after")
+        return
     with progress_bars(quiet or json) as progress:
         result = editor.edit(
             video,
@@ -223,9 +243,10 @@ def parse_face(value: str | None) -> int | str | None:
     return int(value) if value is not None and value.isdecimal() else value
 
 
-def default_output(video: Path, emotion_audio: list[Path]) -> Path:
+def default_output(video: Path, emotion_audio: list[Path], preview: bool = False) -> Path:
     """``talk.mp4`` and ``sarcastic.wav`` -> ``talk_sarcastic.mp4`` beside the video."""
     suffix = video.suffix.lower() if video.suffix.lower() in KEPT_SUFFIXES else ".mp4"
+    suffix = ".png" if preview else suffix
     return video.with_name(f"{video.stem}_{emotion_audio[0].stem}{suffix}")
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ..media.pixels import ColourConverter, PixelFormat
+from ..media.probe import VideoInfo
 from .geometry import Square, crop_to_plane
 
 BLUR_PER_SCALE = 0.45  # Gaussian sigma per unit of sqrt(scale**2 - 1): little aliasing, little blur
@@ -69,3 +70,11 @@ def _reflect(index: np.ndarray, size: int) -> np.ndarray:
     period = max(1, 2 * (size - 1))
     folded = np.abs(index) % period
     return np.minimum(folded, period - folded) if size > 1 else np.zeros_like(index)
+
+
+def planes_to_rgb(planes: tuple[np.ndarray, ...], info: VideoInfo) -> np.ndarray:
+    """A whole frame's planes -> RGB uint8 ``[H, W, 3]``, for pictures shown to people."""
+    size = (info.width, info.height)
+    yuv = [cv2.resize(p.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) for p in planes]
+    converter = ColourConverter(info.colour, info.pixel_format, info.height)
+    return np.rint(converter.to_rgb(np.stack(yuv, axis=-1))).astype(np.uint8)

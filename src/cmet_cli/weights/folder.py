@@ -130,6 +130,14 @@ def candidates(explicit: Path | None) -> list[tuple[str, Weights]]:
     return places
 
 
+def find_yunet(explicit: Path | None = None) -> Path | None:
+    """The YuNet file of the first place that holds it, whatever else is there."""
+    for _, weights in candidates(explicit):
+        if weights.yunet is not None:
+            return weights.yunet
+    return None
+
+
 def find_weights(explicit: Path | None = None, model: str = "auto") -> Weights:
     """The first place that holds what an edit needs.
 

@@ -1,0 +1,50 @@
+"""``cmet faces``: which face has which number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import State, print_json, progress_bars
+from .edit import DEFAULT_DETECTOR, FaceDetectorKind
+
+
+def faces(
+    video: Annotated[Path, typer.Argument(help="The video to look at.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A picture (.png) with numbered boxes.")
+    ] = Path("faces.png"),
+    face_detector: Annotated[
+        FaceDetectorKind, typer.Option("--face-detector", help="How faces are found.")
+    ] = DEFAULT_DETECTOR,
+    weights_dir: Annotated[
+        Path | None, typer.Option("--weights-dir", help="Folder that may hold YuNet.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing picture.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
+) -> None:
+    """Show the faces of a video with the numbers that [bold]cmet edit --face[/] takes."""
+    State.verbose, State.json = verbose, json
+    from ..facesheet import face_sheet
+
+    with progress_bars(quiet or json) as progress:
+        found = face_sheet(
+            video,
+            output,
+            detector=face_detector.value,
+            weights_dir=weights_dir,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if json:
+        print_json({"output": str(output), "faces": found})
+        return
+    for row in found:
+        typer.echo(f"face {row['number']}: in {row['frames']} of {row['of']} frames")
+    typer.echo(str(output))
