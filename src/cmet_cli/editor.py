@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ._version import __version__
-from .analysis import FaceCodes, analyse
+from .coding import CodeEdit, edit_codes, save_codes
 from .devices import Compute, resolve
-from .errors import FaceError, MediaError, UsageError, WeightsError
-from .face.crop import planes_to_rgb
-from .face.detect import make_detector
-from .facesheet import write_picture
-from .media.audio import decode_audio
+from .errors import UsageError, WeightsError
 from .media.ffmpeg import check_input
 from .media.files import atomic_path, check_output
-from .media.mel import SAMPLES_PER_FRAME, mel_windows
-from .media.probe import VideoInfo, probe_video
-from .media.writer import EncodeSettings, container_of, plan_streams
-from .models.audio2lip import smooth_codes
+from .media.probe import VideoInfo
+from .media.writer import EncodeSettings, StreamPlan, container_of, plan_streams
 from .options import EditOptions, Model, Progress, RuntimeOptions, no_progress
 from .painting import FacePainter
-from .preview import Moment, moments, read_moment, sheet
-from .prompt import Clips, EmotionPrompt, semantic_vector
+from .preview import preview_edit
+from .prompt import Clips, EmotionPrompt, SemanticVector, semantic_vector
+from .reading import Clock, VideoReading, read_video, reading_key
 from .rendering import output_info, render_video
 from .result import EditResult
-from .speech.encoder import SpeechEncoder
-from .timeline import Timeline, sound_on_grid
-from .tracking import follow_faces
+from .speech.encoder import Remembering, SpeechEncoder
 from .weights.folder import Weights, find_weights
 from .weights.models import Networks, load_networks, load_speechnet
 
@@ -42,38 +30,7 @@ EDIT_NOTE = (
     f"Synthetic edit: facial expression changed with cmet {__version__} (C-MET). "
     "Not an original recording."
 )
-
-
-MAX_PREVIEW_FRAMES = 24
-LIP_BATCH = 64  # mel windows per call of the lip network
-
-
-@dataclass(frozen=True)
-class CodeEdit:
-    """codes: edited, float32 ``[n, code_dim]``; delta: expression change at intensity 1."""
-
-    codes: np.ndarray
-    delta: np.ndarray
-
-
-@dataclass
-class _Clock:
-    """Wall time per stage."""
-
-    stages_s: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.stages_s[name] = round(time.perf_counter() - start, 3)
-
-    @property
-    def elapsed_s(self) -> float:
-        return round(time.perf_counter() - self.started, 3)
+READINGS_KEPT = 4
 
 
 class EmotionEditor:
@@ -85,6 +42,7 @@ class EmotionEditor:
 
     def __init__(self, networks: Networks, weights: Weights, compute: Compute) -> None:
         self.networks, self.weights, self.compute = networks, weights, compute
+        self._readings: dict[tuple[object, ...], VideoReading] = {}
 
     @classmethod
     def from_weights(
@@ -111,7 +69,8 @@ class EmotionEditor:
         if config.speech is not None:
             from .speech.mini import MiniSpeechEncoder
 
-            return MiniSpeechEncoder(load_speechnet(self.weights, config), self.compute.device)
+            network = load_speechnet(self.weights, config)
+            return Remembering(MiniSpeechEncoder(network, self.compute.device))
         from .speech.emotion2vec import Emotion2vec
 
         if self.weights.speech is None:
@@ -119,7 +78,7 @@ class EmotionEditor:
                 f"no speech encoder in {self.weights.root}",
                 "run `cmet download-weights --only emotion2vec`",
             )
-        return Emotion2vec(self.weights.speech, self.compute.device)
+        return Remembering(Emotion2vec(self.weights.speech, self.compute.device))
 
     def edit(
         self,
@@ -138,69 +97,57 @@ class EmotionEditor:
         The output appears only when it is complete. Raises :class:`CmetError`.
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
-        clock, prompt = _Clock(), EmotionPrompt.of(emotion, neutral)
-        container = self._check(video, output, prompt, options)
-        info = probe_video(video)
+        clock, prompt = Clock(), EmotionPrompt.of(emotion, neutral)
+        check_request(video, output, prompt, options)
+        container = container_of(output)
+        reading = self.read(video, options, clock=clock, progress=progress)
         with clock.stage("speech"):
-            vector = semantic_vector(
-                prompt, self.speech_encoder, info, self.weights.neutral_presets, progress
-            )
-        with clock.stage("finding faces"):
-            faces = follow_faces(
-                info, options.face_detector, self.weights.yunet, options.face, progress
-            )
-        with clock.stage("reading"):
-            people = analyse(info, faces, self.networks.edtalk, self.compute, progress)
+            vector = self.semantic_vector(prompt, reading.info, progress)
         with clock.stage("emotion"):
-            lips, warnings = self._lip_codes(info, faces.timeline, options)
             edits = [
-                self._edit_codes(face, faces.timeline, vector.vector, lips, options)
-                for face in people
-            ]
-        source = self.networks.config.source if options.source == "auto" else options.source
-        streams = plan_streams(info, container)
-        settings = EncodeSettings(crf=options.crf, note=EDIT_NOTE)
-        with clock.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
-            painters = [
-                FacePainter(
-                    info, face, edit.codes, source, options.paste, self.networks.edtalk,
-                    self.compute,
+                edit_codes(
+                    face, reading.faces.timeline, vector.vector, reading.lips, options.intensity,
+                    self.networks, self.compute,
                 )
-                for face, edit in zip(people, edits, strict=True)
+                for face in reading.people
             ]  # fmt: skip
-            render_video(
-                info, faces, painters, options.paste, options.compare, self.compute.batch_size,
-                part, settings, streams, progress,
-            )  # fmt: skip
+        streams = plan_streams(reading.info, container)
+        with clock.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
+            self._render(reading, edits, options, streams, part, progress)
         if options.save_codes is not None:
-            self._save_codes(options, faces.timeline, people[0], edits[0])
-        edited = np.any([p.placement.weights > 0 for p in people], axis=0)
-        bridged = np.any([p.placement.bridged & (p.placement.weights > 0) for p in people], axis=0)
-        shape = output_info(
-            info, options.paste, options.compare, self.networks.edtalk.config.image_size_px
-        )
-        warnings = [*faces.warnings, *warnings, *([streams.warning] if streams.warning else [])]
-        return EditResult(
-            output=output,
-            video=video,
-            frames=len(faces.ticks),
-            frames_edited=int(edited.sum()),
-            frames_bridged=int(bridged.sum()),
-            frames_passed_through=int((~edited).sum()),
-            duration_s=round(_duration_s(info, faces.timeline), 6),
-            width=shape.width,
-            height=shape.height,
-            elapsed_s=clock.elapsed_s,
-            lips="audio" if lips is not None else "video",
-            source=source,
-            model=self.networks.config.name,
-            neutral_from=vector.neutral_from,
-            face_detector=faces.detector,
-            device=str(self.compute.device),
-            precision=self.compute.precision,
-            codes=options.save_codes,
-            stages_s=clock.stages_s,
-            warnings=tuple(warnings),
+            save_codes(
+                options.save_codes, options.overwrite, reading.faces.timeline, reading.people[0],
+                edits[0], options.intensity, self.networks,
+            )  # fmt: skip
+        return self._report(video, output, reading, vector, options, streams, clock)
+
+    def read(
+        self,
+        video: Path,
+        options: EditOptions,
+        *,
+        clock: Clock | None = None,
+        progress: Progress = no_progress,
+    ) -> VideoReading:
+        """Find the faces and encode them. The last readings are kept, so that several edits of one
+        video read it once."""
+        key = reading_key(video, options)
+        if key not in self._readings:
+            reading = read_video(
+                video, options, self.networks, self.weights, self.compute, clock or Clock(),
+                progress,
+            )  # fmt: skip
+            while len(self._readings) >= READINGS_KEPT:
+                self._readings.pop(next(iter(self._readings)))
+            self._readings[key] = reading
+        return self._readings[key]
+
+    def semantic_vector(
+        self, prompt: EmotionPrompt, info: VideoInfo, progress: Progress = no_progress
+    ) -> SemanticVector:
+        """What the speech asks for; every recording is heard once."""
+        return semantic_vector(
+            prompt, self.speech_encoder, info, self.weights.neutral_presets, progress
         )
 
     def preview(
@@ -219,128 +166,85 @@ class EmotionEditor:
         output: ``.png``; frames: 1 to 24. Lips follow the picture. Raises :class:`CmetError`.
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
-        if not 1 <= frames <= MAX_PREVIEW_FRAMES:
-            raise UsageError(f"preview takes 1 to {MAX_PREVIEW_FRAMES} frames, got {frames}")
-        if output.suffix.lower() != ".png":
-            raise UsageError(f"a preview is written as .png: {output}")
-        prompt = EmotionPrompt.of(emotion, neutral)
-        self._check_paths(video, output, prompt, options)
-        info = probe_video(video)
-        vector = semantic_vector(
-            prompt, self.speech_encoder, info, self.weights.neutral_presets, progress
-        ).vector
-        detector = make_detector(options.face_detector, self.weights.yunet)
-        pairs = []
-        for k, time_s in enumerate(moments(info, frames)):
-            moment = read_moment(
-                info, time_s, detector, options.face, self.networks.edtalk, self.compute
-            )
-            pairs.append(self._before_and_after(info, moment, vector, options))
-            progress("preview", k + 1, frames)
-        if not any(found for *_, found in pairs):
-            raise FaceError(f"{video}: no face was found at any of the {frames} moments looked at")
-        write_picture(sheet([p[:3] for p in pairs]), output, overwrite=options.overwrite)
-        return [p[0] for p in pairs]
+        return preview_edit(
+            self, video, EmotionPrompt.of(emotion, neutral), output, frames, options, progress
+        )
 
     # ------------------------------------------------------------------ steps of an edit
 
-    def _before_and_after(
-        self, info: VideoInfo, moment: Moment, vector: np.ndarray, options: EditOptions
-    ) -> tuple[float, np.ndarray, np.ndarray, bool]:
-        frame, after = moment.frames[-1], moment.frames[-1].planes
-        if moment.face is not None:
-            edit = self._edit_codes(moment.face, Timeline(moment.times_s), vector, None, options)
-            source = self.networks.config.source if options.source == "auto" else options.source
-            painter = FacePainter(
-                info, moment.face, edit.codes, "first" if source == "best" else source,
-                options.paste, self.networks.edtalk, self.compute,
-            )  # fmt: skip
-            painter.render(moment.frames[:1])  # the first frame lends its face
-            ((_, rendered, original),) = painter.render([frame])
-            after = painter.paint(after, frame, rendered, original)
-        pictures = [planes_to_rgb(p, info) for p in (frame.planes, after)]
-        return moment.time_s, pictures[0], pictures[1], moment.face is not None
+    def source_for(self, options: EditOptions) -> str:
+        """``auto`` is what the model was found to do best."""
+        return self.networks.config.source if options.source == "auto" else options.source
 
-    @staticmethod
-    def _check(video: Path, output: Path, prompt: EmotionPrompt, options: EditOptions) -> str:
-        """Everything that can be refused before work begins. -> ffmpeg's name of the container."""
-        EmotionEditor._check_paths(video, output, prompt, options)
-        return container_of(output)
-
-    @staticmethod
-    def _check_paths(
-        video: Path, output: Path, prompt: EmotionPrompt, options: EditOptions
-    ) -> None:
-        check_input(video, "video")
-        clips = [*prompt.target_clips(), *prompt.neutral_clips()]
-        for clip in clips:
-            check_input(clip, "audio")
-        check_output(output, overwrite=options.overwrite, inputs=(video, *clips))
-        if options.save_codes is not None:
-            if options.save_codes == output:
-                raise UsageError(f"codes and video would be the same file: {output}")
-            check_output(options.save_codes, overwrite=options.overwrite, inputs=(video, *clips))
-
-    def _lip_codes(
-        self, info: VideoInfo, timeline: Timeline, options: EditOptions
-    ) -> tuple[np.ndarray | None, list[str]]:
-        """Lip codes from the sound, per frame ``[n, lip_dim]`` (None: from the picture)."""
-        if options.lips == "video" or not info.audio_streams:
-            return None, []
-        try:
-            wave = decode_audio(info.path, "video")
-        except MediaError as error:
-            return None, [f"lips follow the picture: {error.message}"]
-        wave = sound_on_grid(wave, timeline.grid_s, SAMPLES_PER_FRAME)
-        windows = mel_windows(torch.from_numpy(wave))[:, None]
-        with torch.inference_mode():
-            parts = [
-                self.networks.audio2lip(chunk.to(self.compute.device))
-                for chunk in windows.split(LIP_BATCH)
-            ]
-        return timeline.from_grid(smooth_codes(torch.cat(parts)).float().cpu().numpy()), []
-
-    def _edit_codes(
+    def _render(
         self,
-        face: FaceCodes,
-        timeline: Timeline,
-        vector: np.ndarray,
-        lips: np.ndarray | None,
+        reading: VideoReading,
+        edits: list[CodeEdit],
         options: EditOptions,
-    ) -> CodeEdit:
-        """Pose as it was, lips as chosen, expression moved by the predicted change."""
-        config, codes = self.networks.edtalk.config, face.codes.copy()
-        device = self.compute.device
-        neutral = torch.from_numpy(timeline.to_grid(codes[:, config.expression_slice])).to(device)
-        change = self.networks.connector.predict_clip(neutral, torch.from_numpy(vector).to(device))
-        delta = timeline.from_grid(change.float().cpu().numpy()) * self.networks.config.gain
-        codes[:, config.expression_slice] += delta * options.intensity
-        if lips is not None:
-            codes[:, config.lip_slice] = lips
-        return CodeEdit(codes, delta)
-
-    def _save_codes(
-        self, options: EditOptions, timeline: Timeline, face: FaceCodes, edit: CodeEdit
+        streams: StreamPlan,
+        part: Path,
+        progress: Progress,
     ) -> None:
-        assert options.save_codes is not None
-        config = self.networks.edtalk.config
-        with atomic_path(options.save_codes, overwrite=options.overwrite) as part:
-            np.savez_compressed(
-                part,
-                times_s=timeline.times_s,
-                neutral_expression=face.codes[:, config.expression_slice],
-                delta=edit.delta,
-                intensity=np.float32(options.intensity),
-                pose=edit.codes[:, config.pose_slice],
-                lip=edit.codes[:, config.lip_slice],
-                square=face.placement.squares,
-                weight=face.placement.weights,
+        painters = [
+            FacePainter(
+                reading.info, face, edit.codes, self.source_for(options), options.paste,
+                self.networks.edtalk, self.compute,
             )
+            for face, edit in zip(reading.people, edits, strict=True)
+        ]  # fmt: skip
+        render_video(
+            reading.info, reading.faces, painters, options.paste, options.compare,
+            self.compute.batch_size, part, EncodeSettings(crf=options.crf, note=EDIT_NOTE), streams,
+            progress,
+        )  # fmt: skip
+
+    def _report(
+        self,
+        video: Path,
+        output: Path,
+        reading: VideoReading,
+        vector: SemanticVector,
+        options: EditOptions,
+        streams: StreamPlan,
+        clock: Clock,
+    ) -> EditResult:
+        placements = [face.placement for face in reading.people]
+        edited = np.any([p.weights > 0 for p in placements], axis=0)
+        bridged = np.any([p.bridged & (p.weights > 0) for p in placements], axis=0)
+        size_px = self.networks.edtalk.config.image_size_px
+        shape = output_info(reading.info, options.paste, options.compare, size_px)
+        return EditResult(
+            output=output,
+            video=video,
+            frames=len(reading.faces.ticks),
+            frames_edited=int(edited.sum()),
+            frames_bridged=int(bridged.sum()),
+            frames_passed_through=int((~edited).sum()),
+            duration_s=round(reading.faces.timeline.duration_s, 6),
+            width=shape.width,
+            height=shape.height,
+            elapsed_s=clock.elapsed_s,
+            lips="video" if reading.lips is None else "audio",
+            source=self.source_for(options),
+            model=self.networks.config.name,
+            neutral_from=vector.neutral_from,
+            face_detector=reading.faces.detector,
+            device=str(self.compute.device),
+            precision=self.compute.precision,
+            codes=options.save_codes,
+            stages_s=clock.stages_s,
+            warnings=(*reading.warnings, *((streams.warning,) if streams.warning else ())),
+        )
 
 
-def _duration_s(info: VideoInfo, timeline: Timeline) -> float:
-    """First frame's time to the end of the last, taking the mean step for the last frame."""
-    times = timeline.times_s
-    if len(times) > 1:
-        return float((times[-1] - times[0]) * len(times) / (len(times) - 1))
-    return float(1 / info.frame_rate) if info.frame_rate else 0.04
+def check_request(video: Path, output: Path, prompt: EmotionPrompt, options: EditOptions) -> None:
+    """Everything that can be refused before work begins. Raises :class:`UsageError`."""
+    check_input(video, "video")
+    clips = [*prompt.target_clips(), *prompt.neutral_clips()]
+    for clip in clips:
+        check_input(clip, "audio")
+    check_output(output, overwrite=options.overwrite, inputs=(video, *clips))
+    if options.save_codes is not None:
+        if options.save_codes == output:
+            raise UsageError(f"codes and video would be the same file: {output}")
+        check_output(options.save_codes, overwrite=options.overwrite, inputs=(video, *clips))

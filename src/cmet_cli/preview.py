@@ -7,24 +7,37 @@ stretch instead of the whole clip.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from .analysis import Cropper, FaceCodes, encode_crops
+from .coding import edit_codes
 from .devices import Compute
-from .errors import FaceError
-from .face.detect import FaceDetector
+from .errors import FaceError, UsageError
+from .face.crop import planes_to_rgb
+from .face.detect import FaceDetector, make_detector
 from .face.facetrack import select_faces
 from .face.placement import Placement
 from .face.track import Tracker
-from .media.probe import VideoInfo
+from .facesheet import write_picture
+from .media.probe import VideoInfo, probe_video
 from .media.reader import Frame, FrameReader
 from .models.edtalk import EDTalk
+from .options import EditOptions, Progress
+from .painting import FacePainter
+from .prompt import EmotionPrompt
+from .timeline import Timeline
+
+if TYPE_CHECKING:
+    from .editor import EmotionEditor
 
 LEAD_IN_S = 0.6  # three windows of five frames
 PICTURE_HEIGHT_PX = 240
 LABEL_PX = 22
+MAX_FRAMES = 24
 
 
 @dataclass(frozen=True)
@@ -108,3 +121,59 @@ def sheet(pairs: list[tuple[float, np.ndarray, np.ndarray]]) -> np.ndarray:
         cv2.putText(label, f"{time_s:.2f} s", place, font, 0.5, (255,) * 3, 1, cv2.LINE_AA)
         columns.append(np.vstack([*pictures, label]))
     return np.hstack(columns)
+
+
+def preview_edit(
+    editor: EmotionEditor,
+    video: Path,
+    prompt: EmotionPrompt,
+    output: Path,
+    count: int,
+    options: EditOptions,
+    progress: Progress,
+) -> list[float]:
+    """See :meth:`cmet_cli.editor.EmotionEditor.preview`."""
+    from .editor import check_request
+
+    if not 1 <= count <= MAX_FRAMES:
+        raise UsageError(f"preview takes 1 to {MAX_FRAMES} frames, got {count}")
+    if output.suffix.lower() != ".png":
+        raise UsageError(f"a preview is written as .png: {output}")
+    check_request(video, output, prompt, options)
+    info = probe_video(video)
+    vector = editor.semantic_vector(prompt, info, progress).vector
+    detector = make_detector(options.face_detector, editor.weights.yunet)
+    edtalk, found, columns = editor.networks.edtalk, 0, []
+    for k, time_s in enumerate(moments(info, count)):
+        moment = read_moment(info, time_s, detector, options.face, edtalk, editor.compute)
+        found += moment.face is not None
+        columns.append((moment.time_s, *_before_and_after(editor, info, moment, vector, options)))
+        progress("preview", k + 1, count)
+    if not found:
+        raise FaceError(f"{video}: no face was found at any of the {count} moments looked at")
+    write_picture(sheet(columns), output, overwrite=options.overwrite)
+    return [column[0] for column in columns]
+
+
+def _before_and_after(
+    editor: EmotionEditor,
+    info: VideoInfo,
+    moment: Moment,
+    vector: np.ndarray,
+    options: EditOptions,
+) -> tuple[np.ndarray, np.ndarray]:
+    frame, after = moment.frames[-1], moment.frames[-1].planes
+    if moment.face is not None:
+        networks, compute = editor.networks, editor.compute
+        timeline, source = Timeline(moment.times_s), editor.source_for(options)
+        edit = edit_codes(moment.face, timeline, vector, None, options.intensity, networks, compute)
+        # A stretch is too short to choose from: its first frame stands in for the best one.
+        source = "first" if source == "best" else source
+        painter = FacePainter(
+            info, moment.face, edit.codes, source, options.paste, networks.edtalk, compute
+        )
+        painter.render([f for f in moment.frames if painter.active(f.index)][:1])
+        ((_, rendered, original),) = painter.render([frame])
+        after = painter.paint(after, frame, rendered, original)
+    before, edited = (planes_to_rgb(p, info) for p in (frame.planes, after))
+    return before, edited

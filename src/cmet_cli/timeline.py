@@ -30,6 +30,13 @@ class Timeline:
         n = int(np.ceil(span * GRID_HZ - _ROUNDING_SLACK)) + 1
         return self.times_s[0] + np.arange(n) / GRID_HZ
 
+    @property
+    def duration_s(self) -> float:
+        """First frame's time to the end of the last, whose length is the mean step."""
+        n = len(self.times_s)
+        span = float(self.times_s[-1] - self.times_s[0])
+        return span * n / (n - 1) if n > 1 else 1 / GRID_HZ
+
     def to_grid(self, values: np.ndarray) -> np.ndarray:
         """Per-frame ``[n, D]`` -> on the grid ``[N, D]``, linear in time. float32."""
         return interpolate(self.grid_s, self.times_s, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +28,20 @@ class SpeechEncoder(Protocol):
     def feature(self, wave: np.ndarray) -> np.ndarray:
         """16 kHz mono float32 ``[n]`` -> utterance feature float32 ``[dim]``."""
         ...
+
+
+class Remembering:
+    """An encoder that hears every recording once, while its content stays the same."""
+
+    def __init__(self, encoder: SpeechEncoder) -> None:
+        self._encoder, self.dim = encoder, encoder.dim
+        self._known: dict[bytes, np.ndarray] = {}
+
+    def feature(self, wave: np.ndarray) -> np.ndarray:
+        key = hashlib.sha256(wave.tobytes()).digest()
+        if key not in self._known:
+            self._known[key] = self._encoder.feature(wave)
+        return self._known[key]
 
 
 def expand_clips(paths: Sequence[Path], what: str) -> list[Path]:
