@@ -8,7 +8,7 @@ import torch
 from .analysis import Cropper, FaceCodes, from_network, to_network
 from .devices import Compute
 from .errors import MediaError
-from .face.blend import face_mask, match_colours, square_mask
+from .face.blend import head_mask, match_colours, square_mask
 from .face.geometry import Square
 from .face.paste import paste_rgb
 from .face.placement import Placement
@@ -82,17 +82,17 @@ class FacePainter:
     def paint(self, planes: Planes, frame: Frame, rendered: np.ndarray, old: np.ndarray) -> Planes:
         """The frame's planes with the rendered face joined in."""
         square = self._square(frame)
-        mask = self._mask(square)
+        mask = self._mask(square, self.placement.heads[frame.index])
         if float(mask.min()) < 1.0:
             rendered = match_colours(rendered, old, mask)
         weight = np.float32(self.placement.weights[frame.index])
         layout, converter = self._info.pixel_format, self.crop.converter
         return paste_rgb(planes, rendered, mask * weight, square, layout, converter)
 
-    def _mask(self, square: Square) -> np.ndarray:
+    def _mask(self, square: Square, head: np.ndarray) -> np.ndarray:
         size = self.crop.size_px
         if self._paste == "face":
-            return face_mask(size)
+            return head_mask(size, float(head[0]), float(head[1]))
         whole = square.side >= min(self._info.width, self._info.height) - 1
         return square_mask(size, faded=not whole)
 

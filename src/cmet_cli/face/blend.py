@@ -28,6 +28,15 @@ def face_mask(size_px: int) -> np.ndarray:
     return _smoothstep((FADE_TO - np.hypot(x, y)) / (FADE_TO - FADE_FROM))
 
 
+def head_mask(size_px: int, right: float, down: float) -> np.ndarray:
+    """The face mask moved with the head, by shares of the crop; always 0 at the crop's border."""
+    if right == 0.0 and down == 0.0:
+        return face_mask(size_px)
+    move = np.array([[1.0, 0.0, right * size_px], [0.0, 1.0, down * size_px]])
+    moved = cv2.warpAffine(face_mask(size_px), move, (size_px, size_px), flags=cv2.INTER_LINEAR)
+    return moved * square_mask(size_px, True)
+
+
 @lru_cache(maxsize=8)
 def square_mask(size_px: int, faded: bool) -> np.ndarray:
     """The whole square, fading at its border unless it is the whole picture."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from .facetrack import ABSENT, BRIDGED, FaceTrack
 from .geometry import Square
-from .smooth import crop_squares, edit_weights
+from .smooth import crop_squares, edit_weights, head_shifts
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,13 @@ class Placement:
     """One face of a clip of ``n`` frames.
 
     squares: float32 ``[n, 3]``, centre x, centre y, side in pixels, NaN where absent;
+    heads: float32 ``[n, 2]``, the head's offset from the square's middle in shares of its side;
     weights: float32 ``[n]`` in [0, 1]; bridged: bool ``[n]``, placed by interpolation;
     shots: int ``[n]``, the number of the shot a frame is in.
     """
 
     squares: np.ndarray
+    heads: np.ndarray
     weights: np.ndarray
     bridged: np.ndarray
     shots: np.ndarray
@@ -31,9 +33,12 @@ class Placement:
     ) -> Placement:
         """From a track made on pictures ``scale`` times as large as the frames."""
         seen_size = (round(frame_size[0] * scale), round(frame_size[1] * scale))
-        squares = crop_squares(track, seen_size, times_s) / np.float32(scale)
+        squares = crop_squares(track, seen_size, times_s)
+        heads = head_shifts(track, squares, times_s)
         shots = np.searchsorted(np.asarray(track.cuts), np.arange(track.n_frames), side="right")
-        return cls(squares, edit_weights(track, times_s), track.status == BRIDGED, shots)
+        bridged = track.status == BRIDGED
+        weights = edit_weights(track, times_s)
+        return cls(squares / np.float32(scale), heads, weights, bridged, shots)
 
     @property
     def present(self) -> np.ndarray:

@@ -41,6 +41,7 @@ POSITION_SIGMA_S = 0.12
 SIZE_SIGMA_S = 0.8
 # ... and its centre within this share of the side.
 WHOLE_SHIFT_SHARE = 0.1
+MOST_HEAD_SHIFT = 0.12  # of the side; beyond it the box is wrong rather than the head far
 
 
 def crop_squares(
@@ -72,6 +73,26 @@ def crop_squares(
         if keep_whole and _is_whole(squares[run], frame_size, margin.doubt):
             squares[run] = (frame_size[0] / 2, frame_size[1] / 2, min(frame_size))
     return squares
+
+
+def head_shifts(track: FaceTrack, squares: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """How far the head is from the middle of its square: float32 [n, 2], in shares of the side.
+
+    The square holds still where the head hardly moves; the mask of the edit follows the head.
+    """
+    margin = MARGINS.get(track.detector, MARGINS["yunet"])
+    boxes = track.boxes.astype(np.float64)
+    size = np.sqrt(boxes[:, 2] * boxes[:, 3])
+    wanted = (margin.right, margin.down)
+    shifts = np.zeros((track.n_frames, 2), np.float32)
+    step_s = _step_s(times_s)
+    for run in present_runs(track):
+        usual = float(np.median(size[run]))
+        for axis in (0, 1):
+            centre = boxes[run, axis] + boxes[run, axis + 2] / 2 + wanted[axis] * usual
+            smooth = _gaussian(_median(centre, MEDIAN_S / step_s), POSITION_SIGMA_S / step_s)
+            shifts[run, axis] = (smooth - squares[run, axis]) / squares[run, 2]
+    return np.clip(shifts, -MOST_HEAD_SHIFT, MOST_HEAD_SHIFT)
 
 
 def edit_weights(track: FaceTrack, times_s: np.ndarray, fade_s: float = 0.2) -> np.ndarray:
