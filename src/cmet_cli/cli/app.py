@@ -12,11 +12,12 @@ import typer
 
 from .._version import __version__
 from ..errors import CmetError, MediaError
-from . import doctor, download, edit, faces
+from . import avatar, batch, doctor, download, edit, extract, faces, train
 from .console import State, error_console, print_error
 
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+_TRAINING = "Making data and models"
 
 app = typer.Typer(
     name="cmet",
@@ -44,9 +45,13 @@ def _root(
 
 
 app.command("edit")(edit.edit)
+app.command("batch")(batch.batch)
 app.command("faces")(faces.faces)
 app.command("download-weights")(download.download_weights)
 app.command("doctor")(doctor.doctor)
+app.command("avatar", rich_help_panel=_TRAINING)(avatar.avatar)
+app.command("extract", rich_help_panel=_TRAINING)(extract.extract)
+app.add_typer(train.train_app, name="train", rich_help_panel=_TRAINING)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

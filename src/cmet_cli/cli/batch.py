@@ -1,0 +1,248 @@
+"""``cmet batch``: every row of a manifest, unattended and resumable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import options as opt
+from ..errors import UsageError
+from .console import State, error_console, one_line, print_json
+from .edit import DEFAULT_MODEL, DEFAULT_PRECISION, Model, Precision
+
+if TYPE_CHECKING:
+    from ..batch.batch import BatchOptions, BatchResult
+    from ..batch.checks import Checked
+
+_ROWS, _RUN, _NETWORK, _OUTPUT = "Rows", "How the batch runs", "How a worker runs", "Output"
+PROBLEMS_SHOWN, FAILURES_SHOWN = 500, 50
+EXIT_INTERRUPTED = 130
+RUNTIME = opt.RuntimeOptions()
+
+
+def batch(
+    manifest: Annotated[
+        Path | None, typer.Argument(help="One edit per row: .csv, .tsv or .jsonl.")
+    ] = None,
+    template: Annotated[
+        bool, typer.Option("--template", help="Print a commented example manifest, and end.")
+    ] = False,
+    output_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--output-dir",
+            "-o",
+            help="Folder (or URL) of the outputs. Default: <manifest>_out beside the manifest.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    defaults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="COLUMN=VALUE",
+            help="For rows that leave the column empty. Repeatable.",
+            rich_help_panel=_ROWS,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace outputs that this batch did not make.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
+    allow_outside: Annotated[
+        bool,
+        typer.Option(
+            "--allow-outside",
+            help="Permit outputs outside the output folder.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
+    thumbnails: Annotated[
+        bool,
+        typer.Option(
+            "--thumbnails/--no-thumbnails",
+            help="Pictures before and after in report.html.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = True,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what would be done with each row and why; do nothing.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
+    workers: Annotated[
+        str,
+        typer.Option(
+            "--workers", "-w", help="Worker processes: a number, or auto.", rich_help_panel=_RUN
+        ),
+    ] = "auto",
+    retries: Annotated[
+        int,
+        typer.Option(
+            "--retries", help="Further tries after errors that may pass.", rich_help_panel=_RUN
+        ),
+    ] = 1,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first failure.", rich_help_panel=_RUN)
+    ] = False,
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device",
+            help="As for cmet edit; several, as cuda:0,cuda:1, are given to workers in turn.",
+            rich_help_panel=_NETWORK,
+        ),
+    ] = RUNTIME.device,
+    model: Annotated[
+        Model, typer.Option("--model", help="As for cmet edit.", rich_help_panel=_NETWORK)
+    ] = DEFAULT_MODEL,
+    weights_dir: Annotated[
+        Path | None,
+        typer.Option("--weights-dir", help="As for cmet edit.", rich_help_panel=_NETWORK),
+    ] = None,
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="As for cmet edit.", rich_help_panel=_NETWORK)
+    ] = DEFAULT_PRECISION,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", help="As for cmet edit.", rich_help_panel=_NETWORK)
+    ] = RUNTIME.batch_size,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_OUTPUT)
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Plain lines, no bars.", rich_help_panel=_OUTPUT),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Tracebacks for errors.", rich_help_panel=_OUTPUT)
+    ] = False,
+) -> None:
+    """Edit every row of a manifest; run it again to go on where it stopped.
+
+    [bold]cmet batch --template > rows.csv; cmet batch rows.csv[/]
+    """
+    State.verbose, State.json = verbose, json
+    if template:
+        from ..batch.columns import template as example
+
+        typer.echo(example(), nl=False)
+        return
+    if manifest is None:
+        raise UsageError("no manifest given", "`cmet batch --template` writes an example")
+    from ..batch.batch import BatchOptions, check_batch
+
+    options = BatchOptions(
+        manifest=manifest,
+        output_dir=output_dir,
+        defaults=tuple(defaults or ()),
+        workers=_workers(workers),
+        devices=tuple(name.strip() for name in device.split(",") if name.strip()),
+        model=model.value,
+        weights_dir=weights_dir,
+        runtime=opt.RuntimeOptions(precision=precision.value, batch_size=batch_size),
+        retries=retries,
+        fail_fast=fail_fast,
+        overwrite=overwrite,
+        allow_outside=allow_outside,
+        thumbnails=thumbnails,
+    )
+    checked = check_batch(options)
+    if checked.problems:
+        raise _refused(manifest, checked, json)
+    if dry_run:
+        _show_plan(options, checked, json)
+        return
+    result = _run(options, checked, quiet or json)
+    _report(result, json)
+    raise typer.Exit(result.exit_code)
+
+
+def _workers(text: str) -> int:
+    from ..batch.capacity import parse_workers
+
+    return parse_workers(text)
+
+
+def _refused(manifest: Path, checked: Checked, as_json: bool) -> UsageError:
+    """Every problem in one table; the error that ends the command."""
+    problems, console = checked.problems, error_console()
+    lines = len({p.line for p in problems})
+    told = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {lines} line{'s' * (lines > 1)}"
+    if not as_json:
+        width = max(len(p.column) for p in problems[:PROBLEMS_SHOWN])
+        console.print(f"{'line':>6}  {'column':<{width}}  problem", style="bold", markup=False)
+        for problem in problems[:PROBLEMS_SHOWN]:
+            text = f"{problem.line or '':>6}  {problem.column:<{width}}  {problem.message}"
+            console.print(one_line(text), markup=False)
+        if len(problems) > PROBLEMS_SHOWN:
+            console.print(f"and {len(problems) - PROBLEMS_SHOWN} more")
+        return UsageError(f"{manifest}: {told}; nothing was run")
+    listed = "; ".join(f"line {p.line}: {p.column}: {p.message}" for p in problems)
+    return UsageError(f"{manifest}: {told}; nothing was run: {listed}")
+
+
+def _show_plan(options: BatchOptions, checked: Checked, as_json: bool) -> None:
+    from ..batch.batch import plan_batch
+    from ..batch.plan import summary
+
+    decisions = plan_batch(options, checked.rows)
+    pairs = list(zip(checked.rows, decisions, strict=True))
+    if as_json:
+        rows = [
+            {"line": r.line, "output": r.output, "action": d.action, "why": d.why} for r, d in pairs
+        ]
+        print_json({"rows": rows, "summary": summary(decisions)})
+        return
+    for row, decision in pairs:
+        text = f"{row.line:>6}  {decision.action:<4}  {row.name}  ({decision.why})"
+        typer.echo(one_line(text))
+    counts = ", ".join(f"{n} {kind}" for kind, n in summary(decisions).items())
+    error_console().print(f"[dim]{counts}; nothing was run[/]")
+
+
+def _run(options: BatchOptions, checked: Checked, plain: bool) -> BatchResult:
+    from ..batch.batch import run_batch
+    from .batch_progress import watching
+
+    console = error_console()
+    try:
+        with watching(console, plain or not console.is_terminal) as listener:
+            return run_batch(options, checked.rows, listener)
+    except KeyboardInterrupt:
+        console.print("interrupted; what is done stays done: run the same command to go on")
+        raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+def _report(result: BatchResult, as_json: bool) -> None:
+    """Which rows failed, how many did not, and where to read more."""
+    console = error_console()
+    if as_json:
+        failed = [{"line": r.line, "output": r.output, "error": e} for r, e in result.failed]
+        print_json(
+            {
+                "rows": result.rows, "done": result.done, "kept": result.kept, "failed": failed,
+                "stopped": result.stopped, "elapsed_s": result.elapsed_s,
+                "report_csv": str(result.report_csv), "report_html": str(result.report_html),
+            }
+        )  # fmt: skip
+        return
+    for row, error in result.failed[:FAILURES_SHOWN]:
+        text = f"failed: line {row.line}: {row.name}: {error}"
+        console.print(one_line(text), style="red", markup=False)
+    if len(result.failed) > FAILURES_SHOWN:
+        console.print(f"and {len(result.failed) - FAILURES_SHOWN} more, see the report")
+    rate = f", {3600 * result.done / result.elapsed_s:.0f} rows an hour" if result.done else ""
+    stopped = "; stopped at the first failure" if result.stopped else ""
+    typer.echo(
+        f"{result.report_html}  {result.done} done, {result.kept} kept, "
+        f"{len(result.failed)} failed in {result.elapsed_s:.1f} s{rate}{stopped}"
+    )

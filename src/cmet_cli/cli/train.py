@@ -1,0 +1,260 @@
+"""``cmet train``: the connector, from MEAD's features or the avatar world; the mini model."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import options as opt
+from ..errors import UsageError
+from .console import State, error_console, one_line, print_json, progress_bars
+
+if TYPE_CHECKING:
+    from ..devices import Compute
+    from ..models.connector import Connector
+    from ..options import Progress
+    from ..speech.encoder import SpeechEncoder
+    from ..training.connector import ConnectorTraining
+    from ..training.features import FeatureSource
+
+train_app = typer.Typer(
+    name="train", help="Train networks: the connector, or the whole mini model.",
+    no_args_is_help=True,
+)  # fmt: skip
+_DATA, _LOSSES, _SCHEDULE = "Data", "Losses", "Size and schedule"
+
+Size = enum.Enum("Size", {"published": "published", "mini": "mini"}, type=str)
+Recon = enum.Enum("Recon", {"focal": "focal", "l2": "l2"}, type=str)
+Contrast = enum.Enum("Contrast", {"labels": "labels", "pairs": "pairs"}, type=str)
+Direction = enum.Enum("Direction", {"squared": "squared", "plain": "plain"}, type=str)
+
+
+@train_app.command("connector")
+def connector(
+    run_dir: Annotated[Path, typer.Argument(help="Checkpoint, log, curves and weights go here.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Features made by cmet extract.", rich_help_panel=_DATA),
+    ] = None,
+    world: Annotated[
+        bool, typer.Option("--world", help="Avatar clips, on the fly.", rich_help_panel=_DATA)
+    ] = False,
+    split: Annotated[
+        Path | None,
+        typer.Option("--split", help="Identities or clips, one a line.", rich_help_panel=_DATA),
+    ] = None,
+    all_sentences: Annotated[
+        bool,
+        typer.Option(
+            "--all-sentences", help="More than the published ones.", rich_help_panel=_DATA
+        ),
+    ] = False,
+    people: Annotated[
+        int, typer.Option("--people", help="In the world.", rich_help_panel=_DATA)
+    ] = 60,
+    clips: Annotated[
+        int, typer.Option("--clips", help="Per person, emotion, level.", rich_help_panel=_DATA)
+    ] = 4,
+    weights_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights-dir",
+            help="Speech encoder for --world. Default: the mini model's.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    size: Annotated[
+        Size | None,
+        typer.Option(
+            "--size",
+            help="Every setting as published, or the mini's. Default: mini for --world.",
+            rich_help_panel=_SCHEDULE,
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", rich_help_panel=_SCHEDULE)] = None,
+    batch: Annotated[int | None, typer.Option("--batch", rich_help_panel=_SCHEDULE)] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", rich_help_panel=_SCHEDULE)
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", rich_help_panel=_SCHEDULE)] = None,
+    recon: Annotated[
+        Recon | None, typer.Option("--recon", help="Paper: l2.", rich_help_panel=_LOSSES)
+    ] = None,
+    contrast: Annotated[
+        Contrast | None, typer.Option("--contrast", help="Paper: pairs.", rich_help_panel=_LOSSES)
+    ] = None,
+    direction: Annotated[
+        Direction | None,
+        typer.Option("--direction", help="Paper: plain.", rich_help_panel=_LOSSES),
+    ] = None,
+    lambda_contrast: Annotated[
+        float | None, typer.Option("--lambda-contrast", rich_help_panel=_LOSSES)
+    ] = None,
+    lambda_direction: Annotated[
+        float | None, typer.Option("--lambda-direction", rich_help_panel=_LOSSES)
+    ] = None,
+    install: Annotated[
+        Path | None,
+        typer.Option("--install", help="Put it, with a calibrated gain, into this mini folder."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N.")] = "auto",
+    threads: Annotated[
+        int, typer.Option("--threads", help="CPU threads; small networks are quickest on one.")
+    ] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
+) -> None:
+    """Train the connector; the same command again goes on with a stopped run, exactly."""
+    State.verbose, State.json = verbose, json
+    if (data is None) == (not world):
+        raise UsageError("give either --data FOLDER or --world")
+    if install is not None and not world:
+        raise UsageError("--install is for the mini model, trained with --world")
+    if data is not None and not data.is_dir():
+        raise UsageError(f"data folder not found: {data}")
+    wishes = Wishes(
+        None if size is None else size is Size("mini"),
+        {
+            "reconstruction": recon and recon.value,
+            "contrast": contrast and contrast.value,
+            "direction": direction and direction.value,
+            "lambda_contrast": lambda_contrast,
+            "lambda_direction": lambda_direction,
+        },
+        {"steps": steps, "batch": batch, "learning_rate": learning_rate, "seed": seed},
+    )
+    wishes.check()
+    from ..devices import resolve
+
+    compute = resolve(opt.RuntimeOptions(device=device))
+    _use_threads(threads)
+    listener = _listener(weights_dir) if world else None
+    source = _mead(data, split, all_sentences) if data else _world(people, clips, listener)
+    with progress_bars(quiet or json, unit="/s") as progress:
+        trained, steps_done = _train(source, wishes, world, run_dir, compute, progress)
+        gain = _install(install, trained, listener, progress) if install and listener else None
+    weights = run_dir / "connector.safetensors"
+    if json:
+        print_json({"weights": str(weights), "steps": steps_done, "gain": gain})
+    else:
+        installed = f"  installed in {install} with gain {gain}" if install else ""
+        typer.echo(f"{weights}  {steps_done} steps{installed}")
+
+
+@train_app.command("mini")
+def mini(
+    out: Annotated[Path, typer.Argument(help="The model's folder, e.g. weights/mini.")],
+    run_dir: Annotated[
+        Path, typer.Option("--run-dir", help="What is drawn and trained on the way.")
+    ] = Path("runs/mini"),
+    threads: Annotated[int, typer.Option("--threads", help="CPU threads of PyTorch.")] = 2,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
+) -> None:
+    """Make the mini model from nothing: the world, the renderer, the listeners, the connector.
+
+    A stopped run goes on where it was.
+    """
+    State.verbose = verbose
+    _use_threads(threads)
+    from ..training.mini import MiniConfig, train_mini
+
+    with progress_bars(quiet, unit="/s") as progress:
+        train_mini(run_dir, out, MiniConfig(threads=threads), progress)
+    typer.echo(str(out))
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """What the command line asks for; ``None`` keeps the setting as it is."""
+
+    mini: bool | None
+    losses: dict[str, Any]
+    schedule: dict[str, Any]
+
+    def check(self) -> None:
+        """Raises :class:`UsageError` for numbers that make no sense."""
+        for name in ("steps", "batch", "learning_rate"):
+            value = self.schedule[name]
+            if value is not None and not value > 0:
+                raise UsageError(f"{name.replace('_', ' ')} must be more than 0, got {value}")
+        for name in ("lambda_contrast", "lambda_direction"):
+            value = self.losses[name]
+            if value is not None and not value >= 0:
+                raise UsageError(f"{name.replace('_', ' ')} cannot be negative, got {value}")
+
+    def settings(self, world: bool, speech_dim: int, bf16: bool) -> ConnectorTraining:
+        """The whole configuration of a run."""
+        from ..training.connector import mini_training, published_training
+
+        small = world if self.mini is None else self.mini
+        config = mini_training(speech_dim) if small else published_training(speech_dim)
+        losses = {k: v for k, v in self.losses.items() if v is not None}
+        schedule = {k: v for k, v in self.schedule.items() if v is not None} | {"bf16": bf16}
+        return dataclasses.replace(
+            config,
+            losses=dataclasses.replace(config.losses, **losses),
+            schedule=dataclasses.replace(config.schedule, **schedule),
+        )
+
+
+def _use_threads(threads: int) -> None:
+    if threads < 1:
+        raise UsageError(f"threads must be at least 1, got {threads}")
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _mead(data: Path, split: Path | None, all_sentences: bool) -> FeatureSource:
+    from ..training.mead import MeadFeatures
+
+    return MeadFeatures(data, split=split, published_only=not all_sentences)
+
+
+def _listener(weights_dir: Path | None) -> SpeechEncoder:
+    from ..training.extract import load_listener
+
+    return load_listener(weights_dir, model="auto" if weights_dir else "mini")
+
+
+def _world(people: int, clips: int, listener: SpeechEncoder | None) -> FeatureSource:
+    from ..training.features import WorldFeatures, WorldSpec
+
+    assert listener is not None
+    return WorldFeatures(WorldSpec(people, 0, clips), listener)
+
+
+def _train(
+    source: FeatureSource,
+    wishes: Wishes,
+    world: bool,
+    run_dir: Path,
+    compute: Compute,
+    progress: Progress,
+) -> tuple[Connector, int]:
+    """-> the trained connector, and the steps of the whole run."""
+    from ..training.connector import train_connector
+    from ..training.features import load_all
+    from ..training.pairs import FeatureBank
+
+    loaded = load_all(source, progress)
+    for line in loaded.skipped:
+        error_console().print(one_line(f"left out: {line}"), markup=False)
+    bank = FeatureBank(loaded.clips)
+    config = wishes.settings(world, bank.speech_dim, compute.precision == "bf16")
+    trained = train_connector(bank, config, run_dir, progress, device=compute.device)
+    return trained, config.schedule.steps
+
+
+def _install(
+    folder: Path, connector: Connector, listener: SpeechEncoder, progress: Progress
+) -> float:
+    from ..training.install import install_connector
+
+    return install_connector(folder, connector.cpu(), listener, progress)

@@ -1,0 +1,72 @@
+"""Small batches: manifests written from rows, run by the real command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cmet_cli.batch.journal import JOURNAL, read_lines, state_folder
+
+
+@pytest.fixture
+def clips(tmp_path, make_media) -> Path:
+    """A folder with two short videos and two voices."""
+    for i, seconds in enumerate((0.4, 0.6)):
+        made = make_media(
+            f"batch{i}.mp4",
+            f"-f lavfi -i testsrc2=s=64x64:r=25:d={seconds} -f lavfi -i sine=f={220 + 40 * i}:d=1:"
+            f"r=16000 -t {seconds} -c:v libx264 -pix_fmt yuv420p -c:a aac",
+        )
+        (tmp_path / f"v{i}.mp4").write_bytes(made.read_bytes())
+        sound = make_media(f"batch{i}.wav", f"-f lavfi -i sine=f={330 + 90 * i}:d=0.5:r=24000")
+        (tmp_path / f"e{i}.wav").write_bytes(sound.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def write_manifest(clips) -> Callable[..., Path]:
+    """``write_manifest(rows)``: a CSV of dictionaries beside the clips."""
+
+    def write(rows: list[dict[str, object]], name: str = "m.csv") -> Path:
+        path = clips / name
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        with path.open("w", newline="") as file:
+            table = csv.DictWriter(file, columns)
+            table.writeheader()
+            table.writerows(rows)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def batch(cmet, tiny_weights) -> Callable[..., object]:
+    """Run ``cmet batch`` with the tiny model on the middle of the picture."""
+
+    def run(manifest: Path, *more: object, **environment: str) -> object:
+        return cmet(
+            "batch", manifest, "--weights-dir", tiny_weights, "--device", "cpu", "--workers", "1",
+            "--set", "face_detector=none", "--quiet", *more, **environment,
+        )  # fmt: skip
+
+    return run
+
+
+def journal_of(manifest: Path) -> list[dict[str, object]]:
+    """Every record of a batch's journal."""
+    return list(read_lines(state_folder(manifest.with_name(f"{manifest.stem}_out")) / JOURNAL))
+
+
+def outputs_of(manifest: Path) -> dict[str, bytes]:
+    """Every video made, and what is in it."""
+    root = manifest.with_name(f"{manifest.stem}_out")
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*.mp4"))}
+
+
+def told(run) -> dict[str, object]:
+    """The JSON object of a run with ``--json``."""
+    return json.loads(run.stdout.splitlines()[-1])

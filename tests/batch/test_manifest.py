@@ -1,0 +1,230 @@
+"""Reading manifests, and everything that is wrong with them before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import pytest
+
+from cmet_cli.batch.checks import CheckSettings, check_manifest, parse_defaults
+from cmet_cli.batch.columns import columns, parse_cell, template
+from cmet_cli.batch.manifest import read_manifest
+from cmet_cli.errors import UsageError
+from cmet_cli.options import EditOptions
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.mp4", "b.mp4", "v.wav", "w;x.wav", "sub/a.mp4"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"content")
+    return tmp_path
+
+
+def check(folder, text, name="m.csv", made=None, **settings):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    defaults = CheckSettings(str(folder / "out"), **settings)
+    return check_manifest(read_manifest(path), defaults, made or {})
+
+
+def only_problem(checked):
+    assert len(checked.problems) == 1, checked.problems
+    return checked.problems[0]
+
+
+def test_every_option_is_a_column_and_the_template_names_it():
+    assert set(columns()) >= {f.name for f in fields(EditOptions)}
+    header = next(line for line in template().splitlines() if not line.startswith("#"))
+    assert header.split(",") == list(columns())
+
+
+def test_a_new_option_is_a_column_at_once():
+    @dataclass(frozen=True)
+    class Later(EditOptions):
+        sparkle: float | None = None
+
+    assert parse_cell(columns(Later)["sparkle"], "0.5") == 0.5
+
+
+def test_template_round_trip(folder):
+    (folder / "talk.mp4").write_bytes(b"v")
+    (folder / "voices").mkdir()
+    for name in ("happy", "sad_1", "sad_2"):
+        (folder / "voices" / f"{name}.wav").write_bytes(b"s")
+    checked = check(folder, template())
+    assert checked.problems == []
+    first, second = checked.rows
+    assert (first.name, first.options) == ("talk_happy.mp4", EditOptions())
+    assert second.options.intensity == 1.2
+    assert len(second.emotion_audio) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.csv", "\ufeffvideo,emotion_audio,output\r\na.mp4,v.wav,\"o, 1.mp4\"\r\n\r\n# end\r\n"),
+        ("m.tsv", "# first\nvideo\temotion-audio\toutput\na.mp4\tv.wav\to, 1.mp4"),
+        ("m.jsonl", '{"video":"a.mp4","emotion_audio":["v.wav"],"output":"o, 1.mp4"}\n\n'),
+    ],
+)
+def test_dialects(folder, name, text):
+    checked = check(folder, text, name)
+    assert checked.problems == []
+    row = checked.rows[0]
+    assert row.video == str(folder / "a.mp4")
+    assert row.emotion_audio == (str(folder / "v.wav"),)
+    assert row.output == str(folder / "out" / "o, 1.mp4")
+
+
+def test_cells_are_typed_like_the_options(folder):
+    text = (
+        "video,emotion_audio,intensity,face,compare,crf,lips,save_codes\n"
+        "a.mp4,v.wav;w;x.wav,-0.5,2,yes,20,video,codes.npz\n"
+    )
+    (folder / "w").write_bytes(b"c")
+    (folder / "x.wav").write_bytes(b"c")
+    row = check(folder, text).rows[0]
+    o = row.options
+    assert (o.intensity, o.face, o.compare, o.crf, o.lips) == (-0.5, 2, True, 20, "video")
+    assert o.save_codes == folder / "out" / "codes.npz"
+    assert len(row.emotion_audio) == 3
+
+
+def test_a_name_with_a_semicolon_is_one_file(folder):
+    row = check(folder, "video,emotion_audio\na.mp4,w;x.wav\n").rows[0]
+    assert row.emotion_audio == (str(folder / "w;x.wav"),)
+
+
+def test_a_folder_of_voices(folder):
+    (folder / "voices").mkdir()
+    (folder / "voices" / "b.wav").write_bytes(b"s")
+    row = check(folder, "video,emotion_audio\na.mp4,voices\n").rows[0]
+    assert row.emotion_audio == (str(folder / "voices" / "b.wav"),)
+
+
+BAD_ROWS = {
+    "nowhere.mp4,v.wav,,": ("video", "not found: nowhere.mp4"),
+    "a.mp4,nowhere.wav,,": ("emotion_audio", "not found"),
+    "a.mp4,,,": ("emotion_audio", "missing"),
+    ",v.wav,,": ("video", "missing"),
+    "sub,v.wav,,": ("video", "is a folder"),
+    "empty.mp4,v.wav,,": ("video", "empty"),
+    "a.mp4,v.wav,loud,": ("intensity", "'loud' is not a number"),
+    "a.mp4,v.wav,nan,": ("intensity", "between -10 and 10"),
+    "a.mp4,v.wav,1,o.avi": ("output", ".mp4"),
+    "a.mp4,v.wav,1,../o.mp4": ("output", "outside"),
+    "a.mp4,v.wav,1,/tmp/o.mp4": ("output", "outside"),
+    "a.mp4,v.wav,1,link/o.mp4": ("output", "outside"),
+    "a.mp4,v.wav,1,.cmet/o.mp4": ("output", "outside"),
+    "a.mp4,v.wav,1,theirs.mp4": ("output", "was not made by this batch"),
+    "a.mp4,v.wav,1,dir.mp4": ("output", "is a folder"),
+    "a.mp4,v.wav,1,o.mp4,more": ("", "5 cells, but 4 columns"),
+    'a.mp4,v.wav,1,"o.mp4': ("", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("row", BAD_ROWS)
+def test_a_bad_row_is_told_with_its_line(folder, row):
+    (folder / "empty.mp4").touch()
+    (folder / "out" / "dir.mp4").mkdir(parents=True)
+    (folder / "out" / "theirs.mp4").write_bytes(b"precious")
+    (folder / "out" / "link").symlink_to(folder / "sub")
+    problem = only_problem(
+        check(folder, f"# head\nvideo,emotion_audio,intensity,output\nb.mp4,v.wav,,\n{row}\n")
+    )
+    column, words = BAD_ROWS[row]
+    assert (problem.line, problem.column) == (4, column)
+    assert words in problem.message
+
+
+def test_all_problems_are_told_at_once(folder):
+    text = "video,emotion_audio,intensty,output,crf\nx.mp4,y.wav,1,../z.mp4,99\n"
+    told = {(p.line, p.column) for p in check(folder, text).problems}
+    assert told == {
+        (1, "intensty"), (2, "video"), (2, "emotion_audio"), (2, "output"), (2, "crf")
+    }  # fmt: skip
+
+
+def test_unknown_columns_suggest_the_nearest(folder):
+    problem = only_problem(check(folder, "video,emotion_audio,intensty\na.mp4,v.wav,1\n"))
+    assert "did you mean 'intensity'?" in problem.message
+
+
+@pytest.mark.parametrize("second", ["o.mp4", "O.mp4", "x/../o.mp4", "o\u0308.mp4", "link/o.mp4"])
+def test_outputs_that_collide(folder, second):
+    (folder / "out").mkdir()
+    (folder / "out" / "link").symlink_to(folder / "out")
+    first = "\u00f6.mp4" if "\u0308" in second else "o.mp4"
+    text = f"video,emotion_audio,output\na.mp4,v.wav,{first}\nb.mp4,v.wav,{second}\n"
+    problem = only_problem(check(folder, text))
+    assert (problem.line, problem.column) == (3, "output")
+    assert "line 2" in problem.message
+
+
+def test_default_outputs_mirror_folders_and_tell_options_apart(folder):
+    text = "video,emotion_audio,intensity\na.mp4,v.wav,\nsub/a.mp4,v.wav,\na.mp4,v.wav,2\n"
+    checked = check(folder, text)
+    assert checked.problems == []
+    assert [r.name for r in checked.rows] == [
+        "a_v.mp4", "sub/a_v.mp4", "a_v_intensity2.mp4"
+    ]  # fmt: skip
+
+
+def test_rows_that_would_have_one_name_must_say_more(folder):
+    problem = only_problem(check(folder, "video,emotion_audio\na.mp4,v.wav\na.mp4,v.wav\n"))
+    assert "give this row an output of its own" in problem.message
+
+
+def test_an_output_must_not_be_an_input(folder):
+    text = "video,emotion_audio,output\nb.mp4,v.wav,../a.mp4\na.mp4,v.wav,\n"
+    problems = check(folder, text, allow_outside=True, overwrite=True).problems
+    assert [p.line for p in problems] == [2]
+    assert "also an input" in problems[0].message
+
+
+def test_outside_is_permitted_when_asked(folder):
+    text = "video,emotion_audio,output\na.mp4,v.wav,../new.mp4\n"
+    assert check(folder, text, allow_outside=True).rows[0].output == str(folder / "new.mp4")
+
+
+def test_a_file_cannot_be_a_folder_too(folder):
+    text = "video,emotion_audio,output\na.mp4,v.wav,x.mp4\nb.mp4,v.wav,x.mp4/y.mp4\n"
+    assert "folder is a file" in only_problem(check(folder, text)).message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "no rows"), ("video,emotion_audio\n", "no rows"), ("a;b\n1;2\n", "separated by commas"),
+     ("emotion_audio\nv.wav\n", "no column 'video'")],
+)  # fmt: skip
+def test_files_that_are_no_manifest(folder, text, words):
+    assert any(words in p.message for p in check(folder, text).problems)
+
+
+def test_not_text(folder):
+    (folder / "m.csv").write_bytes(b"video\n\xff\xfe\n")
+    with pytest.raises(UsageError, match="UTF-8"):
+        read_manifest(folder / "m.csv")
+    with pytest.raises(UsageError, match="not found"):
+        read_manifest(folder / "nowhere.csv")
+
+
+def test_bad_json_lines(folder):
+    text = '{"video": "a.mp4"\n[1]\n{"video":"a.mp4","emotion_audio":{"a":1}}\n'
+    lines = [p.line for p in check(folder, text, "m.jsonl").problems]
+    assert lines[:2] == [1, 2]
+    assert 3 in lines
+
+
+def test_set_gives_empty_cells_a_value(folder):
+    text = "video,emotion_audio,intensity\na.mp4,v.wav,\nb.mp4,v.wav,2\n"
+    defaults = parse_defaults(["intensity=0.5", "face-detector=none"])
+    rows = check(folder, text, defaults=defaults).rows
+    assert [r.options.intensity for r in rows] == [0.5, 2.0]
+    assert {r.options.face_detector for r in rows} == {"none"}
+    assert rows[0].name == "a_v.mp4"
+    for wrong in ("intensity", "intensty=1", "output=x.mp4"):
+        with pytest.raises(UsageError):
+            parse_defaults([wrong])

@@ -1,0 +1,196 @@
+"""Whole batches with the tiny model: what is made, what fails by itself, what is not done twice."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+import signal
+
+import pytest
+from conftest import find_ffmpeg  # the shared fixtures' module
+
+from cmet_cli.batch.batch import BatchOptions, check_batch, run_batch
+from cmet_cli.batch.journal import DONE
+from cmet_cli.media.probe import probe_video
+
+from .conftest import journal_of, outputs_of, told
+
+assert find_ffmpeg
+
+
+class Watching:
+    """A listener that remembers, and may do something when a row begins."""
+
+    def __init__(self, on_begin=None):
+        self.ended_rows, self.notes, self.begun = [], [], 0
+        self._on_begin = on_begin
+
+    def total(self, rows):
+        self.rows = rows
+
+    def began(self, worker, task):
+        self.begun += 1
+        if self._on_begin is not None:
+            self._on_begin(self.begun)
+
+    def stage(self, worker, stage):
+        pass
+
+    def ended(self, worker, task, outcome):
+        self.ended_rows.append((task.row.name, outcome.status, outcome.error))
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture
+def options(tiny_weights):
+    def make(manifest, **more):
+        base = {"weights_dir": tiny_weights, "devices": ("cpu",), "workers": 1}
+        return BatchOptions(manifest, **(base | {"defaults": ("face_detector=none",)} | more))
+
+    return make
+
+
+def rows_of(*cells):
+    return [dict(zip(("video", "emotion_audio", "output"), row, strict=False)) for row in cells]
+
+
+def test_rows_are_done_kept_and_done_again_when_changed(batch, write_manifest, clips):
+    rows = rows_of(("v0.mp4", "e0.wav", "sub/a.mp4"), ("v0.mp4", "e1.wav", "b.mp4"))
+    rows[1]["save_codes"] = "b.npz"
+    manifest = write_manifest(rows)
+    dry = batch(manifest, "--dry-run")
+    assert (dry.returncode, dry.stdout.count("run   ")) == (0, 2), dry.stderr
+    assert not (clips / "m_out").exists()
+    first = batch(manifest, "--json")
+    assert first.returncode == 0, first.stderr
+    assert (told(first)["done"], told(first)["kept"]) == (2, 0)
+    made = outputs_of(manifest)
+    assert set(made) == {"sub/a.mp4", "b.mp4"}
+    assert probe_video(clips / "m_out" / "b.mp4").audio_streams == 1
+    assert (clips / "m_out" / "b.npz").is_file()
+    stages = [r["result"]["stages_s"] for r in journal_of(manifest)]
+    assert ["reading" in s for s in stages] == [True, False]  # one video, read once
+    second = batch(manifest, "--json")
+    assert (told(second)["done"], told(second)["kept"]) == (0, 2)
+    rows[1]["intensity"] = "2.5"
+    write_manifest(rows)
+    dry = batch(manifest, "--dry-run")
+    assert "run   b.mp4  (changed: intensity)" in dry.stdout
+    assert "keep  sub/a.mp4  (done)" in dry.stdout
+    third = batch(manifest, "--json")
+    assert (told(third)["done"], told(third)["kept"]) == (1, 1)
+    assert outputs_of(manifest)["sub/a.mp4"] == made["sub/a.mp4"]
+    with (clips / "m_out" / "report.csv").open() as file:
+        assert [(r["status"], r["run"]) for r in csv.DictReader(file)] == [
+            (DONE, "earlier"), (DONE, "this")
+        ]  # fmt: skip
+    html = (clips / "m_out" / "report.html").read_text()
+    assert html.count("data:image/jpeg;base64,/9j/") == 4
+    assert "http" not in html
+
+
+def test_problems_stop_everything_before_it_begins(batch, write_manifest, clips):
+    manifest = write_manifest(rows_of(("v0.mp4", "e0.wav"), ("gone.mp4", "e1.wav", "../x.mp4")))
+    run = batch(manifest)
+    assert run.returncode == 2
+    assert "gone.mp4" in run.stderr
+    assert "outside" in run.stderr
+    assert "2 problems in 1 line; nothing was run" in run.stderr
+    assert not (clips / "m_out").exists()
+    assert batch(clips / "no.csv").returncode == 2
+
+
+def test_rows_that_fail_when_they_run(options, write_manifest, clips, make_media):
+    """Each is reported by name; the others are done."""
+    silent = make_media("silence.wav", "-f lavfi -i anullsrc=r=16000 -t 0.5")
+    (clips / "silent.wav").write_bytes(silent.read_bytes())
+    (clips / "broken.mp4").write_bytes((clips / "v0.mp4").read_bytes()[:700])
+    (clips / "vanishing.mp4").write_bytes((clips / "v0.mp4").read_bytes())
+    rows = rows_of(
+        ("v0.mp4", "e0.wav", "good.mp4"), ("broken.mp4", "e0.wav", "1.mp4"),
+        ("v0.mp4", "silent.wav", "2.mp4"), ("v0.mp4", "e1.wav", "3.mp4"),
+        ("vanishing.mp4", "e0.wav", "4.mp4"), ("v1.mp4", "e0.wav", "5.mp4"),
+        ("v1.mp4", "e1.wav", "also_good.mp4"),
+    )  # fmt: skip
+    rows[3]["face_detector"] = "haar"
+    rows[5]["output"] = "blocked/5.mp4"
+    asked = options(write_manifest(rows))
+    checked = check_batch(asked)
+    assert checked.problems == []
+    (clips / "vanishing.mp4").unlink()
+    (clips / "m_out").mkdir()
+    (clips / "m_out" / "blocked").touch()
+    result = run_batch(asked, checked.rows, Watching())
+    assert (result.done, result.exit_code) == (2, 1)
+    errors = {row.name: error for row, error in result.failed}
+    assert set(errors) == {"1.mp4", "2.mp4", "3.mp4", "4.mp4", "blocked/5.mp4"}
+    assert "broken.mp4" in errors["1.mp4"]
+    assert "silent" in errors["2.mp4"]
+    assert "face" in errors["3.mp4"]
+    assert "vanishing.mp4" in errors["4.mp4"]
+    assert set(outputs_of(asked.manifest)) == {"good.mp4", "also_good.mp4"}
+    assert not list((clips / "m_out").rglob("*.part.*"))
+
+
+def test_a_killed_worker_costs_nothing_but_time(options, write_manifest):
+    def kill(begun):
+        if begun == 1:
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, signal.SIGKILL)
+
+    cells = [("v0.mp4", f"e{i}.wav", f"{i}.mp4") for i in range(2)]
+    asked = options(write_manifest(rows_of(*cells)))
+    listener = Watching(kill)
+    result = run_batch(asked, check_batch(asked).rows, listener)
+    assert (result.done, result.failed) == (2, ())
+    assert any("SIGKILL" in note for note in listener.notes)
+    assert len(journal_of(asked.manifest)) == 2
+
+
+def test_only_our_own_outputs_are_replaced(batch, write_manifest, clips):
+    manifest = write_manifest(rows_of(("v0.mp4", "e0.wav", "a.mp4")))
+    out = clips / "m_out" / "a.mp4"
+    out.parent.mkdir()
+    out.write_bytes(b"precious")
+    refused = batch(manifest)
+    assert refused.returncode == 2
+    assert "not made by this batch" in refused.stderr
+    assert out.read_bytes() == b"precious"
+    assert batch(manifest, "--overwrite").returncode == 0
+    (clips / "e0.wav").write_bytes((clips / "e1.wav").read_bytes())
+    again = batch(manifest, "--json")  # changed, and ours now
+    assert (again.returncode, told(again)["done"]) == (0, 1)
+
+
+def test_files_behind_urls(batch, write_manifest, clips):
+    rows = rows_of(("v0.mp4", "e0.wav", "a.mp4"), ("v0.mp4", "e1.wav", "b.mp4"))
+    plain = write_manifest(rows, "plain.csv")
+    assert batch(plain).returncode == 0
+    for row in rows:
+        row["video"] = f"file://{clips}/v0.mp4"
+    remote = write_manifest(rows)
+    run = batch(remote, "--output-dir", f"file://{clips}/store", "--json")
+    assert (run.returncode, told(run)["done"]) == (0, 2), run.stderr
+    made = {p.name: p.read_bytes() for p in (clips / "store").iterdir()}
+    assert made == outputs_of(plain)
+    assert ["reading" in r["result"]["stages_s"] for r in journal_of(remote)] == [True, False]
+    again = batch(remote, "--output-dir", f"file://{clips}/store", "--json")
+    assert told(again)["kept"] == 2
+    rows[0]["video"] = f"file://{clips}/nowhere.mp4"
+    refused = batch(write_manifest(rows), "--output-dir", f"file://{clips}/store")
+    assert (refused.returncode, "not found: file://" in refused.stderr) == (2, True)
+
+
+def test_wrong_requests(batch, write_manifest, cmet):
+    manifest = write_manifest(rows_of(("v0.mp4", "e0.wav")))
+    for wrong, words in (
+        (("--workers", "many"), "workers"), (("--retries", "-1"), "retries"),
+        (("--set", "colour=red"), "unknown column"), (("--device", "cpu,cuda:99"), "cuda:99"),
+        (("--device", ","), "no device"),
+    ):  # fmt: skip
+        run = batch(manifest, *wrong)
+        assert (run.returncode, words in run.stderr) == (2, True), run.stderr
+    assert cmet("batch").returncode == 2
