@@ -64,7 +64,7 @@ def test_template_round_trip(folder):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("m.csv", "\ufeffvideo,emotion_audio,output\r\na.mp4,v.wav,\"o, 1.mp4\"\r\n\r\n# end\r\n"),
+        ("m.csv", '\ufeffvideo,emotion_audio,output\r\na.mp4,v.wav,"o, 1.mp4"\r\n\r\n# end\r\n'),
         ("m.tsv", "# first\nvideo\temotion-audio\toutput\na.mp4\tv.wav\to, 1.mp4"),
         ("m.jsonl", '{"video":"a.mp4","emotion_audio":["v.wav"],"output":"o, 1.mp4"}\n\n'),
     ],

@@ -8,15 +8,12 @@ import os
 import signal
 
 import pytest
-from conftest import find_ffmpeg  # the shared fixtures' module
 
 from cmet_cli.batch.batch import BatchOptions, check_batch, run_batch
 from cmet_cli.batch.journal import DONE
 from cmet_cli.media.probe import probe_video
 
 from .conftest import journal_of, outputs_of, told
-
-assert find_ffmpeg
 
 
 class Watching:

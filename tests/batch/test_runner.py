@@ -21,7 +21,9 @@ from cmet_cli.options import EditOptions
 
 def make_task(index: int, video: str = "v") -> Task:
     name = f"o{index}.mp4"
-    return Task(index, Row(index + 2, video, ("e",), (), f"/out/{name}", EditOptions(), name), False)
+    return Task(
+        index, Row(index + 2, video, ("e",), (), f"/out/{name}", EditOptions(), name), False
+    )
 
 
 class FakePool:
@@ -79,7 +81,11 @@ def test_a_failure_is_its_rows_own(go, tmp_path):
     assert lines[1]["error"] == "bad"
     with (tmp_path / "report.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [(r["status"], r["note"]) for r in rows] == [("done", ""), ("failed", "bad"), ("done", "")]
+    assert [(r["status"], r["note"]) for r in rows] == [
+        ("done", ""),
+        ("failed", "bad"),
+        ("done", ""),
+    ]
     html = (tmp_path / "report.html").read_text()
     assert "&lt;title&gt;" in html
     assert "1 failed" in html

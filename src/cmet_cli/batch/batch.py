@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,8 +172,6 @@ def _find_model(options: BatchOptions) -> tuple[Weights, str]:
 
 
 def _check_devices(options: BatchOptions) -> None:
-    from dataclasses import replace
-
     from ..devices import resolve
 
     if options.ray is None:
@@ -221,6 +219,11 @@ def _make_pool(
         str(options.weights_dir.absolute()) if options.weights_dir else None, options.model,
         options.runtime, 1, options.thumbnails, str(state), digest,
     )  # fmt: skip
+    if options.ray is not None:
+        from .ray_engine import RayPool, cluster_weights
+
+        setup = cluster_weights(weights, setup)
+        return RayPool(options.ray, setup, options.workers, options.cpus_per_worker, rows)
     devices = _resolved(options.devices)
     size = sum(p.stat().st_size for p in weights.root.glob("*.safetensors"))
     workers = min(options.workers or auto_workers(devices, rows, size), rows)

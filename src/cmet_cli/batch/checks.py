@@ -80,6 +80,7 @@ class _Checker:
         self.problems = list(manifest.problems)
         self.book = OutputBook(settings.output_root, settings.allow_outside)
         self.made = made
+        self._places: dict[str, str] = {}  # as written -> location
         self._files: dict[str, str] = {}  # input location -> what is wrong with it, or ""
         self._inodes: dict[tuple[int, int], str] = {}
         self._urls: dict[str, list[tuple[int, str]]] = {}
@@ -108,7 +109,10 @@ class _Checker:
     # ------------------------------------------------------------------ inputs
 
     def _locate(self, text: str) -> str:
-        return text if is_url(text) else os.path.abspath(os.path.join(self.base, text))
+        if text not in self._places:
+            path = text if is_url(text) else os.path.abspath(os.path.join(self.base, text))
+            self._places[text] = path
+        return self._places[text]
 
     def _input(self, line: int, column: str, text: str, folder_too: bool) -> str:
         if not text:

@@ -64,6 +64,8 @@ class OutputBook:
     def __init__(self, root: str, allow_outside: bool) -> None:
         self._root, self._allow_outside = root, allow_outside
         self._real_root = root if is_url(root) else os.path.realpath(root)
+        self._prefix = self._real_root.rstrip(os.sep) + os.sep
+        self._state = os.path.join(self._real_root, STATE_FOLDER) + os.sep
         self._real_parents: dict[str, str] = {}
         self._lines: dict[str, tuple[int, str]] = {}
         self._status: dict[str, os.stat_result | None] = {}
@@ -83,9 +85,10 @@ class OutputBook:
 
     def claim(self, line: int, location: str, text: str) -> str:
         """Take a name for a row; -> what is wrong with it, or an empty text."""
-        if not self._allow_outside and not self._inside(location, text):
+        real = self._real(location)
+        if not self._allow_outside and not self._inside(location, real, text):
             return f"outside the output folder: {text} (--allow-outside permits it)"
-        key = collision_key(self._real(location))
+        key = collision_key(real)
         taken = self._lines.get(key)
         if taken is not None:
             same = "the same output as" if taken[1] == location else "an output that collides with"
@@ -93,16 +96,13 @@ class OutputBook:
         self._lines[key] = (line, location)
         return ""
 
-    def _inside(self, location: str, text: str) -> bool:
+    def _inside(self, location: str, real: str, text: str) -> bool:
         if is_url(self._root):
             within = location.startswith(self._root.rstrip("/") + "/")
             return within and ".." not in text.split("/")
         if is_url(location):
             return False
-        real = self._real(location)
-        state = os.path.join(self._real_root, STATE_FOLDER)
-        within = real.startswith(self._real_root.rstrip(os.sep) + os.sep)
-        return within and not real.startswith(state + os.sep)
+        return real.startswith(self._prefix) and not real.startswith(self._state)
 
     def _real(self, location: str) -> str:
         """With every symbolic link followed; each folder is resolved once."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..batch.checks import Checked
 
 _ROWS, _RUN, _NETWORK, _OUTPUT = "Rows", "How the batch runs", "How a worker runs", "Output"
+_CLUSTER = "Many machines"
 PROBLEMS_SHOWN, FAILURES_SHOWN = 500, 50
 EXIT_INTERRUPTED = 130
 RUNTIME = opt.RuntimeOptions()
@@ -94,6 +95,23 @@ def batch(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first failure.", rich_help_panel=_RUN)
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS|local",
+            help="Run on a Ray cluster: auto, host:port, ray://host:port, or one started here.",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    cpus_per_worker: Annotated[
+        int,
+        typer.Option(
+            "--cpus-per-worker",
+            help="CPUs of each Ray worker; with GPUs, each has one of those too.",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = 2,
     device: Annotated[
         str,
         typer.Option(
@@ -154,6 +172,8 @@ def batch(
         overwrite=overwrite,
         allow_outside=allow_outside,
         thumbnails=thumbnails,
+        ray=ray,
+        cpus_per_worker=cpus_per_worker,
     )
     checked = check_batch(options)
     if checked.problems:

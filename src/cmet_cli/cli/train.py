@@ -103,8 +103,11 @@ def connector(
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N.")] = "auto",
     threads: Annotated[
-        int, typer.Option("--threads", help="CPU threads; small networks are quickest on one.")
-    ] = 1,
+        int,
+        typer.Option(
+            "--threads", help="CPU threads; 0: one for the mini's size, which is quickest."
+        ),
+    ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
@@ -132,11 +135,13 @@ def connector(
     from ..devices import resolve
 
     compute = resolve(opt.RuntimeOptions(device=device))
-    _use_threads(threads)
+    small = world if wishes.mini is None else wishes.mini
+    if threads or small:
+        _use_threads(threads or 1)
     listener = _listener(weights_dir) if world else None
     source = _mead(data, split, all_sentences) if data else _world(people, clips, listener)
     with progress_bars(quiet or json, unit="/s") as progress:
-        trained, steps_done = _train(source, wishes, world, run_dir, compute, progress)
+        trained, steps_done = _train(source, wishes, small, run_dir, compute, progress)
         gain = _install(install, trained, listener, progress) if install and listener else None
     weights = run_dir / "connector.safetensors"
     if json:
@@ -188,11 +193,10 @@ class Wishes:
             if value is not None and not value >= 0:
                 raise UsageError(f"{name.replace('_', ' ')} cannot be negative, got {value}")
 
-    def settings(self, world: bool, speech_dim: int, bf16: bool) -> ConnectorTraining:
-        """The whole configuration of a run."""
+    def settings(self, small: bool, speech_dim: int, bf16: bool) -> ConnectorTraining:
+        """The whole configuration of a run, from the mini's settings or the published ones."""
         from ..training.connector import mini_training, published_training
 
-        small = world if self.mini is None else self.mini
         config = mini_training(speech_dim) if small else published_training(speech_dim)
         losses = {k: v for k, v in self.losses.items() if v is not None}
         schedule = {k: v for k, v in self.schedule.items() if v is not None} | {"bf16": bf16}
@@ -233,7 +237,7 @@ def _world(people: int, clips: int, listener: SpeechEncoder | None) -> FeatureSo
 def _train(
     source: FeatureSource,
     wishes: Wishes,
-    world: bool,
+    small: bool,
     run_dir: Path,
     compute: Compute,
     progress: Progress,
@@ -247,7 +251,7 @@ def _train(
     for line in loaded.skipped:
         error_console().print(one_line(f"left out: {line}"), markup=False)
     bank = FeatureBank(loaded.clips)
-    config = wishes.settings(world, bank.speech_dim, compute.precision == "bf16")
+    config = wishes.settings(small, bank.speech_dim, compute.precision == "bf16")
     trained = train_connector(bank, config, run_dir, progress, device=compute.device)
     return trained, config.schedule.steps
 

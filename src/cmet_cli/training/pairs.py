@@ -114,12 +114,11 @@ class FeatureBank:
         shown = self._mean_window(rng, seen[:1], 2 * window) if config.own_window else codes
         return codes, shown, self.speech[heard].mean(axis=0)
 
-    @staticmethod
     def _draw_emotions(
-        rng: np.random.Generator, shown: list[int], config: SamplingConfig
+        self, rng: np.random.Generator, shown: list[int], config: SamplingConfig
     ) -> np.ndarray:
         """Two different emotions of those a person shows, int64 ``[2]``."""
-        if 0 in shown and rng.random() < config.neutral_share:
+        if self.emotions[0] == NEUTRAL and 0 in shown and rng.random() < config.neutral_share:
             others = [e for e in shown if e]
             pair = np.array([0, others[rng.integers(len(others))]])
             return pair[::-1] if rng.random() < 0.5 else pair
