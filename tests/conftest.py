@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# isort: off
+import cmet_cli  # noqa: F401  settles how torch's threads wait, before torch is loaded
+# isort: on
+
 import json
 import os
 import subprocess

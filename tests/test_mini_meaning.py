@@ -1,6 +1,6 @@
 """Does the mini model do what is asked? Read off rendered frames, per basic emotion.
 
-A person and voices that no training has met. The numbers are read by the model's own visual encoder,
+A person and voices that no training has met. The numbers are read by the model's own encoder,
 which learned from true drawings, and turned into the world's parameters.
 """
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from .errors import DeviceError
 from .options import Precision, RuntimeOptions
 
-CPU_BATCH = 4
-ACCELERATOR_BATCH = 32
+#: Pixels per network call: four published pictures on a CPU, where more brings nothing.
+CPU_BATCH_PIXELS = 4 * 256**2
+ACCELERATOR_BATCH_PIXELS = 32 * 256**2
+MAX_AUTO_BATCH = 64
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _CHOICES = "auto, cpu, cuda, cuda:N or mps"
 
 
 @dataclass(frozen=True)
 class Compute:
-    """A resolved device, number format and batch size."""
+    """A resolved device, number format and batch size (0: by the pictures' size)."""
 
     device: torch.device
     precision: str
@@ -35,8 +37,16 @@ class Compute:
 def resolve(options: RuntimeOptions) -> Compute:
     """Turn ``auto`` into what this machine has. Raises :class:`DeviceError`."""
     device = _device(options.device)
-    batch = options.batch_size or (CPU_BATCH if device.type == "cpu" else ACCELERATOR_BATCH)
-    return Compute(device, _precision(options.precision, device), batch)
+    return Compute(device, _precision(options.precision, device), options.batch_size)
+
+
+def batch_for(compute: Compute, size_px: int) -> Compute:
+    """Settle an automatic batch size (0) for pictures of a size."""
+    if compute.batch_size:
+        return compute
+    cpu = compute.device.type == "cpu"
+    pixels = CPU_BATCH_PIXELS if cpu else ACCELERATOR_BATCH_PIXELS
+    return replace(compute, batch_size=min(MAX_AUTO_BATCH, max(1, pixels // size_px**2)))
 
 
 def _device(name: str) -> torch.device:

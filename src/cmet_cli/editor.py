@@ -9,7 +9,7 @@ import numpy as np
 
 from ._version import __version__
 from .coding import CodeEdit, edit_codes, save_codes
-from .devices import Compute, resolve
+from .devices import Compute, batch_for, resolve
 from .errors import UsageError, WeightsError
 from .media.ffmpeg import check_input
 from .media.files import atomic_path, check_output
@@ -41,7 +41,8 @@ class EmotionEditor:
     """
 
     def __init__(self, networks: Networks, weights: Weights, compute: Compute) -> None:
-        self.networks, self.weights, self.compute = networks, weights, compute
+        self.networks, self.weights = networks, weights
+        self.compute = batch_for(compute, networks.edtalk.config.image_size_px)
         self._readings: dict[tuple[object, ...], VideoReading] = {}
 
     @classmethod

@@ -64,7 +64,8 @@ def journal_of(manifest: Path) -> list[dict[str, object]]:
 def outputs_of(manifest: Path) -> dict[str, bytes]:
     """Every video made, and what is in it."""
     root = manifest.with_name(f"{manifest.stem}_out")
-    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*.mp4"))}
+    found = (p for p in sorted(root.rglob("*.mp4")) if not p.name.startswith("."))
+    return {str(p.relative_to(root)): p.read_bytes() for p in found}
 
 
 def told(run) -> dict[str, object]:
