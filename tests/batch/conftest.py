@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -43,17 +46,37 @@ def write_manifest(clips) -> Callable[..., Path]:
     return write
 
 
+@dataclass(frozen=True)
+class Run:
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def batch(cmet, tiny_weights) -> Callable[..., object]:
-    """Run ``cmet batch`` with the tiny model on the middle of the picture."""
+def batch(tiny_weights, tmp_path, monkeypatch, capfd) -> Iterator[Callable[..., Run]]:
+    """Run ``cmet batch`` in this process (its workers are others), with the tiny model on the
+    middle of the picture."""
+    from cmet_cli.cli.app import main
 
-    def run(manifest: Path, *more: object, **environment: str) -> object:
-        return cmet(
-            "batch", manifest, "--weights-dir", tiny_weights, "--device", "cpu", "--workers", "1",
-            "--set", "face_detector=none", "--quiet", *more, **environment,
-        )  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    handler = signal.getsignal(signal.SIGTERM)
 
-    return run
+    def run(manifest: Path, *more: object) -> Run:
+        given = ["cmet", "batch", manifest, "--weights-dir", tiny_weights, "--device", "cpu"]
+        given += ["--workers", "1", "--set", "face_detector=none", "--quiet", *more]
+        monkeypatch.setattr(sys, "argv", [str(word) for word in given])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        return Run(int(ended.value.code or 0), said.out, said.err)
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
 
 
 def journal_of(manifest: Path) -> list[dict[str, object]]:

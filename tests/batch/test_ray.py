@@ -72,9 +72,8 @@ def test_a_killed_ray_worker_is_replaced_and_nothing_is_done_twice(options, writ
 
 
 @pytest.mark.slow
-def test_no_cluster_is_one_error(options, write_manifest, monkeypatch):
+def test_no_cluster_is_one_error(options, write_manifest):
     pytest.importorskip("ray")
     asked = options(write_manifest(rows_of(("v0.mp4", "e0.wav"))), ray="127.0.0.1:1")
-    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "1")
     with pytest.raises(CmetError, match="no Ray cluster at"):
         run_batch(asked, check_batch(asked).rows, Watching())

@@ -161,6 +161,8 @@ def _run(
         runner.run()
     finally:
         pool.close()
+    if not runner.stopped:
+        journal.drop_receipts()
 
 
 def _find_model(options: BatchOptions) -> tuple[Weights, str]:

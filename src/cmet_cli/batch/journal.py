@@ -180,8 +180,7 @@ class Journal:
         self._thumbnails = AppendFile(folder / THUMBNAILS, durable=False)
         for record in history.unwritten:
             self._file.append(record)
-        for path in (folder / RECEIPTS).glob("*.jsonl"):
-            path.unlink(missing_ok=True)
+        self.drop_receipts()
 
     def finished(self, row: Row, outcome: Outcome) -> dict[str, Any]:
         """Write a row's end down, durably; -> the record. Raises :class:`CmetError`."""
@@ -191,6 +190,11 @@ class Journal:
         self._file.append(record)
         self.history.add(record)
         return record
+
+    def drop_receipts(self) -> None:
+        """Once everything they tell is in the journal, and no worker is at work."""
+        for path in (self.folder / RECEIPTS).glob("*.jsonl"):
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the files."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..weights.folder import Weights
 
 LOCAL = "local"
+CONNECT_TIMEOUT_S = 10.0
 
 
 def _import_ray() -> ModuleType:
@@ -38,6 +39,13 @@ def _import_ray() -> ModuleType:
     return ray
 
 
+def _reach(address: str) -> None:
+    """Ray itself waits for minutes where nobody answers. Raises :class:`OSError`."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
+
+
 class RayWorker:
     """What runs in an actor. Nothing is raised from here: Ray's tracebacks are nobody's error."""
 
@@ -47,21 +55,12 @@ class RayWorker:
         self._worker: RowWorker | None = None
         self._broken = Broken("", "")
         try:
-            self._same_as_driver(setup, version)
+            if version != __version__:
+                raise CmetError(f"a node has cmet {__version__}, the driver {version}")
             self._worker = RowWorker(setup)
         except Exception as error:
             failure = judge(error)
             self._broken = Broken(failure.error, failure.hint)
-
-    def _same_as_driver(self, setup: WorkerSetup, version: str) -> None:
-        from ..weights.folder import find_weights
-        from .digests import Digests, model_digest
-
-        if version != __version__:
-            raise CmetError(f"a node has cmet {__version__}, the driver {version}")
-        folder = Path(setup.weights_dir) if setup.weights_dir else None
-        if model_digest(find_weights(folder, setup.model), Digests()) != setup.model_digest:
-            raise CmetError("a node has other weights than the driver", "put them on a shared path")
 
     def ready(self) -> Ready | Broken:
         """The first thing asked."""
@@ -107,6 +106,7 @@ class RayPool:
                     address=LOCAL, num_cpus=cpus or None, include_dashboard=False, **quiet
                 )
             else:
+                _reach(address)
                 self._ray.init(address=address, **quiet)
         except Exception as error:
             what = next(iter(str(error).splitlines()), type(error).__name__)

@@ -64,11 +64,11 @@ class Runner:
         self._deaths: dict[int, int] = {}
         self._starts_lost: dict[int, int] = {}
         self._alive = set(range(pool.size))
-        self._stopped = False
+        self.stopped = False
 
     def run(self) -> None:
         """Raises :class:`CmetError` where no worker can be had or the journal cannot be written."""
-        while (self._schedule.waiting or self._flight) and not self._stopped:
+        while (self._schedule.waiting or self._flight) and not self.stopped:
             self._feed()
             for worker, event in self._pool.events(POLL_S):
                 self._hear(worker, event)
@@ -115,7 +115,7 @@ class Runner:
         self._report.tell(task.index, record)
         self._listener.ended(worker, task, outcome)
         if outcome.status == FAILED and self._fail_fast:
-            self._stopped = True
+            self.stopped = True
 
     def _try_again(self, task: Task, why: str) -> None:
         self._listener.note(f"line {task.row.line}: {task.row.name}: trying again ({why})")

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import MediaError, UsageError
+from ..errors import MediaError, UsageError, WeightsError
 from ..options import EditOptions, Model, RuntimeOptions
 from ..result import EditResult
-from .digests import Digests, made_of
+from .digests import Digests, made_of, model_digest
 from .failures import is_out_of_memory, judge
 from .journal import DONE, FAILED, Receipts
 from .remote import Fetched
@@ -57,6 +57,11 @@ class RowWorker:
         self._editor = EmotionEditor.from_weights(
             setup.weights_dir, model=setup.model, runtime=setup.runtime
         )
+        if model_digest(self._editor.weights, Digests()) != setup.model_digest:
+            raise WeightsError(
+                "a worker finds other weights than the batch began with",
+                "run the same command again; on a cluster, put the weights on a shared path",
+            )
         self._digests = Digests()
         self._receipts = Receipts(Path(setup.state) if setup.state else None)
         self._fetched = Fetched()

@@ -9,6 +9,7 @@ import numpy as np
 from ..avatar.emotions import BASIC_EMOTIONS, EXTENDED_EMOTIONS, mean_expression
 from ..face.blend import face_mask
 from ..options import Progress, no_progress
+from ..training.codes import LIPS, code_space
 from .judge import N_EXPRESSION, Judge
 from .methods import MEASURED_EVERY, METHODS, Bench, Methods
 from .subjects import Subject, draw_frames, make_subject
@@ -158,10 +159,15 @@ def _preservation(
         if name == source:
             edited = video
     _, read = judge.read(edited)
-    opening = read[:, N_EXPRESSION]
-    kept.setdefault("mouth_opening_correlation", []).append(
-        float(np.corrcoef(opening, clip.lips[:, 0])[0, 1])
-    )
+    # The judge reads emotions well and mouths badly; the model's own encoder reads both drawings
+    # and renders. What it makes of the true drawing of the emotion is the ceiling.
+    true_drawing = draw_frames(subject.true_clip(emotion), bench.size_px)
+    for name, pictures in (("", edited), ("_on_true_drawings", true_drawing)):
+        lips = bench.encode(np.asarray(pictures))[:, LIPS]
+        opening = code_space().decode_lips(lips)[:, 0]
+        kept.setdefault(f"mouth_opening_correlation{name}", []).append(
+            float(np.corrcoef(opening, clip.lips[:, 0])[0, 1])
+        )
     plain = judge.read(subject.frames)[1][:, N_EXPRESSION + 3 :]
     turned = read[:, N_EXPRESSION + 3 :]
     kept.setdefault("pose_yaw_change", []).append(float(np.abs(turned - plain)[:, 4].mean()))

@@ -61,7 +61,7 @@ class MiniConfig:
         default_factory=lambda: WorldSpec(people=24, first=CALIBRATION_SEEDS[0], clips=1)
     )
     calibration_trials: int = 20  # per emotion
-    source: str = "first"
+    source: str = "frame"  # measured best: see weights/mini/proof.json
     threads: int = 1
 
 
