@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..analysis import from_network, to_network
+from ..analysis import FaceCodes, from_network, sharpness_of, to_network
 from ..avatar.emotions import EMOTIONS
 from ..face.blend import face_mask, match_colours
+from ..face.placement import Placement
 from ..media.mel import mel_windows
 from ..models.audio2lip import smooth_codes
 from ..speech.encoder import SpeechEncoder
@@ -58,6 +59,19 @@ class Bench:
         )
         return change.numpy() * self.networks.config.gain
 
+    def _lender(self, subject: Subject, source: str) -> np.ndarray:
+        """The one frame that lends its face, float32 ``[1, S, S, 3]``."""
+        at = 0
+        if source == "best":
+            config, n = self.networks.edtalk.config, len(subject.frames)
+            everywhere = Placement.everywhere(n, self.size_px)
+            sharp = np.array([sharpness_of(f.astype(np.float32)) for f in subject.frames])
+            face = FaceCodes(everywhere, self.encode(subject.frames), sharp)
+            at = int(
+                everywhere.lenders(face.fitness(config.pose_slice, config.expression_slice))[0]
+            )
+        return subject.frames[at : at + 1].astype(np.float32)
+
     @torch.inference_mode()
     def render(
         self, subject: Subject, codes: np.ndarray, source: str, at: np.ndarray
@@ -71,7 +85,7 @@ class Bench:
         rendered = []
         for start in range(0, len(at), 16):
             part = slice(start, start + 16)
-            lender = own[part] if source == "frame" else subject.frames[:1].astype(np.float32)
+            lender = own[part] if source == "frame" else self._lender(subject, source)
             face = edtalk.prepare_source(to_network(lender))
             rendered.append(from_network(edtalk.render(face, torch.from_numpy(codes[at[part]]))))
         out = []

@@ -15,7 +15,7 @@ from .methods import MEASURED_EVERY, METHODS, Bench, Methods
 from .subjects import Subject, draw_frames, make_subject
 
 ASKED = tuple(e for e in BASIC_EMOTIONS if e != "neutral")
-SOURCES = ("first", "frame")
+SOURCES = ("first", "best", "frame")
 
 
 @dataclass

@@ -40,6 +40,13 @@ class Placement:
         weights = edit_weights(track, times_s)
         return cls(squares / np.float32(scale), heads, weights, bridged, shots)
 
+    @classmethod
+    def everywhere(cls, n: int, size_px: int) -> Placement:
+        """A face that fills each of ``n`` square pictures."""
+        squares = np.tile(np.float32([size_px / 2, size_px / 2, size_px]), (n, 1))
+        shifts = np.zeros((n, 2), np.float32)
+        return cls(squares, shifts, np.ones(n, np.float32), np.zeros(n, bool), np.zeros(n, int))
+
     @property
     def present(self) -> np.ndarray:
         """bool ``[n]``."""
