@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -97,8 +97,3 @@ class RuntimeOptions:
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise UsageError(f"{name} must be one of {', '.join(allowed)}, got '{value}'")
-
-
-def option_names(options: type) -> tuple[str, ...]:
-    """Field names of an options class, in order."""
-    return tuple(f.name for f in fields(options))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import FaceError
-from .face.detect import FaceDetector, make_detector
+from .face.detect import make_detector
 from .face.facetrack import FaceTrack, select_faces
 from .face.placement import Placement
 from .face.track import Tracker
@@ -60,16 +60,14 @@ def follow_faces(
             warnings = (f"{words}; {count} frames could be decoded",)
     progress("finding faces", count, count)
     timeline = Timeline.from_ticks(ticks, info.time_base)
-    tracks = _finish(tracker, timeline.times_s, finder, info)
+    tracks = _finish(tracker, timeline.times_s, info)
     chosen = select_faces(tracks, face)
     frame_size = (info.width, info.height)
     placements = [Placement.of_track(t, frame_size, timeline.times_s, scale) for t in chosen]
     return FaceMap(tuple(placements), tuple(tracks), ticks, timeline, finder.name, scale, warnings)
 
 
-def _finish(
-    tracker: Tracker, times_s: np.ndarray, finder: FaceDetector, info: VideoInfo
-) -> list[FaceTrack]:
+def _finish(tracker: Tracker, times_s: np.ndarray, info: VideoInfo) -> list[FaceTrack]:
     try:
         return tracker.finish(times_s)
     except FaceError as error:

@@ -29,11 +29,6 @@ class Square:
         return self.cy - self.side / 2
 
 
-def centred_square(width: int, height: int) -> Square:
-    """The largest square in the middle of a frame."""
-    return Square(width / 2, height / 2, float(min(width, height)))
-
-
 def crop_to_plane(square: Square, size_px: int, sub_x: int, sub_y: int) -> np.ndarray:
     """Affine ``[2, 3]`` from crop pixel indices to a plane's pixel indices. float64.
 

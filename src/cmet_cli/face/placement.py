@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .facetrack import ABSENT, BRIDGED, FaceTrack
+from .facetrack import BRIDGED, FaceTrack
 from .geometry import Square
 from .smooth import crop_squares, edit_weights, head_shifts
 
@@ -78,6 +78,3 @@ def fill_absent(values: np.ndarray, present: np.ndarray) -> np.ndarray:
     at, known = np.arange(len(values)), np.flatnonzero(present)
     columns = [np.interp(at, known, values[known, d]) for d in range(values.shape[1])]
     return np.stack(columns, axis=1).astype(values.dtype)
-
-
-__all__ = ["ABSENT", "Placement", "fill_absent"]
