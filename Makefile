@@ -28,7 +28,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 proof: $(READY)  ## the mini model's quality figures, from scratch (minutes)
-	$(BIN)/python -m cmet_cli.evaluation
+	$(BIN)/python -m cmet_cli.lab.evaluation
 
 bench: $(READY)
 	$(BIN)/python benchmarks/edit_speed.py

@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cmet_cli.face.blend import head_mask
+from cmet_cli.faces.blend import head_mask
 from cmet_cli.media.ffmpeg import find_ffmpeg, run_short
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from cmet_cli import EmotionEditor
-from cmet_cli.models.edtalk import EDTalk
-from cmet_cli.models.layers import fold_weights
+from cmet_cli.backends.edtalk.layers import fold_weights
+from cmet_cli.backends.edtalk.networks import EDTalk
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 REPEATS = 3

@@ -19,11 +19,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from cmet_cli.backends.edtalk.audio2lip import Audio2Lip, Audio2LipConfig
+from cmet_cli.backends.edtalk.connector import Connector, ConnectorConfig
+from cmet_cli.backends.edtalk.networks import EDTalk, EDTalkConfig
+from cmet_cli.emotion.speech.speechnet import SpeechNet, SpeechNetConfig
 from cmet_cli.media.ffmpeg import find_ffmpeg
-from cmet_cli.models.audio2lip import Audio2Lip, Audio2LipConfig
-from cmet_cli.models.connector import Connector, ConnectorConfig
-from cmet_cli.models.edtalk import EDTalk, EDTalkConfig
-from cmet_cli.models.speechnet import SpeechNet, SpeechNetConfig
 
 torch.set_num_threads(2)
 

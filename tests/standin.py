@@ -67,7 +67,7 @@ def write_speech_folder(folder: Path, **sizes: int) -> Path:
     """A FunASR folder with random weights under the published names (``d2v_model.`` prefix)."""
     from omegaconf import OmegaConf
 
-    from cmet_cli.speech.emotion2vec import quiet_funasr
+    from cmet_cli.emotion.speech.emotion2vec import quiet_funasr
 
     folder.mkdir(parents=True, exist_ok=True)
     config = speech_config(**sizes)

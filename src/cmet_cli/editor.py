@@ -8,23 +8,23 @@ from pathlib import Path
 import numpy as np
 
 from ._version import __version__
-from .coding import CodeEdit, edit_codes, save_codes
-from .devices import Compute, batch_for, resolve
+from .backends.devices import Compute, batch_for, resolve
+from .backends.edtalk.load import Networks, load_networks, load_speechnet
+from .emotion.prompt import Clips, EmotionPrompt, SemanticVector, semantic_vector
+from .emotion.speech.encoder import Remembering, SpeechEncoder
 from .errors import UsageError, WeightsError
 from .media.ffmpeg import check_input
 from .media.files import atomic_path, check_output
 from .media.probe import VideoInfo
 from .media.writer import EncodeSettings, StreamPlan, container_of, plan_streams
 from .options import EditOptions, Model, Progress, RuntimeOptions, no_progress
-from .painting import FacePainter
-from .preview import preview_edit
-from .prompt import Clips, EmotionPrompt, SemanticVector, semantic_vector
-from .reading import Clock, VideoReading, read_video, reading_key
-from .rendering import output_info, render_video
+from .pipeline.codes import CodeEdit, edit_codes, save_codes
+from .pipeline.paint import FacePainter
+from .pipeline.preview import preview_edit
+from .pipeline.read import Clock, VideoReading, read_video, reading_key
+from .pipeline.render import output_info, render_video
 from .result import EditResult
-from .speech.encoder import Remembering, SpeechEncoder
 from .weights.folder import Weights, find_weights
-from .weights.models import Networks, load_networks, load_speechnet
 
 EDIT_NOTE = (
     f"Synthetic edit: facial expression changed with cmet {__version__} (C-MET). "
@@ -68,11 +68,11 @@ class EmotionEditor:
         """The model's own encoder; emotion2vec+ loads when speech is first heard (seconds)."""
         config = self.networks.config
         if config.speech is not None:
-            from .speech.mini import MiniSpeechEncoder
+            from .emotion.speech.mini import MiniSpeechEncoder
 
             network = load_speechnet(self.weights, config)
             return Remembering(MiniSpeechEncoder(network, self.compute.device))
-        from .speech.emotion2vec import Emotion2vec
+        from .emotion.speech.emotion2vec import Emotion2vec
 
         if self.weights.speech is None:
             raise WeightsError(
@@ -94,7 +94,7 @@ class EmotionEditor:
         """Edit one video.
 
         emotion: a recording with the wanted emotion, a folder of them, or several (averaged);
-        neutral: the same for the input side of the difference (see :mod:`cmet_cli.prompt`).
+        neutral: the same for the input side of the difference (see :mod:`cmet_cli.emotion.prompt`).
         The output appears only when it is complete. Raises :class:`CmetError`.
         """
         video, output, options = Path(video), Path(output), options or EditOptions()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cmet_cli.batch.batch import BatchOptions, check_batch, run_batch
+from cmet_cli.batch.run import BatchOptions, check_batch, run_batch
 from cmet_cli.errors import CmetError
 
 from .conftest import journal_of, outputs_of

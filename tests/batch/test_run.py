@@ -9,8 +9,8 @@ import signal
 
 import pytest
 
-from cmet_cli.batch.batch import BatchOptions, check_batch, run_batch
 from cmet_cli.batch.journal import DONE
+from cmet_cli.batch.run import BatchOptions, check_batch, run_batch
 from cmet_cli.media.probe import probe_video
 
 from .conftest import journal_of, outputs_of, told

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cmet_cli import EditOptions, EmotionEditor
-from cmet_cli.face.blend import face_mask
+from cmet_cli.faces.blend import face_mask
 from cmet_cli.media.ffmpeg import run_short
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader

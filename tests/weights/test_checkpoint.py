@@ -11,8 +11,8 @@ import standin
 import torch
 from torch import nn
 
+from cmet_cli.backends.edtalk.audio2lip import Audio2Lip
 from cmet_cli.errors import CheckpointError
-from cmet_cli.models.audio2lip import Audio2Lip
 from cmet_cli.weights.checkpoint import convert_pickle, load_strict, read_tensors
 
 

@@ -163,7 +163,7 @@ class _Checker:
         return tuple(clips)
 
     def _inside(self, line: int, column: str, folder: str) -> list[str]:
-        from ..speech.encoder import expand_clips  # imports torch
+        from ..emotion.speech.encoder import expand_clips  # imports torch
 
         try:
             inside = [str(clip) for clip in expand_clips([Path(folder)], "speech")]
@@ -245,7 +245,7 @@ class _Checker:
             return False
         if [status.st_size, status.st_mtime_ns] == known[:2]:
             return True
-        from ..weights.manifest import sha256_of
+        from ..weights.record import sha256_of
 
         return status.st_size == known[0] and sha256_of(Path(location)) == known[2]
 

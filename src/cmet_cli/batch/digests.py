@@ -44,7 +44,7 @@ class Digests:
         identity = [status.st_size, status.st_mtime_ns]
         known = self._known.get(location)
         if known is None or known[:2] != identity:
-            from ..weights.manifest import sha256_of
+            from ..weights.record import sha256_of
 
             known = [*identity, sha256_of(Path(location))]
             self._known[location] = known
@@ -90,7 +90,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def model_digest(weights: Weights, digests: Digests) -> str:
     """One digest for all files of a model; large ones are taken from the download's record."""
-    from ..weights.manifest import read_manifest
+    from ..weights.record import read_manifest
 
     records = read_manifest(weights.root)
     found: dict[str, str] = {}

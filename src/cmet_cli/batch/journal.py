@@ -135,7 +135,7 @@ def as_made(place: str, entry: list[Any]) -> bool:
 
         found = look_at([place])[place]
         return not isinstance(found, str) and found["size"] == entry[0]
-    from ..weights.manifest import sha256_of
+    from ..weights.record import sha256_of
 
     path = Path(place)
     return path.is_file() and path.stat().st_size == entry[0] and sha256_of(path) == entry[2]

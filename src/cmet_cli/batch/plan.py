@@ -61,7 +61,7 @@ def _same_bytes(place: str, status: os.stat_result, known: list[Any]) -> bool:
     """A copied or restored file has another time of change and may still be the same."""
     from pathlib import Path
 
-    from ..weights.manifest import sha256_of
+    from ..weights.record import sha256_of
 
     return status.st_size == known[0] and sha256_of(Path(place)) == known[2]
 

@@ -182,7 +182,7 @@ def _local_options(row: Row, local: dict[str, Path], parts: dict[str, Path]) -> 
 
 def _durable_entry(part: Path) -> list[Any]:
     """[size, mtime_ns, sha256] of a file that is on the disk, not only in its cache."""
-    from ..weights.manifest import sha256_of
+    from ..weights.record import sha256_of
 
     with part.open("rb+") as file, contextlib.suppress(OSError):
         os.fsync(file.fileno())

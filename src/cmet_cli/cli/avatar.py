@@ -12,7 +12,7 @@ from ..errors import UsageError
 from .console import State, print_json, progress_bars
 
 if TYPE_CHECKING:
-    from ..avatar.writer import Scene
+    from ..lab.avatar.writer import Scene
 
 _WHO, _DATASET, _OUTPUT = "Who and how", "A whole data set", "Output"
 MAX_SECONDS, MAX_FPS = 600.0, 240
@@ -88,8 +88,8 @@ def avatar(
     rate = _frame_rate(fps)
     _check_numbers(level, seconds, rate, (identity, seed, voice or 0))
     if dataset:
-        from ..avatar.dataset import DatasetSpec, write_dataset
-        from ..avatar.emotions import BASIC_EMOTIONS, EMOTIONS
+        from ..lab.avatar.dataset import DatasetSpec, write_dataset
+        from ..lab.avatar.emotions import BASIC_EMOTIONS, EMOTIONS
 
         emotions = EMOTIONS if extended else BASIC_EMOTIONS
         spec = DatasetSpec(identities, clips, seconds, identity, emotions, size, rate, seed)
@@ -98,9 +98,9 @@ def avatar(
         found = {"output": str(output), "written": report.written, "present": report.present}
         text = f"{output}  {report.written} clips written, {report.present} already there"
     else:
-        from ..avatar.clip import make_clip
-        from ..avatar.emotions import EMOTIONS
-        from ..avatar.writer import write_clip
+        from ..lab.avatar.clip import make_clip
+        from ..lab.avatar.emotions import EMOTIONS
+        from ..lab.avatar.writer import write_clip
 
         if emotion not in EMOTIONS:
             raise UsageError(
@@ -141,7 +141,7 @@ def _check_numbers(level: int, seconds: float, rate: Fraction, seeds: tuple[int,
 
 
 def _scene(text: str | None, size_px: int) -> Scene:
-    from ..avatar.writer import Scene
+    from ..lab.avatar.writer import Scene
 
     if text is None:
         return Scene.square(size_px)

@@ -13,8 +13,8 @@ from .console import State, error_console, one_line, print_json
 from .edit import DEFAULT_MODEL, DEFAULT_PRECISION, Model, Precision
 
 if TYPE_CHECKING:
-    from ..batch.batch import BatchOptions, BatchResult
     from ..batch.checks import Checked
+    from ..batch.run import BatchOptions, BatchResult
 
 _ROWS, _RUN, _NETWORK, _OUTPUT = "Rows", "How the batch runs", "How a worker runs", "Output"
 _CLUSTER = "Many machines"
@@ -156,7 +156,7 @@ def batch(
         return
     if manifest is None:
         raise UsageError("no manifest given", "`cmet batch --template` writes an example")
-    from ..batch.batch import BatchOptions, check_batch
+    from ..batch.run import BatchOptions, check_batch
 
     options = BatchOptions(
         manifest=manifest,
@@ -211,8 +211,8 @@ def _refused(manifest: Path, checked: Checked, as_json: bool) -> UsageError:
 
 
 def _show_plan(options: BatchOptions, checked: Checked, as_json: bool) -> None:
-    from ..batch.batch import plan_batch
     from ..batch.plan import summary
+    from ..batch.run import plan_batch
 
     decisions = plan_batch(options, checked.rows)
     pairs = list(zip(checked.rows, decisions, strict=True))
@@ -230,7 +230,7 @@ def _show_plan(options: BatchOptions, checked: Checked, as_json: bool) -> None:
 
 
 def _run(options: BatchOptions, checked: Checked, plain: bool) -> BatchResult:
-    from ..batch.batch import run_batch
+    from ..batch.run import run_batch
     from .batch_progress import watching
 
     console = error_console()

@@ -19,7 +19,7 @@ def doctor(
 ) -> None:
     """Check Python, torch, the device, ffmpeg and the weights. Exit 1 if an edit could not run."""
     State.verbose, State.json = verbose, json
-    from ..diagnosis import diagnose
+    from ..doctor import diagnose
 
     findings = diagnose(weights_dir)
     if json:

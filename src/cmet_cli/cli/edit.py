@@ -209,7 +209,7 @@ def edit(
     runtime = opt.RuntimeOptions(device=device, precision=precision.value, batch_size=batch_size)
     output = output or default_output(video, emotion_audio, preview is not None)
     _refuse_early(video, output, overwrite)
-    from ..prompt import EmotionPrompt
+    from ..emotion.prompt import EmotionPrompt
 
     prompt = EmotionPrompt.of(emotion_audio, neutral_audio or ())
     prompt.target_clips(), prompt.neutral_clips()  # typos are told before models load
@@ -267,7 +267,7 @@ def _load_editor(
     quiet: bool,
 ) -> EmotionEditor:
     """Load the networks, fetching the weights first where the user agrees."""
-    from ..devices import resolve
+    from ..backends.devices import resolve
 
     resolve(runtime)  # a wrong device is told before a download is offered
     from ..editor import EmotionEditor

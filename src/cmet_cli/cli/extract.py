@@ -55,7 +55,7 @@ def extract(
     State.verbose, State.json = verbose, json
     if not folder.is_dir():
         raise UsageError(f"data folder not found: {folder}")
-    from ..training.extract import extract_folder, load_extractor
+    from ..lab.training.extract import extract_folder, load_extractor
 
     runtime = opt.RuntimeOptions(device=device, batch_size=batch_size)
     extractor = load_extractor(

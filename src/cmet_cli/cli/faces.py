@@ -31,7 +31,7 @@ def faces(
 ) -> None:
     """Show the faces of a video with the numbers that [bold]cmet edit --face[/] takes."""
     State.verbose, State.json = verbose, json
-    from ..facesheet import face_sheet
+    from ..pipeline.numbered_faces import face_sheet
 
     with progress_bars(quiet or json) as progress:
         found = face_sheet(

@@ -14,12 +14,12 @@ from ..errors import UsageError
 from .console import State, error_console, one_line, print_json, progress_bars
 
 if TYPE_CHECKING:
-    from ..devices import Compute
-    from ..models.connector import Connector
+    from ..backends.devices import Compute
+    from ..backends.edtalk.connector import Connector
+    from ..emotion.speech.encoder import SpeechEncoder
+    from ..lab.training.connector import ConnectorTraining
+    from ..lab.training.features import FeatureSource
     from ..options import Progress
-    from ..speech.encoder import SpeechEncoder
-    from ..training.connector import ConnectorTraining
-    from ..training.features import FeatureSource
 
 train_app = typer.Typer(
     name="train", help="Train networks: the connector, or the whole mini model.",
@@ -132,7 +132,7 @@ def connector(
         {"steps": steps, "batch": batch, "learning_rate": learning_rate, "seed": seed},
     )
     wishes.check()
-    from ..devices import resolve
+    from ..backends.devices import resolve
 
     compute = resolve(opt.RuntimeOptions(device=device))
     small = world if wishes.mini is None else wishes.mini
@@ -167,7 +167,7 @@ def mini(
     """
     State.verbose = verbose
     _use_threads(threads)
-    from ..training.mini import MiniConfig, train_mini
+    from ..lab.training.mini import MiniConfig, train_mini
 
     with progress_bars(quiet, unit="/s") as progress:
         train_mini(run_dir, out, MiniConfig(threads=threads), progress)
@@ -195,7 +195,7 @@ class Wishes:
 
     def settings(self, small: bool, speech_dim: int, bf16: bool) -> ConnectorTraining:
         """The whole configuration of a run, from the mini's settings or the published ones."""
-        from ..training.connector import mini_training, published_training
+        from ..lab.training.connector import mini_training, published_training
 
         config = mini_training(speech_dim) if small else published_training(speech_dim)
         losses = {k: v for k, v in self.losses.items() if v is not None}
@@ -216,19 +216,19 @@ def _use_threads(threads: int) -> None:
 
 
 def _mead(data: Path, split: Path | None, all_sentences: bool) -> FeatureSource:
-    from ..training.mead import MeadFeatures
+    from ..lab.training.mead import MeadFeatures
 
     return MeadFeatures(data, split=split, published_only=not all_sentences)
 
 
 def _listener(weights_dir: Path | None) -> SpeechEncoder:
-    from ..training.extract import load_listener
+    from ..lab.training.extract import load_listener
 
     return load_listener(weights_dir, model="auto" if weights_dir else "mini")
 
 
 def _world(people: int, clips: int, listener: SpeechEncoder | None) -> FeatureSource:
-    from ..training.features import WorldFeatures, WorldSpec
+    from ..lab.training.features import WorldFeatures, WorldSpec
 
     assert listener is not None
     return WorldFeatures(WorldSpec(people, 0, clips), listener)
@@ -243,9 +243,9 @@ def _train(
     progress: Progress,
 ) -> tuple[Connector, int]:
     """-> the trained connector, and the steps of the whole run."""
-    from ..training.connector import train_connector
-    from ..training.features import load_all
-    from ..training.pairs import FeatureBank
+    from ..lab.training.connector import train_connector
+    from ..lab.training.features import load_all
+    from ..lab.training.pairs import FeatureBank
 
     loaded = load_all(source, progress)
     for line in loaded.skipped:
@@ -259,6 +259,6 @@ def _train(
 def _install(
     folder: Path, connector: Connector, listener: SpeechEncoder, progress: Progress
 ) -> float:
-    from ..training.install import install_connector
+    from ..lab.training.install import install_connector
 
     return install_connector(folder, connector.cpu(), listener, progress)

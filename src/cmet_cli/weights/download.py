@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..emotion.speech.emotion2vec import strip_prefixes
 from ..errors import HubError, MediaError, UsageError
 from ..options import Progress, no_progress
-from ..speech.emotion2vec import strip_prefixes
 from . import hub
 from .checkpoint import convert_pickle
 from .folder import cached_file, default_folder
-from .manifest import Record, read_manifest, sha256_of, write_manifest
+from .record import Record, read_manifest, sha256_of, write_manifest
 from .registry import (
     FEATURE_FOLDER,
     FILES,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..models.edtalk import EDTALK_UNUSED
-from ..speech.emotion2vec import UNUSED as SPEECH_UNUSED
-from ..speech.emotion2vec import WRAPPER_KEYS
+from ..backends.edtalk.networks import EDTALK_UNUSED
+from ..emotion.speech.emotion2vec import UNUSED as SPEECH_UNUSED
+from ..emotion.speech.emotion2vec import WRAPPER_KEYS
 
 CMET_REPO = "coldhyuk/C-MET"
 SPEECH_REPO = "emotion2vec/emotion2vec_plus_large"

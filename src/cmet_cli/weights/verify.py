@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import WeightsError
 from .folder import default_folder, inspect_folder
-from .manifest import read_manifest, sha256_of
+from .record import read_manifest, sha256_of
 from .registry import FILES, WeightFile
 
 

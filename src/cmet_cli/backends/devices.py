@@ -1,0 +1,87 @@
+"""Choosing the compute device and the number format."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..errors import DeviceError
+from ..options import Precision, RuntimeOptions
+
+#: Pixels per network call: four published pictures on a CPU, where more brings nothing.
+CPU_BATCH_PIXELS = 4 * 256**2
+ACCELERATOR_BATCH_PIXELS = 32 * 256**2
+MAX_AUTO_BATCH = 64
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_CHOICES = "auto, cpu, cuda, cuda:N or mps"
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A resolved device, number format and batch size (0: by the pictures' size)."""
+
+    device: torch.device
+    precision: str
+    batch_size: int
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Context in which the networks run in the chosen number format."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, _DTYPES[self.precision])
+
+
+def resolve(options: RuntimeOptions) -> Compute:
+    """Turn ``auto`` into what this machine has. Raises :class:`DeviceError`."""
+    device = _device(options.device)
+    return Compute(device, _precision(options.precision, device), options.batch_size)
+
+
+def batch_for(compute: Compute, size_px: int) -> Compute:
+    """Settle an automatic batch size (0) for pictures of a size."""
+    if compute.batch_size:
+        return compute
+    cpu = compute.device.type == "cpu"
+    pixels = CPU_BATCH_PIXELS if cpu else ACCELERATOR_BATCH_PIXELS
+    return replace(compute, batch_size=min(MAX_AUTO_BATCH, max(1, pixels // size_px**2)))
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda:0")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise DeviceError(f"unknown device '{name}'", f"choose {_CHOICES}")
+    if name.startswith("cuda"):
+        if not torch.cuda.is_available():
+            raise DeviceError(f"device '{name}': no CUDA GPU is available", "use --device cpu")
+        index, count = int(name[5:] or 0), torch.cuda.device_count()
+        if index >= count:
+            raise DeviceError(f"device '{name}': only {count} CUDA GPU(s) here, counted from 0")
+        return torch.device("cuda", index)
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("device 'mps': no Apple GPU is available", "use --device cpu")
+    return torch.device(name)
+
+
+def _precision(asked: Precision, device: torch.device) -> str:
+    if asked == "auto":
+        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    if asked == "fp16" and device.type == "cpu":
+        raise DeviceError("precision 'fp16' is not for the CPU", "use fp32 or bf16")
+    return asked
+
+
+def describe(device: torch.device) -> str:
+    """Name and memory of a device, for people."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        name = torch.cuda.get_device_name(device)
+        return f"{device} ({name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free)"
+    if device.type == "cpu":
+        return f"cpu ({torch.get_num_threads()} threads)"
+    return str(device)

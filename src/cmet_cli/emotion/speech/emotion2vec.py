@@ -1,0 +1,134 @@
+"""emotion2vec+ large (ACL Findings 2024), built and run by FunASR, loaded by us.
+
+FunASR keeps random weights wherever a checkpoint's names or shapes do not match, and says so only
+in a log. So it builds the network from the folder's configuration, and the tensors are put in by
+our own strict loader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...errors import CheckpointError, MediaError, WeightsError
+from ...media.mel import SAMPLE_RATE_HZ
+from ...weights.checkpoint import load_strict, read_tensors
+
+MODEL_CLASS = "Emotion2vec"
+CONFIG_FILE = "config.yaml"
+WEIGHT_FILES = ("model.safetensors", "model.pt")
+SHORTEST_SAMPLES = 400
+#: The classifier and everything the pre-training needed; the feature uses none of it.
+UNUSED = (r"proj\..*", r"modality_encoders\.AUDIO\.decoder\..*", r"_ema.*", r"ema\..*")
+WRAPPER_KEYS = ("state_dict", "model_state_dict", "model")
+_PREFIXES = ("module.", "d2v_model.")
+
+
+def find_weights_file(folder: Path) -> Path | None:
+    """The encoder's tensors in a FunASR folder or in one we converted."""
+    for name in WEIGHT_FILES:
+        if (folder / name).is_file() and (folder / CONFIG_FILE).is_file():
+            return folder / name
+    return None
+
+
+class Emotion2vec:
+    """The published speech encoder. Loading takes seconds: FunASR imports most of itself."""
+
+    def __init__(self, folder: Path, device: torch.device | None = None) -> None:
+        """folder: FunASR's own (``config.yaml``, ``model.pt``). Raises :class:`WeightsError`."""
+        weights = find_weights_file(folder)
+        if weights is None:
+            raise WeightsError(
+                f"{folder}: no emotion2vec model here (needs {CONFIG_FILE} and model.pt)",
+                "run `cmet download-weights --only emotion2vec`",
+            )
+        self._device = device or torch.device("cpu")
+        config = _read_config(folder / CONFIG_FILE)
+        self.dim = int(config["model_conf"]["embed_dim"])
+        threads = torch.get_num_threads()
+        with quiet_funasr():
+            auto_model = _auto_model_class()
+            self._model = auto_model(
+                model=MODEL_CLASS,
+                model_conf=config["model_conf"],
+                device=str(self._device),
+                ncpu=threads,  # FunASR would set torch's thread count to four
+                disable_update=True,
+                disable_pbar=True,
+                disable_log=True,
+            )
+        # The pre-training decoder takes no part, and published files need not hold it.
+        self._model.model.modality_encoders["AUDIO"].decoder = None
+        load_strict(self._model.model, _tensors(weights), weights, UNUSED)
+        self._model.model.to(self._device).eval()
+
+    def feature(self, wave: np.ndarray) -> np.ndarray:
+        """16 kHz mono float32 ``[n]`` -> mean of the last layer over time, float32 ``[dim]``."""
+        if wave.size < SHORTEST_SAMPLES:
+            raise MediaError(f"speech of {wave.size / SAMPLE_RATE_HZ:.3f} s is too short")
+        with quiet_funasr(), torch.inference_mode():
+            result = self._model.generate(
+                torch.from_numpy(wave), granularity="utterance", extract_embedding=True
+            )
+        feature = np.asarray(result[0]["feats"], np.float32)
+        if feature.shape != (self.dim,) or not np.isfinite(feature).all():
+            raise MediaError("the speech encoder gave no finite feature for this sound")
+        return feature
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    from omegaconf import OmegaConf  # FunASR's own reader: to it, 1e-05 is a number
+
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except Exception as error:
+        raise CheckpointError(f"{path}: not a readable configuration ({error})") from error
+    if not isinstance(config, dict) or config.get("model") != MODEL_CLASS:
+        raise CheckpointError(f"{path}: does not describe an {MODEL_CLASS} model")
+    return config
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    return {strip_prefixes(n): t for n, t in read_tensors(path, WRAPPER_KEYS).items()}
+
+
+def strip_prefixes(name: str) -> str:
+    """A tensor's name without the wrappers that trainers put before it."""
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _auto_model_class() -> Any:
+    try:
+        return importlib.import_module("funasr").AutoModel
+    except ImportError as error:
+        raise WeightsError(
+            f"FunASR, which runs the speech encoder, cannot be imported: {error}",
+            "reinstall with `pip install --force-reinstall cmet-cli`",
+        ) from error
+
+
+@contextlib.contextmanager
+def quiet_funasr() -> Iterator[None]:
+    """Keep FunASR's prints and root-logger lines off the user's terminal; undo its settings."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    previous = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(previous)
+        root.handlers[:], root.level = handlers, level

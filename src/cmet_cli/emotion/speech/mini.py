@@ -1,0 +1,34 @@
+"""The mini model's speech encoder behind the same interface as emotion2vec."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ...media.mel import mel_spectrogram
+from .speechnet import SpeechNet
+
+
+class MiniSpeechEncoder:
+    """A :class:`SpeechNet` that takes waveforms."""
+
+    def __init__(self, network: SpeechNet, device: torch.device | None = None) -> None:
+        self._device = device or torch.device("cpu")
+        self._network = network.to(self._device).eval()
+        self.dim = network.config.dim
+
+    @torch.inference_mode()
+    def feature(self, wave: np.ndarray) -> np.ndarray:
+        """16 kHz mono float32 ``[n]`` -> utterance feature float32 ``[dim]``."""
+        mel = mel_spectrogram(level_wave(torch.from_numpy(wave)))
+        return self._network(mel[None].to(self._device))[0].float().cpu().numpy()
+
+
+TARGET_RMS = 0.08
+LOUDEST_GAIN = 100.0
+
+
+def level_wave(wave: torch.Tensor) -> torch.Tensor:
+    """Bring recordings to one loudness, so that a microphone's gain is no emotion. ``[n]``."""
+    rms = wave.square().mean().sqrt().clamp_min(TARGET_RMS / LOUDEST_GAIN)
+    return wave * (TARGET_RMS / rms)

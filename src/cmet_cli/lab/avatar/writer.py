@@ -1,0 +1,179 @@
+"""Avatar clips as files: a video with its sound through ffmpeg, or the speech alone as WAV."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import ffmpeg
+import numpy as np
+
+from ...errors import MediaError, UsageError
+from ...media.ffmpeg import FfmpegProcess, file_url
+from ...media.files import atomic_path, check_output
+from ...media.writer import CONTAINERS, container_of
+from ...options import Progress, no_progress
+from .clip import AvatarClip
+from .head import base
+
+SPEECH_SUFFIX = ".wav"
+SUFFIXES = (*CONTAINERS, SPEECH_SUFFIX)
+MIN_FACE_PX, MAX_SIDE_PX = 16, 4096
+FINISH_TIMEOUT_S = 120.0
+_PCM_PEAK = 32767
+_FACE_SHARE, _RIGHT_OF_MIDDLE = 0.84, 0.67
+_BLUR_SHARE = 0.05  # of the face's side: how soft the wall around the portrait is
+
+CRF, SOUND_RATE = 20, "64k"
+# A written clip depends on its seeds alone: no dates, no versions, always one encoder thread.
+_REPEATABLE = {
+    "threads": 1, "map_metadata": -1, "fflags": "+bitexact", "flags": "+bitexact",
+}  # fmt: skip
+_COLOUR = (
+    "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,"
+    "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture's size and where the square portrait stands in it: on the lower edge.
+
+    The wall behind the person goes on to the left, to the right and above.
+    """
+
+    width_px: int = 256
+    height_px: int = 256
+    face_px: int = 256
+    left_px: int = 0
+
+    @classmethod
+    def square(cls, size_px: int) -> Scene:
+        """The portrait fills the picture."""
+        return cls(size_px, size_px, size_px, 0)
+
+    @classmethod
+    def wide(cls, width_px: int, height_px: int) -> Scene:
+        """The person stands right of the middle, with some room above."""
+        face_px = min(width_px, round(_FACE_SHARE * height_px))
+        left_px = min(width_px - face_px, round(_RIGHT_OF_MIDDLE * width_px - face_px / 2))
+        return cls(width_px, height_px, face_px, max(0, left_px))
+
+    def __post_init__(self) -> None:
+        if not MIN_FACE_PX <= self.face_px <= MAX_SIDE_PX:
+            raise UsageError(
+                f"a portrait is {MIN_FACE_PX} to {MAX_SIDE_PX} pixels wide, got {self.face_px}"
+            )
+        if self.width_px % 2 or self.height_px % 2:
+            raise UsageError(f"a video needs even sides, got {self.width_px}x{self.height_px}")
+        if max(self.width_px, self.height_px) > MAX_SIDE_PX:
+            raise UsageError(f"a side has at most {MAX_SIDE_PX} pixels")
+        inside = 0 <= self.left_px <= self.width_px - self.face_px
+        if not inside or self.face_px > self.height_px:
+            raise UsageError("the portrait does not fit into the picture")
+
+    @property
+    def top_px(self) -> int:
+        return self.height_px - self.face_px
+
+
+def pictures(clip: AvatarClip, scene: Scene) -> Iterator[np.ndarray]:
+    """Every frame, uint8 ``[height, width, 3]`` RGB."""
+    wall = _wall(clip, scene)
+    rows = slice(scene.top_px, scene.height_px)
+    columns = slice(scene.left_px, scene.left_px + scene.face_px)
+    for i in range(len(clip)):
+        picture = wall.copy()
+        picture[rows, columns] = clip.frame(i, scene.face_px)
+        yield picture
+
+
+def _wall(clip: AvatarClip, scene: Scene) -> np.ndarray:
+    """The portrait's backdrop continued over the whole picture, uint8 ``[height, width, 3]``."""
+    backdrop = base(clip.identity, scene.face_px).backdrop
+    right = scene.width_px - scene.face_px - scene.left_px
+    margins = (scene.top_px, 0, scene.left_px, right)
+    # Mirrored, so that it meets the portrait without a step; then out of focus further away.
+    wall = cv2.copyMakeBorder(backdrop, *margins, cv2.BORDER_REFLECT)
+    if max(margins) == 0:
+        return wall
+    soft = cv2.GaussianBlur(wall, (0, 0), _BLUR_SHARE * scene.face_px)
+    outside = np.ones(wall.shape[:2], np.uint8)
+    outside[scene.top_px :, scene.left_px : scene.left_px + scene.face_px] = 0
+    far_px = cv2.distanceTransform(outside, cv2.DIST_L2, 5)
+    mix = np.minimum(far_px / (2 * _BLUR_SHARE * scene.face_px), 1)[..., None]
+    return np.rint(wall * (1 - mix) + soft * mix).astype(np.uint8)
+
+
+def write_clip(
+    clip: AvatarClip,
+    output: Path,
+    *,
+    scene: Scene | None = None,
+    crf: int = CRF,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> Path:
+    """Write a clip: ``.wav`` gives the speech alone, ``.mp4``, ``.mov``, ``.m4v``, ``.mkv`` both.
+
+    H.264 4:2:0 and AAC; exactly ``len(clip)`` frames. The file appears when it is complete. Raises
+    :class:`UsageError` for a name that cannot be written, :class:`MediaError` if encoding fails.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"output must end in one of {', '.join(SUFFIXES)}: {output}")
+    check_output(output, overwrite=overwrite)
+    with atomic_path(output, overwrite=overwrite) as part:
+        if output.suffix.lower() == SPEECH_SUFFIX:
+            write_wave(clip.wave, clip.sample_rate, part)
+        else:
+            _write_video(clip, scene or Scene(), crf, part, progress)
+    return output
+
+
+def write_wave(samples: np.ndarray, rate_hz: int, path: Path) -> None:
+    """float32 ``[n]`` in -1..1 as 16-bit mono PCM, straight to ``path``."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(np.rint(np.clip(samples, -1, 1) * _PCM_PEAK).astype("<i2").tobytes())
+
+
+def clip_argv(clip: AvatarClip, scene: Scene, crf: int, sound: Path, output: Path) -> list[str]:
+    """ffmpeg arguments: RGB frames on stdin and a WAV file -> ``output``."""
+    frames = ffmpeg.input(
+        "pipe:0", f="rawvideo", pix_fmt="rgb24", s=f"{scene.width_px}x{scene.height_px}",
+        framerate=str(clip.fps),
+    )  # fmt: skip
+    container = container_of(output)
+    options = {
+        "vf": _COLOUR, "c:v": "libx264", "preset": "medium", "crf": crf, "pix_fmt": "yuv420p",
+        "fps_mode": "passthrough", "c:a": "aac", "b:a": SOUND_RATE, "f": container, **_REPEATABLE,
+    }  # fmt: skip
+    if container != "matroska":
+        options["movflags"] = "+faststart"
+    voice = ffmpeg.input(file_url(sound))
+    command = ffmpeg.output(frames["v:0"], voice["a:0"], file_url(output), **options)
+    return command.global_args("-y", "-loglevel", "error").get_args()
+
+
+def _write_video(
+    clip: AvatarClip, scene: Scene, crf: int, output: Path, progress: Progress
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="cmet-") as folder:
+        sound = Path(folder) / "speech.wav"
+        write_wave(clip.wave, clip.sample_rate, sound)
+        with FfmpegProcess(clip_argv(clip, scene, crf, sound, output), feed=True) as process:
+            # A broken pipe only says that ffmpeg has ended; its own words say why.
+            with contextlib.suppress(BrokenPipeError):
+                for done, picture in enumerate(pictures(clip, scene), start=1):
+                    process.stdin.write(picture.data)
+                    progress("drawing", done, len(clip))
+                process.stdin.close()
+            if process.wait(FINISH_TIMEOUT_S) != 0:
+                raise MediaError(f"writing {output.suffix[1:]} failed: {process.last_words}")

@@ -1,0 +1,179 @@
+"""Cached features for a folder of clips in MEAD's layout: what ``cmet extract`` does."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...backends.devices import Compute, resolve
+from ...backends.edtalk.layers import fold_weights
+from ...backends.edtalk.load import ModelConfig, load_speechnet, read_config
+from ...backends.edtalk.networks import EDTALK_UNUSED, EDTalk
+from ...emotion.speech.encoder import SpeechEncoder
+from ...errors import CmetError, UsageError, WeightsError
+from ...media.audio import decode_speech
+from ...media.files import check_output
+from ...media.probe import probe_video
+from ...options import Progress, RuntimeOptions, no_progress
+from ...pipeline.encode import analyse
+from ...pipeline.find import follow_faces
+from ...weights.checkpoint import load_strict, read_tensors
+from ...weights.folder import MISSING_HINT, Weights, candidates, mini_folder
+from .layout import SPEECH_SUFFIX, ClipKey, clip_path
+from .mead import FEATURE_SUFFIX, find_clips, write_features
+
+#: From a video file to its expression codes at 25 Hz, float32 ``[n, 10]``.
+Coder = Callable[[Path], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """The networks of choice. ``model``: their name, kept with every feature they make."""
+
+    coder: Coder
+    speech: SpeechEncoder
+    model: str
+
+
+@dataclass(frozen=True)
+class ExtractReport:
+    """made, present: clips; failed: (clip, why); odd: names that are no clips of the layout."""
+
+    root: Path
+    made: int
+    present: int
+    failed: tuple[tuple[str, str], ...] = ()
+    odd: tuple[str, ...] = ()
+
+
+class ExpressionCoder:
+    """A visual encoder that takes video files: the largest face's expression, at 25 Hz."""
+
+    def __init__(
+        self, edtalk: EDTalk, compute: Compute, detector: str = "auto", yunet: Path | None = None
+    ) -> None:
+        self._edtalk, self._compute = edtalk, compute
+        self._detector, self._yunet = detector, yunet
+
+    def __call__(self, video: Path) -> np.ndarray:
+        """Raises :class:`CmetError` for a video without a usable face."""
+        info = probe_video(video)
+        faces = follow_faces(info, self._detector, self._yunet, None, no_progress)
+        found = analyse(info, faces, self._edtalk, self._compute, no_progress)[0]
+        return faces.timeline.to_grid(found.codes[:, self._edtalk.config.expression_slice])
+
+
+def load_extractor(
+    weights_dir: Path | None = None,
+    *,
+    model: str = "auto",
+    detector: str = "auto",
+    runtime: RuntimeOptions | None = None,
+) -> Extractor:
+    """The visual encoder and the speech encoder of one place; a connector need not be there.
+
+    model: ``mini`` for the one that ships with the package. Raises :class:`WeightsError`.
+    """
+    compute = resolve(runtime or RuntimeOptions())
+    if model == "mini" and weights_dir is None:
+        weights_dir = mini_folder()
+    weights = next((w for _, w in candidates(weights_dir) if w.edtalk and w.speech), None)
+    if weights is None:
+        where = weights_dir or "any known place"
+        raise WeightsError(f"no visual encoder with a speech encoder in {where}", MISSING_HINT)
+    config = read_config(weights.config) if weights.config else ModelConfig()
+    with torch.device("meta"):
+        edtalk = EDTalk(config.edtalk)
+    assert weights.edtalk is not None
+    load_strict(edtalk, read_tensors(weights.edtalk, "gen"), weights.edtalk, EDTALK_UNUSED)
+    fold_weights(edtalk).to(compute.device)
+    coder = ExpressionCoder(edtalk, compute, detector, weights.yunet)
+    return Extractor(coder, _speech_encoder(weights, config, compute.device), config.name)
+
+
+def load_listener(
+    weights_dir: Path | None = None, *, model: str = "auto", runtime: RuntimeOptions | None = None
+) -> SpeechEncoder:
+    """The speech encoder alone, as for :func:`load_extractor`. Raises :class:`WeightsError`."""
+    device = resolve(runtime or RuntimeOptions()).device
+    if model == "mini" and weights_dir is None:
+        weights_dir = mini_folder()
+    weights = next((w for _, w in candidates(weights_dir) if w.speech), None)
+    if weights is None:
+        raise WeightsError(f"no speech encoder in {weights_dir or 'any known place'}", MISSING_HINT)
+    config = read_config(weights.config) if weights.config else ModelConfig()
+    return _speech_encoder(weights, config, device)
+
+
+def _speech_encoder(weights: Weights, config: ModelConfig, device: torch.device) -> SpeechEncoder:
+    if config.speech is not None:
+        from ...emotion.speech.mini import MiniSpeechEncoder
+
+        return MiniSpeechEncoder(load_speechnet(weights, config), device)
+    from ...emotion.speech.emotion2vec import Emotion2vec
+
+    assert weights.speech is not None
+    return Emotion2vec(weights.speech, device)
+
+
+def extract_folder(
+    root: Path,
+    extractor: Extractor,
+    *,
+    published_only: bool = False,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> ExtractReport:
+    """Make the features that are missing, each beside its clip, each complete or not there at all.
+
+    A clip that fails is noted and the rest go on; run again, and only what is missing is made.
+    Raises :class:`UsageError` where there is nothing to work on.
+    """
+    listing = find_clips(root, published_only=published_only)
+    if not listing.keys:
+        raise UsageError(
+            f"no clips in {root}", "expected ID/front/EMOTION/level_N/NNN.mp4 under it"
+        )
+    made, present, failed = 0, 0, []
+    for done, key in enumerate(listing.keys, start=1):
+        try:
+            if not overwrite and _is_made(clip_path(root, key, FEATURE_SUFFIX), extractor.model):
+                present += 1
+            else:
+                _extract_one(root, key, extractor)
+                made += 1
+        except CmetError as error:
+            failed.append((str(key), str(error)))
+        progress("clips", done, len(listing.keys))
+    return ExtractReport(root, made, present, tuple(failed), listing.odd)
+
+
+def _is_made(path: Path, model: str) -> bool:
+    """Whether a clip's features are there; a damaged file counts as missing.
+
+    Raises :class:`UsageError` for features of another model: they must not be mixed.
+    """
+    if not path.is_file():
+        return False
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            theirs = str(file["model"]) if {"codes", "speech", "model"} <= set(file.files) else None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return False
+    if theirs is not None and theirs != model:
+        raise UsageError(f"{path}: features of model '{theirs}'", "add --overwrite")
+    return theirs is not None
+
+
+def _extract_one(root: Path, key: ClipKey, extractor: Extractor) -> None:
+    """Speech first: it is quick, and tells early what cannot be used."""
+    video, sound = clip_path(root, key), clip_path(root, key, SPEECH_SUFFIX)
+    path = clip_path(root, key, FEATURE_SUFFIX)
+    check_output(path, overwrite=True)
+    speech = extractor.speech.feature(decode_speech(sound if sound.is_file() else video))
+    write_features(path, extractor.coder(video), speech, extractor.model)

@@ -1,0 +1,150 @@
+"""The mini model from nothing: draw and synthesise a world, train every network, write the folder.
+
+Each stage keeps its own folder in the run folder; what is finished there is not done again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ...backends.edtalk.audio2lip import Audio2Lip
+from ...backends.edtalk.connector import Connector
+from ...backends.edtalk.networks import EDTalk
+from ...emotion.speech.mini import MiniSpeechEncoder
+from ...emotion.speech.speechnet import SpeechNet
+from ...media.files import atomic_path
+from ...options import Progress, no_progress
+from ...weights.folder import CONFIG_FILE, MINI_SPEECH_FILE
+from .calibration import calibrate_gain, code_error_score, draw_trials, predict
+from .connector import ConnectorTraining, mini_training, train_connector
+from .features import WorldFeatures, WorldSpec, load_all
+from .lips import LipsConfig, train_lips
+from .pairs import FeatureBank
+from .renderer import RendererConfig, train_encoder, train_joint
+from .speechnet import SpeechConfig, train_speech
+from .voices import VoicesConfig, load_speech
+from .world import CALIBRATION_SEEDS, WorldConfig, load_world
+
+MODEL_NAME = "mini"
+PART_FILES = {
+    "edtalk": "edtalk.safetensors",
+    "audio2lip": "audio2lip.safetensors",
+    "connector": "connector.safetensors",
+    "speech": MINI_SPEECH_FILE,
+}
+
+
+@dataclass(frozen=True)
+class MiniConfig:
+    """Every hyper-parameter of the mini model.
+
+    threads: of PyTorch, while it trains; the shipped weights were made with one.
+    """
+
+    world: WorldConfig = field(default_factory=WorldConfig)
+    renderer: RendererConfig = field(default_factory=RendererConfig)
+    voices: VoicesConfig = field(default_factory=VoicesConfig)
+    lips: LipsConfig = field(default_factory=LipsConfig)
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
+    connector: ConnectorTraining | None = None  # None: made for the speech encoder's width
+    connector_world: WorldSpec = field(default_factory=WorldSpec)
+    calibration_world: WorldSpec = field(
+        default_factory=lambda: WorldSpec(people=24, first=CALIBRATION_SEEDS[0], clips=1)
+    )
+    calibration_trials: int = 20  # per emotion
+    source: str = "frame"  # measured best: see weights/mini/proof.json
+    threads: int = 1
+
+
+def train_mini(
+    run_dir: Path,
+    out_dir: Path,
+    config: MiniConfig | None = None,
+    progress: Progress = no_progress,
+) -> None:
+    """Make the mini model. A stopped run goes on where it was, in the same ``run_dir``.
+
+    Stages, in order: ``world``, ``encoder``, ``renderer``, ``voices``, ``lips``, ``speech``,
+    ``connector``. out_dir: gets the weights and ``config.json``.
+    """
+    config = config or MiniConfig()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(config.threads)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        export_part(out_dir, "edtalk", make_renderer(run_dir, config, progress))
+        audio2lip, speech = make_listeners(run_dir, config, progress)
+        export_part(out_dir, "audio2lip", audio2lip)
+        export_part(out_dir, "speech", speech)
+        connector, gain = make_connector(run_dir, config, speech, progress)
+        export_part(out_dir, "connector", connector)
+        write_config(out_dir, name=MODEL_NAME, gain=gain, source=config.source)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def make_renderer(run_dir: Path, config: MiniConfig, progress: Progress = no_progress) -> EDTalk:
+    """Stages ``world``, ``encoder`` and ``renderer``."""
+    world = load_world(config.world, run_dir / "world", progress)
+    encoder = train_encoder(world, config.renderer, run_dir / "encoder", progress)
+    return train_joint(encoder, world, config.renderer, run_dir / "renderer", progress)
+
+
+def make_listeners(
+    run_dir: Path, config: MiniConfig, progress: Progress = no_progress
+) -> tuple[Audio2Lip, SpeechNet]:
+    """Stages ``voices``, ``lips`` and ``speech``."""
+    voices = load_speech(config.voices, run_dir / "voices", progress)
+    lips = train_lips(voices, config.lips, run_dir / "lips", progress)
+    return lips, train_speech(voices, config.speech, run_dir / "speech", progress)
+
+
+def make_connector(
+    run_dir: Path, config: MiniConfig, speech: SpeechNet, progress: Progress = no_progress
+) -> tuple[Connector, float]:
+    """Stage ``connector``, and the gain that suits people and voices kept for choosing it."""
+    listener = MiniSpeechEncoder(speech)
+    bank = FeatureBank(load_all(WorldFeatures(config.connector_world, listener), progress).clips)
+    settings = config.connector or mini_training(bank.speech_dim)
+    connector = train_connector(bank, settings, run_dir / "connector", progress)
+    held_out = load_all(WorldFeatures(config.calibration_world, listener), progress).clips
+    trials = draw_trials(held_out, config.calibration_trials)
+    choice = calibrate_gain(code_error_score(trials, predict(connector.eval(), trials)))
+    return connector, choice.gain
+
+
+def export_part(out_dir: Path, part: str, module: nn.Module) -> Path:
+    """Write one network in float16 under its published names, and its sizes into the config.
+
+    part: ``edtalk``, ``audio2lip``, ``connector`` or ``speech``. Returns the weights' path.
+    """
+    # The published names carry buffers too (blur kernels, positions): strict loading asks for them.
+    state = {
+        name: (t.half() if t.is_floating_point() else t).detach().cpu().contiguous().clone()
+        for name, t in module.state_dict().items()
+    }
+    path = out_dir / PART_FILES[part]
+    with atomic_path(path, overwrite=True) as temporary:
+        save_file(state, temporary, metadata={"format": "pt"})
+        temporary.chmod(0o644)  # it ships with the package
+    sizes: Callable[[Any], dict[str, Any]] = dataclasses.asdict
+    write_config(out_dir, **{part: sizes(module.config)})
+    return path
+
+
+def write_config(out_dir: Path, **values: Any) -> None:
+    """Set entries of the model folder's ``config.json``, keeping the others."""
+    path = out_dir / CONFIG_FILE
+    known: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    text = json.dumps({"name": MODEL_NAME} | known | values, indent=2, sort_keys=True) + "\n"
+    with atomic_path(path, overwrite=True) as temporary:
+        temporary.write_text(text, "utf-8")

@@ -1,0 +1,101 @@
+"""Emotional speech of the avatar world, synthesised once: mel frames and what made the sound."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...media.files import atomic_path
+from ...media.mel import CLIP, RANGE_DB, mel_spectrogram
+from ...options import Progress, no_progress
+from ..avatar.clip import make_clip
+from ..avatar.emotions import EMOTIONS, LEVELS, Prosody, prosody
+
+MEL_PER_DB = 2 * CLIP / RANGE_DB  # a gain only shifts a log-mel picture
+SILENCE_RMS = 1e-4
+PROSODY_NAMES = tuple(f.name for f in fields(Prosody) if f.name != "tremor_hz")
+
+
+@dataclass(frozen=True)
+class VoicesConfig:
+    """How much is said: ``clips`` clips by ``voices`` voices, emotions and levels in turn."""
+
+    clips: int = 1500
+    seconds: float = 4.0
+    voices: int = 500
+    first_voice: int = 0
+    seed: int = 0
+    workers: int = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """mel: float16 ``[n, 80, T]`` of the sound as it is; loudness_db: float32 ``[n]``, its RMS;
+
+    lips: float32 ``[n, frames, 3]`` at 25 Hz; emotion, voice: int64 ``[n]``; level: int64 ``[n]``,
+    1 to 3; prosody: float32 ``[n, 11]``, the style that was asked for.
+    """
+
+    mel: np.ndarray
+    loudness_db: np.ndarray
+    lips: np.ndarray
+    emotion: np.ndarray
+    voice: np.ndarray
+    level: np.ndarray
+    prosody: np.ndarray
+
+
+def load_speech(
+    config: VoicesConfig, folder: Path, progress: Progress = no_progress, stage: str = "voices"
+) -> Speech:
+    """The speech of a configuration: from ``folder``, or synthesised now and kept there."""
+    name = "-".join(str(v) for k, v in asdict(config).items() if k != "workers")
+    path = folder / f"voices-{name}.npz"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        speech = synthesise(config, progress, stage)
+        with atomic_path(path, overwrite=True) as temporary:
+            np.savez(temporary, **vars(speech))
+    with np.load(path) as file:
+        return Speech(**{name: file[name] for name in file.files})
+
+
+def synthesise(config: VoicesConfig, progress: Progress = no_progress, stage: str = "") -> Speech:
+    """Every clip, in ``config.workers`` processes; the result does not depend on how many."""
+    jobs = [(config, i) for i in range(config.clips)]
+    clips = []
+    with multiprocessing.get_context("spawn").Pool(config.workers, _one_thread) as pool:
+        for done, clip in enumerate(pool.imap(_clip, jobs, chunksize=8), start=1):
+            clips.append(clip)
+            progress(stage, done, config.clips)
+    return Speech(*(np.stack(part) for part in zip(*clips, strict=True)))
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _clip(job: tuple[VoicesConfig, int]) -> tuple[np.ndarray, ...]:
+    config, i = job
+    emotion = i % len(EMOTIONS)
+    level = LEVELS[(i // len(EMOTIONS)) % len(LEVELS)]
+    rng = np.random.default_rng([config.seed, i])
+    voice = config.first_voice + int(rng.integers(config.voices))
+    clip = make_clip(
+        identity_seed=0,
+        voice_seed=voice,
+        emotion=EMOTIONS[emotion],
+        level=level,
+        seconds=config.seconds,
+        seed=int(rng.integers(1 << 31)),
+    )
+    mel = mel_spectrogram(torch.from_numpy(clip.wave)).numpy().astype(np.float16)
+    rms = max(float(np.sqrt(np.mean(clip.wave**2))), SILENCE_RMS)
+    asked = prosody(EMOTIONS[emotion], level)
+    style = np.array([getattr(asked, name) for name in PROSODY_NAMES], np.float32)
+    loudness = np.float32(20 * np.log10(rms))
+    return mel, loudness, clip.lips, np.int64(emotion), np.int64(voice), np.int64(level), style

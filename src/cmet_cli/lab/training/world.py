@@ -1,0 +1,133 @@
+"""Pictures of the avatar world, drawn once: full factorial cells in which any mixture exists.
+
+A cell holds a few identities, each drawn with every combination of a few lip shapes, poses and
+expressions. Whatever a batch permutes inside a cell, the picture of the mixture is there.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from ...media.files import atomic_path
+from ...options import Progress, no_progress
+from ..avatar.emotions import sample_expression
+from ..avatar.face import draw
+from ..avatar.identity import Identity
+from ..avatar.phones import align, lip_track, random_sentence
+from ..avatar.state import LIP_PARAMETERS, POSE_SPREAD, FaceState
+from .codes import code_space, fold_blink, sample_faces
+
+#: Seeds of identities and voices: training uses those below, the others are never trained on.
+CALIBRATION_SEEDS = range(90_000, 100_000)
+EVALUATION_SEEDS = range(100_000, 110_000)
+POSE_STRAY = 0.95  # standard deviation of the poses, in their own spreads
+LIP_NOISE = 0.06
+CLOSED_SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """How much is drawn. ``cells * identities * lips * poses * expressions`` pictures in all."""
+
+    size_px: int = 64
+    cells: int = 250
+    #: Per cell; the first expression of a cell is a neutral one.
+    identities: int = 4
+    lips: int = 2
+    poses: int = 2
+    expressions: int = 5
+    #: People in the whole world; each comes back in several cells.
+    people: int = 400
+    seed: int = 0
+    workers: int = 2
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        return (self.cells, self.identities, self.lips, self.poses, self.expressions)
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """pictures: uint8 ``[cells, I, L, P, E, S, S, 3]`` RGB; codes: float32, a table per part.
+
+    lips ``[cells, L, 20]``, pose ``[cells, P, 6]``, expression ``[cells, E, 10]``;
+    focus: uint8 ``[cells, I, P, S, S]``, where lips and expression change this person's picture.
+    """
+
+    pictures: np.ndarray
+    lips: np.ndarray
+    pose: np.ndarray
+    expression: np.ndarray
+    focus: np.ndarray
+
+
+def load_world(
+    config: WorldConfig, folder: Path, progress: Progress = no_progress, stage: str = "world"
+) -> World:
+    """The world of a configuration: from ``folder``, or drawn now and kept there."""
+    name = "-".join(str(v) for k, v in asdict(config).items() if k != "workers")
+    path = folder / f"world-{name}.npz"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        world = draw_world(config, progress, stage)
+        with atomic_path(path, overwrite=True) as temporary:
+            np.savez(temporary, **vars(world))
+    with np.load(path) as file:
+        return World(**{name: file[name] for name in file.files})
+
+
+def draw_world(config: WorldConfig, progress: Progress = no_progress, stage: str = "") -> World:
+    """Draw every cell, in ``config.workers`` processes; the result does not depend on how many."""
+    jobs = [(config, cell) for cell in range(config.cells)]
+    cells = []
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(config.workers) as pool:
+        for done, cell in enumerate(pool.imap(_draw_cell, jobs), start=1):
+            cells.append(cell)
+            progress(stage, done, config.cells)
+    return World(*(np.stack(part) for part in zip(*cells, strict=True)))
+
+
+def _draw_cell(job: tuple[WorldConfig, int]) -> tuple[np.ndarray, ...]:
+    """One cell: pictures, lip, pose and expression codes, focus."""
+    config, cell = job
+    rng = np.random.default_rng([config.seed, cell])
+    people = rng.choice(config.people, config.identities, replace=config.people < config.identities)
+    lips = np.stack([sample_lips(rng) for _ in range(config.lips)])
+    pose = POSE_STRAY * POSE_SPREAD * rng.standard_normal((config.poses, len(POSE_SPREAD)))
+    faces = [sample_faces(rng) for _ in range(config.expressions)]
+    faces[0] = (sample_expression("neutral", 1, 1, 25.0, rng)[0], 0.0)
+    pictures = np.empty((*config.shape[1:], config.size_px, config.size_px, 3), np.uint8)
+    for i, person in enumerate(people):
+        who = Identity.from_seed(int(person))
+        for j, k, e in product(*map(range, config.shape[2:])):
+            state = FaceState(lips[j], pose[k].astype(np.float32), *faces[e])
+            pictures[i, j, k, e] = draw(who, state, config.size_px)
+    space = code_space()
+    folded = np.stack([fold_blink(*face) for face in faces])
+    codes = (space.encode_lips(lips), space.encode_pose(pose), space.encode_expression(folded))
+    return (pictures, *codes, _focus(pictures))
+
+
+def sample_lips(rng: np.random.Generator) -> np.ndarray:
+    """One lip shape of somebody speaking: float32 [3]."""
+    timing = align(random_sentence(int(rng.integers(1 << 31)), 2.0))
+    shape = lip_track(timing, rng.uniform(0.2, 1.6, 1))[0] + LIP_NOISE * rng.standard_normal(3)
+    if rng.uniform() < CLOSED_SHARE:
+        shape[0] = 0.0
+    low, high = ([getattr(p, end) for p in LIP_PARAMETERS] for end in ("low", "high"))
+    return np.clip(shape, low, high).astype(np.float32)
+
+
+def _focus(pictures: np.ndarray) -> np.ndarray:
+    """Spread of each pixel over lips and expressions. ``[I, L, P, E, S, S, 3]`` -> ``[I, P, ..]``.
+
+    uint8, 255 where the picture changes as much as it does at a mouth.
+    """
+    spread = pictures.astype(np.float32).std(axis=(1, 3)).mean(-1)  # [I, P, S, S]
+    return np.clip(spread * (255 / 40), 0, 255).astype(np.uint8)

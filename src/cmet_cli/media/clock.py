@@ -1,0 +1,65 @@
+"""Between the video's own frame times and the networks' 25 Hz grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from .mel import GRID_HZ
+
+_ROUNDING_SLACK = 1e-6
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Frame times in seconds on the file's clock, rising. float64 ``[n]``, n >= 1."""
+
+    times_s: np.ndarray
+
+    @classmethod
+    def from_ticks(cls, ticks: Sequence[int], time_base: Fraction) -> Timeline:
+        return cls(np.array([float(t * time_base) for t in ticks], np.float64))
+
+    @property
+    def grid_s(self) -> np.ndarray:
+        """25 Hz times from the first frame to past the last one, float64 ``[N]``."""
+        span = self.times_s[-1] - self.times_s[0]
+        n = int(np.ceil(span * GRID_HZ - _ROUNDING_SLACK)) + 1
+        return self.times_s[0] + np.arange(n) / GRID_HZ
+
+    @property
+    def duration_s(self) -> float:
+        """First frame's time to the end of the last, whose length is the mean step."""
+        n = len(self.times_s)
+        span = float(self.times_s[-1] - self.times_s[0])
+        return span * n / (n - 1) if n > 1 else 1 / GRID_HZ
+
+    def to_grid(self, values: np.ndarray) -> np.ndarray:
+        """Per-frame ``[n, D]`` -> on the grid ``[N, D]``, linear in time. float32."""
+        return interpolate(self.grid_s, self.times_s, values)
+
+    def from_grid(self, values: np.ndarray) -> np.ndarray:
+        """On the grid ``[N, D]`` -> per frame ``[n, D]``, linear in time. float32."""
+        return interpolate(self.times_s, self.grid_s, values)
+
+
+def interpolate(at: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Linear interpolation of every column, held constant beyond the ends. float32."""
+    if len(at) == len(times) and np.allclose(at, times, atol=_ROUNDING_SLACK, rtol=0):
+        return values.astype(np.float32)
+    columns = [np.interp(at, times, values[:, d]) for d in range(values.shape[1])]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def sound_on_grid(wave: np.ndarray, grid_s: np.ndarray, samples_per_frame: int) -> np.ndarray:
+    """Cut or pad sound (sample 0 at time zero) to exactly the grid's span: the picture decides."""
+    start = round(grid_s[0] * samples_per_frame * GRID_HZ)
+    length = len(grid_s) * samples_per_frame
+    out = np.zeros(length, np.float32)
+    first, last = max(0, start), min(wave.size, start + length)
+    if last > first:
+        out[first - start : last - start] = wave[first:last]
+    return out

@@ -1,0 +1,102 @@
+"""Pass three: decode again, paint the faces, encode. Frames stream; memory does not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MediaError
+from ..faces.geometry import Square
+from ..faces.paste import paste_rgb
+from ..media.pixels import FORMATS, ColourConverter
+from ..media.probe import VideoInfo
+from ..media.reader import Frame, FrameReader
+from ..media.writer import EncodeSettings, FrameWriter, StreamPlan
+from ..options import Progress
+from .encode import batches
+from .find import FaceMap
+from .paint import FacePainter, Planes
+
+
+def output_info(info: VideoInfo, paste: str, compare: bool, size_px: int) -> VideoInfo:
+    """What the written video looks like: the input's size and layout, unless asked otherwise."""
+    if paste == "none":
+        info = replace(info, width=size_px, height=size_px, pixel_format=FORMATS["yuv420p"])
+    return replace(info, width=2 * info.width) if compare else info
+
+
+def render_video(
+    info: VideoInfo,
+    faces: FaceMap,
+    painters: list[FacePainter],
+    paste: str,
+    compare: bool,
+    batch_size: int,
+    output: Path,
+    settings: EncodeSettings,
+    streams: StreamPlan,
+    progress: Progress,
+) -> None:
+    """Write the edited video to ``output`` (a temporary name).
+
+    Decoding and encoding run in threads of their own beside the network.
+    """
+    n, done = len(faces.ticks), 0
+    written = output_info(info, paste, compare, painters[0].crop.size_px)
+    with (
+        FrameReader(info) as reader,
+        FrameWriter(written, faces.ticks, output, settings, streams) as writer,
+    ):
+        for group in batches(reader, batch_size):
+            if done + len(group) > n:
+                raise MediaError(f"{info.path}: decoding it twice gave different frame counts")
+            frames = _crops(group, painters[0]) if paste == "none" else _frames(group, painters)
+            for before, after in frames:
+                writer.write(side_by_side(before, after) if compare else after)
+            done += len(group)
+            progress("rendering", done, n)
+        writer.finish()
+
+
+def _frames(group: list[Frame], painters: list[FacePainter]) -> Iterator[tuple[Planes, Planes]]:
+    """Whole frames before and after, every face painted in turn."""
+    edited: dict[int, Planes] = {frame.index: frame.planes for frame in group}
+    for painter in painters:
+        active = [frame for frame in group if painter.active(frame.index)]
+        for frame, rendered, original in painter.render(active):
+            edited[frame.index] = painter.paint(edited[frame.index], frame, rendered, original)
+    for frame in group:
+        yield frame.planes, edited[frame.index]
+
+
+def _crops(group: list[Frame], painter: FacePainter) -> Iterator[tuple[Planes, Planes]]:
+    """Bare crops before and after; frames without the face give the nearest square's crop."""
+    size = painter.crop.size_px
+    active = [frame for frame in group if painter.active(frame.index)]
+    rendered = {frame.index: (new, old) for frame, new, old in painter.render(active)}
+    known = np.flatnonzero(painter.placement.present)
+    for frame in group:
+        if frame.index in rendered:
+            new, old = rendered[frame.index]
+        else:
+            nearest = known[np.argmin(np.abs(known - frame.index))]
+            square = painter.placement.square(int(nearest))
+            assert square is not None
+            new = old = painter.crop(frame, square)
+        yield _to_planes(old, size, painter), _to_planes(new, size, painter)
+
+
+def _to_planes(rgb: np.ndarray, size: int, painter: FacePainter) -> Planes:
+    layout = FORMATS["yuv420p"]
+    blank = tuple(np.zeros(shape, np.uint8) for shape in layout.plane_shapes(size, size))
+    mask = np.ones((size, size), np.float32)
+    converter = ColourConverter(painter.crop.converter.colour, layout, size)
+    return paste_rgb(blank, rgb, mask, Square(size / 2, size / 2, size), layout, converter)
+
+
+def side_by_side(before: Planes, after: Planes) -> Planes:
+    """Two pictures of one size beside each other."""
+    return tuple(np.hstack([a, b]) for a, b in zip(before, after, strict=True))

@@ -1,0 +1,163 @@
+"""The whole mini model from nothing, at tiny sizes: made, written, loaded as an edit loads it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from cmet_cli.backends.edtalk.audio2lip import Audio2LipConfig
+from cmet_cli.backends.edtalk.connector import ConnectorConfig
+from cmet_cli.backends.edtalk.load import load_networks, load_speechnet
+from cmet_cli.backends.edtalk.networks import EDTalk, EDTalkConfig
+from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
+from cmet_cli.errors import CheckpointError
+from cmet_cli.lab.training.connector import ConnectorTraining
+from cmet_cli.lab.training.features import WorldSpec
+from cmet_cli.lab.training.lips import LipsConfig
+from cmet_cli.lab.training.loop import TrainConfig
+from cmet_cli.lab.training.mini import PART_FILES, MiniConfig, export_part, train_mini
+from cmet_cli.lab.training.renderer import RendererConfig, to_tensor
+from cmet_cli.lab.training.report import contact_sheet, draw_trials, renderer_report
+from cmet_cli.lab.training.speechnet import SpeechConfig
+from cmet_cli.lab.training.voices import VoicesConfig
+from cmet_cli.lab.training.world import WorldConfig
+from cmet_cli.weights.folder import inspect_folder
+
+SHORT = TrainConfig(steps=2, batch=4, log_every=1, checkpoint_every=1)
+RENDERER = RendererConfig(
+    network=EDTalkConfig(channels=(8, 12, 16), latent_dim=48, expression_hidden=8, equalised=False),
+    encoder=SHORT,
+    joint=SHORT,
+    refine=SHORT,
+    members=2,
+)
+TINY = MiniConfig(
+    world=WorldConfig(
+        size_px=16, cells=2, identities=2, lips=1, poses=1, expressions=2, people=4, workers=1
+    ),
+    renderer=RENDERER,
+    voices=VoicesConfig(clips=20, seconds=1.6, voices=3, workers=1),
+    lips=LipsConfig(network=Audio2LipConfig(channels=(4, 4, 6, 6, 8)), train=SHORT, frames=4),
+    speech=SpeechConfig(network=SpeechNetConfig(channels=(12, 12), dim=8), train=SHORT),
+    connector=ConnectorTraining(
+        model=ConnectorConfig(width=16, layers=1, heads=2, feedforward=16, speech_dim=8),
+        schedule=SHORT,
+    ),
+    connector_world=WorldSpec(people=2, clips=1, seconds=1.0),
+    calibration_world=WorldSpec(people=2, first=90_000, clips=1, seconds=1.0),
+    calibration_trials=1,
+    threads=1,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    run, out = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("out") / "mini"
+    stages = []
+    train_mini(run, out, TINY, lambda stage, done, total: stages.append(stage))
+    return run, out, list(dict.fromkeys(stages))
+
+
+def test_it_loads_as_an_edit_loads_it(made):
+    _, out, stages = made
+    weights = inspect_folder(out)
+    assert not weights.missing
+    networks = load_networks(weights, torch.device("cpu"))
+    assert networks.config.name == "mini"
+    assert networks.config.edtalk == TINY.renderer.network
+    assert networks.config.gain > 0
+    frame = networks.edtalk.render(
+        networks.edtalk.prepare_source(torch.zeros(1, 3, 16, 16)), torch.zeros(1, 36)
+    )
+    assert frame.shape == (1, 3, 16, 16)
+    speech = load_speechnet(weights, networks.config)
+    assert speech(torch.zeros(1, 80, 16)).shape == (1, 8)
+    for stage in ("world", "encoder", "renderer", "voices", "lips", "speech", "connector"):
+        assert stage in stages, stage
+
+
+def test_half_precision_keeps_the_function(made):
+    """What is loaded paints what was trained."""
+    run, out, _ = made
+    from cmet_cli.lab.training.mini import make_renderer
+
+    trained = make_renderer(run, TINY)  # taken over from the finished run
+    loaded = load_networks(inspect_folder(out), torch.device("cpu")).edtalk
+    image = torch.rand(1, 3, 16, 16) * 2 - 1
+    with torch.no_grad():
+        codes = trained.latent_to_codes(trained.encode(image)[0])
+        one = trained.render(trained.prepare_source(image), codes)
+        two = loaded.render(loaded.prepare_source(image), codes)
+    assert (one - two).abs().mean() < 0.01 * one.abs().mean()
+
+
+def test_a_second_call_trains_nothing_and_writes_the_same_files(made, tmp_path):
+    run, out, _ = made
+    before = (run / "renderer" / "checkpoint.pt").stat().st_mtime_ns
+    train_mini(run, tmp_path, TINY)
+    assert (run / "renderer" / "checkpoint.pt").stat().st_mtime_ns == before
+    for name in (*PART_FILES.values(), "config.json"):
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes(), name
+
+
+def test_a_part_of_another_size_is_refused(made, tmp_path):
+    _, out, _ = made
+    for path in out.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["edtalk"]["latent_dim"] = 52
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="has shape"):
+        load_networks(inspect_folder(tmp_path), torch.device("cpu"))
+
+
+def test_exporting_a_part_keeps_the_other_sections(tmp_path):
+    (tmp_path / "config.json").write_text('{"gain": 1.3, "source": "frame"}')
+    export_part(tmp_path, "edtalk", EDTalk(RENDERER.network))
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["gain"] == 1.3
+    assert config["source"] == "frame"
+    assert config["edtalk"] == {
+        **dataclasses.asdict(RENDERER.network),
+        "channels": list(RENDERER.network.channels),
+    }
+
+
+class Oracle(EDTalk):
+    """Knows the trials' answers by heart: renders the drawn target of the asked expression."""
+
+    def __init__(self, trials, share: float) -> None:
+        super().__init__(RENDERER.network)
+        self.trials, self.share, self.asked = trials, share, 0
+        self.codes_of = torch.from_numpy(trials.codes)
+
+    def render(self, source, codes):
+        pictures = []
+        for face, code in zip(self.faces, codes, strict=True):
+            start = to_tensor(self.trials.sources)
+            person = int((start - face).abs().mean(dim=(1, 2, 3)).argmin())
+            distance = (self.codes_of[person] - code[26:]).norm(dim=1)
+            target = to_tensor(self.trials.targets[person])[int(distance.argmin())]
+            exact = float(distance.min()) < 1e-4
+            pictures.append(face + (target - face) * (self.share if exact else 0.0))
+        return torch.stack(pictures)
+
+    def prepare_source(self, images):
+        self.faces = images
+
+
+def test_report_measures_the_share_of_the_change_that_is_reached():
+    trials = draw_trials(2, 16, ("happy", "sad"))
+    assert trials.targets.shape == (2, 2, 16, 16, 3)
+    right, half = (renderer_report(Oracle(trials, share), trials) for share in (1.0, 0.5))
+    assert right["edit_psnr_db"] > 90
+    assert right["pixel_amplitude"] == pytest.approx(1.0, abs=1e-4)
+    assert half["pixel_amplitude"] == pytest.approx(0.5, abs=1e-4)
+    assert half["edit_psnr_db"] == pytest.approx(right["unedited_psnr_db"] + 6.02, abs=0.1)
+    sheet = contact_sheet(Oracle(trials, 1.0), trials)
+    assert sheet.shape == (2 * 2 * 16, 3 * 16, 3)
+    np.testing.assert_array_equal(sheet[:16, 16:], sheet[16:32, 16:])
