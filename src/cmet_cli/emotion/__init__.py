@@ -1,1 +1,1 @@
-""""""
+"""What emotion is asked for: prompts in, a change of expression codes out."""

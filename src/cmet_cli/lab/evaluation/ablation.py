@@ -1,8 +1,8 @@
 """The paper's ablation in the avatar world: reconstruction, + contrastive, + direction.
 
-``python -m cmet_cli.lab.evaluation.ablation RUN_DIR [STEPS]`` trains nine connectors (three seeds each)
-on the same features and prints, per setting, mean and spread over the seeds of what they do to
-people and voices that no training has met.
+``python -m cmet_cli.lab.evaluation.ablation RUN_DIR [STEPS]`` trains nine connectors (three seeds
+each) on the same features and prints, per setting, mean and spread over the seeds of what they do
+to people and voices that no training has met.
 """
 
 from __future__ import annotations
