@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..options import Model, RuntimeOptions
+from ..options import ModelChoice, RuntimeOptions
 from .checks import Checked, CheckSettings, check_manifest, parse_defaults
 from .journal import DONE, FAILED, History, Journal, state_folder
 from .leftovers import remove_leftovers
@@ -42,7 +42,7 @@ class BatchOptions:
     defaults: tuple[str, ...] = ()
     workers: int = 0
     devices: tuple[str, ...] = ("auto",)
-    model: Model = "auto"
+    model: ModelChoice = "auto"
     weights_dir: Path | None = None
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     retries: int = 1

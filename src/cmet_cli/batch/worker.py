@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MediaError, UsageError, WeightsError
-from ..options import EditOptions, Model, RuntimeOptions
+from ..options import EditOptions, ModelChoice, RuntimeOptions
 from ..result import EditResult
 from .digests import Digests, made_of, model_digest
 from .failures import is_out_of_memory, judge
@@ -34,7 +34,7 @@ class WorkerSetup:
     model_digest: of the weights it will load."""
 
     weights_dir: str | None
-    model: Model
+    model: ModelChoice
     runtime: RuntimeOptions
     threads: int
     thumbnails: bool

@@ -47,6 +47,13 @@ class Placement:
         shifts = np.zeros((n, 2), np.float32)
         return cls(squares, shifts, np.ones(n, np.float32), np.zeros(n, bool), np.zeros(n, int))
 
+    def part(self, span: range) -> Placement:
+        """The same face in a stretch of the frames."""
+        at = slice(span.start, span.stop)
+        return Placement(
+            self.squares[at], self.heads[at], self.weights[at], self.bridged[at], self.shots[at]
+        )
+
     @property
     def present(self) -> np.ndarray:
         """bool ``[n]``."""

@@ -6,7 +6,7 @@ import contextlib
 import queue
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import ffmpeg
@@ -33,7 +33,8 @@ class FrameReader:
 
     timestamps: collect the frames' times too; ``reader.ticks`` is complete once the iteration has
     ended. rgb_size: (width, height) of 8-bit RGB pictures to get instead of the video's own planes.
-    start_s, frames: only a stretch. Use as a context manager.
+    only: the indices of the frames to get, in stretches; the others are decoded and dropped.
+    Use as a context manager.
     """
 
     def __init__(
@@ -42,8 +43,7 @@ class FrameReader:
         *,
         timestamps: bool = False,
         rgb_size: tuple[int, int] | None = None,
-        start_s: float = 0.0,
-        frames: int | None = None,
+        only: Sequence[range] | None = None,
     ) -> None:
         self._info = info
         self._dtype = np.dtype(np.uint8) if rgb_size else info.pixel_format.dtype
@@ -57,9 +57,8 @@ class FrameReader:
         self._count = 0
         self._stop = threading.Event()
         self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(FRAMES_AHEAD)
-        arguments = decode_argv(
-            info, timestamps=timestamps, rgb_size=rgb_size, start_s=start_s, frames=frames
-        )
+        self._indices = sorted({i for span in only for i in span}) if only is not None else None
+        arguments = decode_argv(info, timestamps=timestamps, rgb_size=rgb_size, only=only)
         self._process = FfmpegProcess(arguments, on_line=self._on_line if timestamps else None)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -99,7 +98,8 @@ class FrameReader:
             planes.append(samples[start : start + size].reshape(shape))
             start += size
         self._count += 1
-        return Frame(self._count - 1, tuple(planes))
+        at = self._count - 1
+        return Frame(at if self._indices is None else self._indices[at], tuple(planes))
 
     def __iter__(self) -> Iterator[Frame]:
         while True:
@@ -144,8 +144,7 @@ def decode_argv(
     *,
     timestamps: bool = False,
     rgb_size: tuple[int, int] | None = None,
-    start_s: float = 0.0,
-    frames: int | None = None,
+    only: Sequence[range] | None = None,
 ) -> list[str]:
     """ffmpeg arguments that write frames to stdout as raw planes or reduced RGB."""
     # A full-range source must be asked for under its full-range name, or swscale squeezes it.
@@ -153,14 +152,20 @@ def decode_argv(
     if info.source_format.replace("yuvj", "yuv") == target:
         target = info.source_format
     options = {"map": "0:V:0", "fps_mode": "passthrough", "pix_fmt": target, "f": "rawvideo"}  # type: dict[str, object]
-    filters = [SHOW_FRAMES] if timestamps else []  # tells each frame's time on stderr, at info
+    filters = []
+    if only is not None:
+        # Frames are counted, not sought: seeking is exact on some containers only.
+        spans = "+".join(f"between(n,{span[0]},{span[-1]})" for span in only if len(span))
+        filters.append(f"select='{spans or 0}'")
+        options["frames:v"] = len({i for span in only for i in span})
+    if timestamps:
+        filters.append(SHOW_FRAMES)  # tells each frame's time on stderr, at info
     if rgb_size:
         options["pix_fmt"] = "rgb24"
         filters.append(f"scale={rgb_size[0]}:{rgb_size[1]}:flags=area")
     options |= {"vf": ",".join(filters)} if filters else {}
-    options |= {"frames:v": frames} if frames else {}
     log_level = "info" if timestamps else "error"
-    source = ffmpeg.input(file_url(info.path), **({"ss": start_s} if start_s > 0 else {}))
+    source = ffmpeg.input(file_url(info.path))
     return source.output("pipe:1", **options).global_args("-loglevel", log_level).get_args()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ..errors import MediaError, UsageError
 from ..faces.draw import busiest_frame, draw_faces, faces_in_frame
 from ..faces.track import select_faces
-from ..media.files import atomic_path, check_output
+from ..media.files import check_output
+from ..media.pictures import write_picture
 from ..media.probe import VideoInfo, probe_video
 from ..media.reader import FrameReader
 from ..options import Progress, no_progress
@@ -53,10 +53,3 @@ def frame_at(info: VideoInfo, index: int) -> np.ndarray:
             if frame.index == index:
                 return frame.planes[0]
     raise MediaError(f"{info.path}: frame {index} could not be decoded again")
-
-
-def write_picture(rgb: np.ndarray, output: Path, *, overwrite: bool) -> None:
-    """RGB uint8 ``[H, W, 3]`` -> an image file, atomically."""
-    with atomic_path(output, overwrite=overwrite) as part:
-        if not cv2.imwrite(str(part), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)):
-            raise MediaError(f"{output}: the picture could not be written")

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..backends.devices import Compute
-from ..backends.edtalk.load import Networks
+from ..backends.base import Backend
 from ..media.probe import VideoInfo, probe_video
 from ..options import EditOptions, Progress
-from ..weights.folder import Weights
-from .codes import lip_codes
-from .encode import FaceCodes, analyse
+from .encode import FaceCodes, encode_faces
 from .find import FaceMap, follow_faces
-
-
-@dataclass
-class Clock:
-    """Wall time per stage, in seconds."""
-
-    stages_s: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.stages_s[name] = round(time.perf_counter() - start, 3)
-
-    @property
-    def elapsed_s(self) -> float:
-        return round(time.perf_counter() - self.started, 3)
+from .lips import lips_from_sound
+from .stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -63,21 +39,25 @@ def reading_key(video: Path, options: EditOptions) -> tuple[object, ...]:
     return (*file_identity(video), options.face_detector, options.face, options.lips)
 
 
-def read_video(
-    video: Path,
-    options: EditOptions,
-    networks: Networks,
-    weights: Weights,
-    compute: Compute,
-    clock: Clock,
-    progress: Progress,
-) -> VideoReading:
-    """Probe, find faces, encode. Two passes over the file. Raises :class:`CmetError`."""
-    info = probe_video(video)
-    with clock.stage("finding faces"):
-        faces = follow_faces(info, options.face_detector, weights.yunet, options.face, progress)
-    with clock.stage("reading"):
-        people = analyse(info, faces, networks.edtalk, compute, progress)
-    with clock.stage("lips"):
-        lips, warnings = lip_codes(info, faces.timeline, options.lips, networks, compute)
-    return VideoReading(info, faces, people, lips, (*faces.warnings, *warnings))
+class VideoReader:
+    """Reads videos for one backend. yunet: the detector's file, where there is one."""
+
+    def __init__(self, backend: Backend, yunet: Path | None) -> None:
+        self.backend, self.yunet = backend, yunet
+
+    def find(self, info: VideoInfo, options: EditOptions, progress: Progress) -> FaceMap:
+        """Pass one: frame times and faces."""
+        return follow_faces(info, options.face_detector, self.yunet, options.face, progress)
+
+    def read(
+        self, video: Path, options: EditOptions, stopwatch: Stopwatch, progress: Progress
+    ) -> VideoReading:
+        """Probe, find faces, encode. Two passes over the file. Raises :class:`CmetError`."""
+        info = probe_video(video)
+        with stopwatch.stage("finding faces"):
+            faces = self.find(info, options, progress)
+        with stopwatch.stage("reading"):
+            people = encode_faces(info, faces, self.backend, progress)
+        with stopwatch.stage("lips"):
+            lips, warnings = lips_from_sound(info, faces.timeline, options.lips, self.backend)
+        return VideoReading(info, faces, people, lips, (*faces.warnings, *warnings))
