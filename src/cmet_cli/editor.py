@@ -213,6 +213,8 @@ class EmotionEditor:
 
     def _report(self, done: _Finished, reading: VideoReading) -> EditResult:
         placements, options = [face.placement for face in reading.people], done.options
+        noticed = tuple(self.backend.warnings)
+        self.backend.warnings.clear()
         edited = np.any([p.weights > 0 for p in placements], axis=0)
         bridged = np.any([p.bridged & (p.weights > 0) for p in placements], axis=0)
         shape = output_info(reading.info, options.paste, options.compare, self.backend.crop.size_px)
@@ -236,7 +238,7 @@ class EmotionEditor:
             precision=self.compute.precision,
             codes=options.save_codes,
             stages_s=done.stopwatch.stages_s,
-            warnings=(*reading.warnings, *filter(None, [done.streams.warning])),
+            warnings=(*reading.warnings, *filter(None, [done.streams.warning]), *noticed),
         )
 
 

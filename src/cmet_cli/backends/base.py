@@ -68,6 +68,8 @@ class Backend(Protocol):
     source: SourceChoice
     #: Device, number format and frames per call.
     compute: Compute
+    #: What went wrong and was mended, one line each; the editor takes them away into its report.
+    warnings: list[str]
 
     def encode(self, images: Tensor) -> Tensor:
         """Images -> codes ``[B, layout.dim]``."""

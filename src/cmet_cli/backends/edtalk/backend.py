@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,6 +20,17 @@ from .decoder import SourceFeatures
 from .networks import EDTalk
 
 LIP_BATCH = 64  # mel windows per call of the lip network
+BLACK = -0.99  # a picture without anything brighter than this shows nothing
+_log = logging.getLogger("cmet_cli")
+
+
+@dataclass(frozen=True)
+class PreparedSource:
+    """A source face ready to be animated, and the images it came from, in case reduced precision
+    breaks down and it has to be prepared again."""
+
+    features: SourceFeatures
+    images: Tensor
 
 
 class EDTalkBackend:
@@ -36,19 +50,50 @@ class EDTalkBackend:
         self.crop = CropSpec(sizes.image_size_px)
         self.layout = CodeLayout(sizes.lip_dim, sizes.pose_dim, sizes.expression_dim)
         self.compute = batch_for(compute, sizes.image_size_px)
+        self.warnings: list[str] = []
 
     def encode(self, images: Tensor) -> Tensor:
-        with self.compute.autocast(), torch.inference_mode():
+        codes = self._encode(images, self.compute)
+        if self._broke_down(~codes.isfinite().all(-1)):
+            codes = self._encode(images, self._exact)
+        return codes
+
+    def prepare(self, images: Tensor) -> PreparedSource:
+        return PreparedSource(self._prepare(images, self.compute), images)
+
+    def render(self, source: PreparedSource, codes: Tensor) -> Tensor:
+        frames = self._render(source.features, codes, self.compute)
+        if self._broke_down(shows_nothing(frames)):
+            again = self._prepare(source.images, self._exact)
+            frames = self._render(again, codes, self._exact)
+        return frames.clamp(-1, 1)
+
+    def _encode(self, images: Tensor, compute: Compute) -> Tensor:
+        with compute.autocast(), torch.inference_mode():
             latent, _ = self.edtalk.encode(images)
         return self.edtalk.latent_to_codes(latent.float())
 
-    def prepare(self, images: Tensor) -> SourceFeatures:
-        with self.compute.autocast(), torch.inference_mode():
+    def _prepare(self, images: Tensor, compute: Compute) -> SourceFeatures:
+        with compute.autocast(), torch.inference_mode():
             return self.edtalk.prepare_source(images)
 
-    def render(self, source: SourceFeatures, codes: Tensor) -> Tensor:
-        with self.compute.autocast(), torch.inference_mode():
-            return self.edtalk.render(source, codes).float().clamp(-1, 1)
+    def _render(self, source: SourceFeatures, codes: Tensor, compute: Compute) -> Tensor:
+        with compute.autocast(), torch.inference_mode():
+            return self.edtalk.render(source, codes).float()
+
+    @property
+    def _exact(self) -> Compute:
+        return replace(self.compute, precision="fp32")
+
+    def _broke_down(self, broken: Tensor) -> bool:
+        """Whether a batch must be computed again in float32; says so once."""
+        if self.compute.precision == "fp32" or not bool(broken.any()):
+            return False
+        words = f"{self.compute.precision} was too coarse for some frames; redone in fp32"
+        _log.warning("%s: %d frames of a batch", words, int(broken.sum()))
+        if words not in self.warnings:
+            self.warnings.append(words)
+        return True
 
     def lips(self, wave: np.ndarray) -> np.ndarray:
         if self.audio2lip is None:
@@ -57,6 +102,12 @@ class EDTalkBackend:
         with torch.inference_mode():
             parts = [self.audio2lip(w.to(self.compute.device)) for w in windows.split(LIP_BATCH)]
         return smooth_codes(torch.cat(parts)).float().cpu().numpy()
+
+
+def shows_nothing(frames: Tensor) -> Tensor:
+    """Which of ``[B, 3, S, S]`` hold NaN or infinite values, or are all black. bool ``[B]``."""
+    flat = frames.flatten(1)
+    return ~flat.isfinite().all(1) | (flat.amax(1) < BLACK)
 
 
 class CmetConnector:
