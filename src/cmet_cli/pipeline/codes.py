@@ -92,5 +92,5 @@ def save_codes(
             lip=edit.codes[:, config.lip_slice],
             square=face.placement.squares,
             weight=face.placement.weights,
-            head=face.placement.heads,
+            head=face.placement.head_offsets,
         )

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..backends.devices import Compute
+from ..backends.edtalk.crop import EDTALK_CROP
 from ..backends.edtalk.decoder import SourceFeatures
 from ..backends.edtalk.networks import EDTalk
 from ..errors import MediaError
@@ -47,13 +48,13 @@ class FacePainter:
         scores = None
         if source == "best":
             scores = face.fitness(edtalk.config.pose_slice, edtalk.config.expression_slice)
-        self._lenders = self.placement.lenders(scores)
+        self._source_frames = self.placement.source_frames(scores)
         if source == "best":
-            self._fetch_lenders()
+            self._fetch_source_frames()
 
-    def _fetch_lenders(self) -> None:
-        """Decode up to the last lender and keep the lenders' crops (one a shot)."""
-        wanted = {int(i) for i in np.unique(self._lenders) if i >= 0}
+    def _fetch_source_frames(self) -> None:
+        """Decode up to the last source frame and keep their crops (one a shot)."""
+        wanted = {int(i) for i in np.unique(self._source_frames) if i >= 0}
         with FrameReader(self._info) as reader:
             for frame in reader:
                 square = self.placement.square(frame.index) if frame.index in wanted else None
@@ -65,7 +66,7 @@ class FacePainter:
 
     def active(self, index: int) -> bool:
         """Whether a frame is edited at all."""
-        return bool(self.placement.weights[index] > 0) and self._lenders[index] >= 0
+        return bool(self.placement.weights[index] > 0) and self._source_frames[index] >= 0
 
     def render(self, frames: list[Frame]) -> list[tuple[Frame, np.ndarray, np.ndarray]]:
         """Active frames -> (frame, rendered, original) crops, RGB float32 in [0, 255]."""
@@ -82,7 +83,7 @@ class FacePainter:
     def paint(self, planes: Planes, frame: Frame, rendered: np.ndarray, old: np.ndarray) -> Planes:
         """The frame's planes with the rendered face joined in."""
         square = self._square(frame)
-        mask = self._mask(square, self.placement.heads[frame.index])
+        mask = self._mask(square, self.placement.head_offsets[frame.index])
         if float(mask.min()) < 1.0:
             rendered = match_colours(rendered, old, mask)
         weight = np.float32(self.placement.weights[frame.index])
@@ -92,7 +93,7 @@ class FacePainter:
     def _mask(self, square: Square, head: np.ndarray) -> np.ndarray:
         size = self.crop.size_px
         if self._paste == "face":
-            return head_mask(size, float(head[0]), float(head[1]))
+            return head_mask(size, EDTALK_CROP.face, float(head[0]), float(head[1]))
         whole = square.side >= min(self._info.width, self._info.height) - 1
         return square_mask(size, faded=not whole)
 
@@ -105,8 +106,10 @@ class FacePainter:
         """Frames in lists that share a source (with ``frame``: one list, each its own)."""
         runs: list[list[Frame]] = []
         for frame in frames:
-            lender = self._lenders[frame.index]
-            same = runs and (self._own_source or self._lenders[runs[-1][0].index] == lender)
+            source_frame = self._source_frames[frame.index]
+            same = runs and (
+                self._own_source or self._source_frames[runs[-1][0].index] == source_frame
+            )
             if same:
                 runs[-1].append(frame)
             else:
@@ -116,11 +119,11 @@ class FacePainter:
     def _source(self, run: list[Frame], originals: list[np.ndarray]) -> SourceFeatures:
         if self._own_source:
             return self._prepare(np.stack(originals))
-        lender = int(self._lenders[run[0].index])
-        if self._kept is None or self._kept[0] != lender:
+        source_frame = int(self._source_frames[run[0].index])
+        if self._kept is None or self._kept[0] != source_frame:
             # The first frame of a shot lends its face, and is the first one met.
-            crop = self._borrowed.pop(lender, originals[0])
-            self._kept = (lender, self._prepare(crop[None]))
+            crop = self._borrowed.pop(source_frame, originals[0])
+            self._kept = (source_frame, self._prepare(crop[None]))
         return self._kept[1]
 
     def _prepare(self, crops: np.ndarray) -> SourceFeatures:

@@ -14,18 +14,21 @@ import cv2
 import numpy as np
 
 from ..backends.devices import Compute
+from ..backends.edtalk.crop import EDTALK_CROP
 from ..backends.edtalk.networks import EDTalk
 from ..emotion.prompt import EmotionPrompt
 from ..errors import FaceError, UsageError
 from ..faces.crop import planes_to_rgb
-from ..faces.detect import FaceDetector, make_detector
-from ..faces.follow import Tracker
+from ..faces.detection import FaceDetector
+from ..faces.detectors import make_detector
+from ..faces.follow import FaceFollower
+from ..faces.people import choose_people, number_people
 from ..faces.placement import Placement
-from ..faces.track import select_faces
 from ..media.clock import Timeline
 from ..media.probe import VideoInfo, probe_video
 from ..media.reader import Frame, FrameReader
 from ..options import EditOptions, Progress
+from ..weights.folder import find_yunet
 from .codes import edit_codes
 from .encode import Cropper, FaceCodes, encode_crops
 from .numbered_faces import write_picture
@@ -92,15 +95,17 @@ def _place(
     choice: int | str | None,
 ) -> Placement | None:
     size = (info.width, info.height)
-    tracker = Tracker(detector)
+    tracker = FaceFollower(detector)
     with FrameReader(info, start_s=start_s, frames=len(frames), rgb_size=size) as reader:
         for frame in reader:
             tracker.add(frame.planes[0])
     try:
-        chosen = select_faces(tracker.finish(times_s), None if choice == "all" else choice)
+        chosen = choose_people(
+            number_people(tracker.finish(times_s)), None if choice == "all" else choice
+        )
     except FaceError:
         return None
-    placement = Placement.of_track(chosen[0], size, times_s, 1.0)
+    placement = Placement.of_track(chosen[0], size, times_s, EDTALK_CROP)
     return replace(placement, weights=placement.present.astype(np.float32))
 
 
@@ -142,7 +147,7 @@ def preview_edit(
     check_request(video, output, prompt, options)
     info = probe_video(video)
     vector = editor.semantic_vector(prompt, info, progress).vector
-    detector = make_detector(options.face_detector, editor.weights.yunet)
+    detector = make_detector(options.face_detector, find_yunet(editor.weights.root))
     edtalk, found, columns = editor.networks.edtalk, 0, []
     for k, time_s in enumerate(moments(info, count)):
         moment = read_moment(info, time_s, detector, options.face, edtalk, editor.compute)

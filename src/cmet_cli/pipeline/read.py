@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..backends.devices import Compute
+from ..backends.edtalk.crop import EDTALK_CROP
 from ..backends.edtalk.load import Networks
 from ..media.probe import VideoInfo, probe_video
 from ..options import EditOptions, Progress
@@ -75,7 +76,8 @@ def read_video(
     """Probe, find faces, encode. Two passes over the file. Raises :class:`CmetError`."""
     info = probe_video(video)
     with clock.stage("finding faces"):
-        faces = follow_faces(info, options.face_detector, weights.yunet, options.face, progress)
+        faces = follow_faces(info, options.face_detector, weights.root, progress)
+        faces = faces.choose(options.face, EDTALK_CROP)
     with clock.stage("reading"):
         people = analyse(info, faces, networks.edtalk, compute, progress)
     with clock.stage("lips"):

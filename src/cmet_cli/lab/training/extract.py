@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ...backends.devices import Compute, resolve
+from ...backends.edtalk.crop import EDTALK_CROP
 from ...backends.edtalk.layers import fold_weights
 from ...backends.edtalk.load import ModelConfig, load_speechnet, read_config
 from ...backends.edtalk.networks import EDTALK_UNUSED, EDTalk
@@ -55,15 +56,20 @@ class ExpressionCoder:
     """A visual encoder that takes video files: the largest face's expression, at 25 Hz."""
 
     def __init__(
-        self, edtalk: EDTalk, compute: Compute, detector: str = "auto", yunet: Path | None = None
+        self,
+        edtalk: EDTalk,
+        compute: Compute,
+        detector: str = "auto",
+        weights_dir: Path | None = None,
     ) -> None:
         self._edtalk, self._compute = edtalk, compute
-        self._detector, self._yunet = detector, yunet
+        self._detector, self._weights_dir = detector, weights_dir
 
     def __call__(self, video: Path) -> np.ndarray:
         """Raises :class:`CmetError` for a video without a usable face."""
         info = probe_video(video)
-        faces = follow_faces(info, self._detector, self._yunet, None, no_progress)
+        faces = follow_faces(info, self._detector, self._weights_dir, no_progress)
+        faces = faces.choose(None, EDTALK_CROP)
         found = analyse(info, faces, self._edtalk, self._compute, no_progress)[0]
         return faces.timeline.to_grid(found.codes[:, self._edtalk.config.expression_slice])
 
@@ -92,7 +98,7 @@ def load_extractor(
     assert weights.edtalk is not None
     load_strict(edtalk, read_tensors(weights.edtalk, "gen"), weights.edtalk, EDTALK_UNUSED)
     fold_weights(edtalk).to(compute.device)
-    coder = ExpressionCoder(edtalk, compute, detector, weights.yunet)
+    coder = ExpressionCoder(edtalk, compute, detector, weights.root)
     return Extractor(coder, _speech_encoder(weights, config, compute.device), config.name)
 
 
