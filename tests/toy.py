@@ -14,11 +14,16 @@ from torch import Tensor
 
 from cmet_cli.backends.base import CodeLayout, CropSpec
 from cmet_cli.backends.devices import Compute
-from cmet_cli.backends.edtalk.crop import EDTALK_CROP
 from cmet_cli.emotion.speech.encoder import SpeechEncoder
+from cmet_cli.faces.calibration import CropCalibration, FaceEllipse, Margin
 from cmet_cli.media.clock import Timeline
 from cmet_cli.model import Model
 from cmet_cli.weights.folder import Weights
+
+
+WHOLE_BOX = CropCalibration(
+    {"none": Margin(1.0, 0.0, 0.0, 0.1)}, "none", FaceEllipse((0.5, 0.5), (0.4, 0.4))
+)
 
 
 @dataclass
@@ -30,11 +35,11 @@ class ToyBackend:
     """
 
     name: str = "toy"
-    crop: CropSpec = CropSpec(16, EDTALK_CROP)
-    layout: CodeLayout = CodeLayout(1, 1, 1)
+    crop: CropSpec = field(default_factory=lambda: CropSpec(16, WHOLE_BOX))
+    layout: CodeLayout = field(default_factory=lambda: CodeLayout(1, 1, 1))
     frame_rate_hz: int = 20
     source: str = "frame"
-    compute: Compute = Compute(torch.device("cpu"), "fp32", 3)
+    compute: Compute = field(default_factory=lambda: Compute(torch.device("cpu"), "fp32", 3))
     warnings: list[str] = field(default_factory=list)
 
     def encode(self, images: Tensor) -> Tensor:

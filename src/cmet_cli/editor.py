@@ -29,7 +29,7 @@ from .options import EditOptions, ModelChoice, Progress, RuntimeOptions, SourceC
 from .pipeline.codes import Change, CodesFile, FaceEdit, edit_codes, save_codes
 from .pipeline.paint import PaintSettings
 from .pipeline.preview import PreviewRequest, write_preview
-from .pipeline.read import VideoReader, VideoReading, reading_key
+from .pipeline.read import VideoReader, VideoReading
 from .pipeline.render import Destination, RenderJob, output_info, render_video
 from .pipeline.stopwatch import Stopwatch
 from .result import EditResult
@@ -39,7 +39,6 @@ EDIT_NOTE = (
     f"Synthetic edit: facial expression changed with cmet {__version__} (C-MET). "
     "Not an original recording."
 )
-READINGS_KEPT = 4
 #: An emotion as the API takes it: recordings (a path or several), or a source of its own.
 Emotion = Clips | EmotionSource
 
@@ -61,8 +60,7 @@ class EmotionEditor:
 
     def __init__(self, model: Model) -> None:
         self.model, self.backend = model, model.backend
-        self._reader = VideoReader(model.backend, model.weights.yunet)
-        self._readings: dict[tuple[object, ...], VideoReading] = {}
+        self._reader = VideoReader(model.backend, model.weights.root)
 
     @classmethod
     def from_weights(
@@ -147,13 +145,7 @@ class EmotionEditor:
     ) -> VideoReading:
         """Find the faces and encode them. The last readings are kept, so that several edits of one
         video read it once."""
-        key = reading_key(video, options)
-        if key not in self._readings:
-            reading = self._reader.read(video, options, stopwatch or Stopwatch(), progress)
-            while len(self._readings) >= READINGS_KEPT:
-                self._readings.pop(next(iter(self._readings)))
-            self._readings[key] = reading
-        return self._readings[key]
+        return self._reader.read(video, options, stopwatch or Stopwatch(), progress)
 
     def semantic_vector(
         self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress = no_progress

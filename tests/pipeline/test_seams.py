@@ -1,4 +1,4 @@
-"""Both seams, proved by a backend and emotions of the test's own, through ``EmotionEditor.edit``."""
+"""Both seams: a backend and emotions of the test's own go through ``EmotionEditor.edit``."""
 
 from __future__ import annotations
 

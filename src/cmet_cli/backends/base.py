@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
+from ..faces.calibration import CropCalibration
 from ..options import SourceChoice
 from .devices import Compute
 
@@ -46,9 +47,13 @@ class CodeLayout:
 
 @dataclass(frozen=True)
 class CropSpec:
-    """The square picture a backend works on. size_px: its side."""
+    """The square picture a backend works on.
+
+    size_px: its side; calibration: how it lies around a detected face, and which part moves.
+    """
 
     size_px: int
+    calibration: CropCalibration
 
 
 class Backend(Protocol):

@@ -84,5 +84,5 @@ def _arrays(edit: FaceEdit, layout: CodeLayout) -> dict[str, np.ndarray]:
         "lip": edit.codes[:, layout.lip_slice],
         "square": placement.squares,
         "weight": placement.weights,
-        "head": placement.heads,
+        "head": placement.head_offsets,
     }

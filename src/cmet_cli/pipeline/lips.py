@@ -23,5 +23,5 @@ def lips_from_sound(
         wave = decode_audio(info.path, "video")
     except MediaError as error:
         return None, (f"lips follow the picture: {error.message}",)
-    wave = sound_on_grid(wave, timeline.grid_s, SAMPLE_RATE_HZ // backend.frame_rate_hz)
+    wave = sound_on_grid(wave, timeline, SAMPLE_RATE_HZ)
     return timeline.from_grid(backend.lips(wave)), ()

@@ -45,7 +45,7 @@ class FacePainter:
         self._kept: tuple[int, Any] | None = None  # the source frame in use, prepared
         self._borrowed: dict[int, np.ndarray] = {}
         best = settings.source == "best"
-        self._source_frames = self.placement.lenders(
+        self._source_frames = self.placement.source_frames(
             edit.face.fitness(backend.layout) if best else None
         )
         if best:
@@ -81,7 +81,7 @@ class FacePainter:
     def paint(self, planes: Planes, frame: Frame, rendered: np.ndarray, old: np.ndarray) -> Planes:
         """The frame's planes with the rendered face joined in."""
         square = self._square(frame)
-        mask = self._mask(square, self.placement.heads[frame.index])
+        mask = self._mask(square, self.placement.head_offsets[frame.index])
         if float(mask.min()) < 1.0:
             rendered = match_colours(rendered, old, mask)
         weight = np.float32(self.placement.weights[frame.index])
@@ -91,7 +91,7 @@ class FacePainter:
     def _mask(self, square: Square, head: np.ndarray) -> np.ndarray:
         size = self.crop.size_px
         if self._settings.paste == "face":
-            return head_mask(size, float(head[0]), float(head[1]))
+            return head_mask(size, self._backend.crop.calibration.face, *map(float, head))
         whole = square.side >= min(self._info.width, self._info.height) - 1
         return square_mask(size, faded=not whole)
 

@@ -19,7 +19,6 @@ from ..emotion.source import EmotionSource
 from ..errors import FaceError, UsageError
 from ..faces.crop import planes_to_rgb
 from ..faces.placement import Placement
-from ..media.clock import Timeline
 from ..media.files import check_output
 from ..media.pictures import write_picture
 from ..media.probe import VideoInfo, probe_video
@@ -126,7 +125,9 @@ class Scene:
 def edit_moment(scene: Scene, moment: Moment, backend: Backend) -> np.ndarray | None:
     """The shown frame with the faces edited, RGB uint8 ``[H, W, 3]``; None where no face is."""
     planes, edited = moment.frames[-1].planes, False
-    times_s = scene.faces.timeline.times_s[moment.span.start : moment.span.stop]
+    timeline = scene.faces.timeline
+    at = slice(moment.span.start, moment.span.stop)
+    timeline = replace(timeline, times_s=timeline.times_s[at])
     # A stretch is too short to choose from: its first frame stands in for the best one.
     source = "first" if scene.request.source == "best" else scene.request.source
     settings = PaintSettings(source, scene.request.options.paste)
@@ -137,7 +138,7 @@ def edit_moment(scene: Scene, moment: Moment, backend: Backend) -> np.ndarray | 
             continue
         face = encode_stretch(scene.info, frames, part, backend)
         change = Change(scene.emotion, scene.request.options.intensity)
-        edit = edit_codes(face, Timeline(times_s), change, backend.layout)
+        edit = edit_codes(face, timeline, change, backend.layout)
         painter = FacePainter(scene.info, edit, settings, backend)
         painter.render([f for f in frames if painter.active(f.index)][:1])  # meets its source
         ((frame, rendered, original),) = painter.render([frames[-1]])

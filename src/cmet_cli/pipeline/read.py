@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from .encode import FaceCodes, encode_faces
 from .find import FaceMap, follow_faces
 from .lips import lips_from_sound
 from .stopwatch import Stopwatch
+
+KEPT = 4  # videos
 
 
 @dataclass(frozen=True)
@@ -34,25 +38,58 @@ def file_identity(path: Path) -> tuple[str, int, int]:
     return str(path.resolve()), status.st_size, status.st_mtime_ns
 
 
-def reading_key(video: Path, options: EditOptions) -> tuple[object, ...]:
-    """What a reading depends on."""
-    return (*file_identity(video), options.face_detector, options.face, options.lips)
+T = TypeVar("T")
+
+
+class RecentlyUsed(Generic[T]):
+    """The last few values by key. ``functools.lru_cache`` for methods whose arguments are not the
+    key."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept, self._values = kept, dict[Hashable, T]()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        value = self._values.pop(key) if key in self._values else make()
+        self._values[key] = value
+        while len(self._values) > self._kept:
+            self._values.pop(next(iter(self._values)))
+        return value
 
 
 class VideoReader:
-    """Reads videos for one backend. yunet: the detector's file, where there is one."""
+    """Reads videos for one backend, and remembers the last ones.
 
-    def __init__(self, backend: Backend, yunet: Path | None) -> None:
-        self.backend, self.yunet = backend, yunet
+    weights_dir: where the detector's file is looked for first.
+    """
+
+    def __init__(self, backend: Backend, weights_dir: Path | None) -> None:
+        self.backend, self.weights_dir = backend, weights_dir
+        self._maps: RecentlyUsed[FaceMap] = RecentlyUsed(KEPT)
+        self._readings: RecentlyUsed[VideoReading] = RecentlyUsed(KEPT)
 
     def find(self, info: VideoInfo, options: EditOptions, progress: Progress) -> FaceMap:
-        """Pass one: frame times and faces."""
-        return follow_faces(info, options.face_detector, self.yunet, options.face, progress)
+        """Pass one: frame times, everybody in the video, and those to edit."""
+        key = (*file_identity(info.path), options.face_detector)
+        everybody = self._maps.get(
+            key, lambda: follow_faces(info, options.face_detector, self.weights_dir, progress)
+        )
+        timeline = replace(everybody.timeline, grid_hz=self.backend.frame_rate_hz)
+        everybody = replace(everybody, timeline=timeline)
+        return everybody.choose(options.face, self.backend.crop.calibration)
 
     def read(
         self, video: Path, options: EditOptions, stopwatch: Stopwatch, progress: Progress
     ) -> VideoReading:
-        """Probe, find faces, encode. Two passes over the file. Raises :class:`CmetError`."""
+        """Probe, find faces, encode. Two passes over the file, or none where it was read before.
+
+        Raises :class:`CmetError`.
+        """
+        key = (*file_identity(video), options.face_detector, options.face, options.lips)
+        return self._readings.get(key, lambda: self._read(video, options, stopwatch, progress))
+
+    def _read(
+        self, video: Path, options: EditOptions, stopwatch: Stopwatch, progress: Progress
+    ) -> VideoReading:
         info = probe_video(video)
         with stopwatch.stage("finding faces"):
             faces = self.find(info, options, progress)

@@ -16,6 +16,7 @@ from ..devices import Compute, batch_for
 from .audio2lip import Audio2Lip, smooth_codes
 from .config import ModelConfig
 from .connector import Connector
+from .crop import EDTALK_CROP
 from .decoder import SourceFeatures
 from .networks import EDTalk
 
@@ -47,7 +48,7 @@ class EDTalkBackend:
         sizes = edtalk.config
         self.edtalk, self.audio2lip = edtalk, audio2lip
         self.name, self.source = config.name, config.source
-        self.crop = CropSpec(sizes.image_size_px)
+        self.crop = CropSpec(sizes.image_size_px, EDTALK_CROP)
         self.layout = CodeLayout(sizes.lip_dim, sizes.pose_dim, sizes.expression_dim)
         self.compute = batch_for(compute, sizes.image_size_px)
         self.warnings: list[str] = []

@@ -53,14 +53,15 @@ class ExtractReport:
 class ExpressionCoder:
     """A visual encoder that takes video files: the largest face's expression, at 25 Hz."""
 
-    def __init__(self, backend: Backend, detector: str = "auto", yunet: Path | None = None) -> None:
+    def __init__(self, backend: Backend, detector: str = "auto", weights_dir: Path | None = None) -> None:
         self._backend = backend
-        self._detector, self._yunet = detector, yunet
+        self._detector, self._weights_dir = detector, weights_dir
 
     def __call__(self, video: Path) -> np.ndarray:
         """Raises :class:`CmetError` for a video without a usable face."""
         info = probe_video(video)
-        faces = follow_faces(info, self._detector, self._yunet, None, no_progress)
+        faces = follow_faces(info, self._detector, self._weights_dir, no_progress)
+        faces = faces.choose(None, self._backend.crop.calibration)
         found = encode_faces(info, faces, self._backend, no_progress)[0]
         return faces.timeline.to_grid(found.codes[:, self._backend.layout.expression_slice])
 
@@ -84,7 +85,7 @@ def load_extractor(
         where = weights_dir or "any known place"
         raise WeightsError(f"no visual encoder with a speech encoder in {where}", MISSING_HINT)
     edtalk, config = load_renderer(weights, compute)
-    coder = ExpressionCoder(EDTalkBackend(edtalk, None, config, compute), detector, weights.yunet)
+    coder = ExpressionCoder(EDTalkBackend(edtalk, None, config, compute), detector, weights.root)
     return Extractor(coder, load_speech_encoder(weights, compute.device), config.name)
 
 
