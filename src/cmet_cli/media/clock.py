@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,6 +11,7 @@ import numpy as np
 from .mel import GRID_HZ
 
 _ROUNDING_SLACK = 1e-6
+SILENCE_SAMPLES = 160_000
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,32 @@ def sound_on_grid(wave: np.ndarray, grid_s: np.ndarray, samples_per_frame: int) 
     if last > first:
         out[first - start : last - start] = wave[first:last]
     return out
+
+
+def chunks_on_grid(
+    chunks: Iterable[np.ndarray], grid_s: np.ndarray, samples_per_frame: int
+) -> Iterator[np.ndarray]:
+    """:func:`sound_on_grid` for sound that comes in chunks; -> chunks of the same total.
+
+    Silence is given in chunks too, and nothing more is asked for once the picture has ended.
+    """
+    start = round(grid_s[0] * samples_per_frame * GRID_HZ)
+    left, at = len(grid_s) * samples_per_frame, 0
+    if start < 0:
+        lead = min(-start, left)
+        yield from _silence(lead)
+        left -= lead
+    for chunk in chunks:
+        if not left:
+            return
+        wanted = chunk[max(0, start - at) :][:left]
+        at += len(chunk)
+        left -= len(wanted)
+        if len(wanted):
+            yield wanted
+    yield from _silence(left)
+
+
+def _silence(samples: int) -> Iterator[np.ndarray]:
+    for at in range(0, samples, SILENCE_SAMPLES):
+        yield np.zeros(min(SILENCE_SAMPLES, samples - at), np.float32)
