@@ -29,8 +29,8 @@ def audio_chunks(
     what ffmpeg says of a stream it cannot read comes with the first chunk.
     """
     check_input(path, what)
-    options = {"map": "0:a:0", "af": "aresample=async=1:first_pts=0", "f": "f32le"}
-    options |= {"ac": 1, "ar": SAMPLE_RATE_HZ} | ({"t": max_s} if max_s else {})
+    options: dict[str, object] = {"map": "0:a:0", "af": "aresample=async=1:first_pts=0"}
+    options |= {"f": "f32le", "ac": 1, "ar": SAMPLE_RATE_HZ} | ({"t": max_s} if max_s else {})
     source = ffmpeg.input(file_url(path))
     command = source.output("pipe:1", **options).global_args("-loglevel", "error")
     size = max(1, round(chunk_s * SAMPLE_RATE_HZ))
@@ -38,7 +38,7 @@ def audio_chunks(
         empty = True
         while True:
             chunk = np.empty(size, "<f4")
-            samples = process.read_into(memoryview(chunk).cast("B")) // chunk.itemsize
+            samples = process.read_into(chunk.data.cast("B")) // chunk.itemsize
             if samples:
                 empty = False
                 if not np.isfinite(chunk[:samples]).all():

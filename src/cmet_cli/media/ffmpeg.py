@@ -20,7 +20,7 @@ SHORT_RUN_TIMEOUT_S = 120.0
 STALL_S = 120.0  # a running ffmpeg that neither gives nor takes a byte for so long is ended
 STDERR_LINES_KEPT = 40
 _NOISE = ("Press [q]", "frame=", "  lib", "Last message repeated", "Conversion failed")
-_FULL = ("No space left", "File too large", "Disk quota exceeded")
+FULL_DISK = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
 def file_url(path: Path) -> str:
@@ -74,10 +74,9 @@ def last_words(lines: list[str] | str) -> str:
     """The most telling line of ffmpeg's stderr, for an error message."""
     lines = lines.splitlines() if isinstance(lines, str) else lines
     useful = [s.strip() for s in lines if s.strip() and not s.strip().startswith(_NOISE)]
-    for line in useful:
-        for full in _FULL:
-            if full in line:
-                return "No space left on device" if full == _FULL[0] else full
+    for words in FULL_DISK:
+        if any(words in line for line in useful):
+            return words
     telling = [s for s in useful if "rror" in s or "nvalid" in s or "not " in s]
     return (telling or useful or ["no message"])[-1][:300]
 

@@ -63,9 +63,9 @@ def _choose(asked: str | None) -> Ffmpeg:
             raise MediaError(f"{VARIABLE} is not a program: {asked}", "unset it, or correct it")
         program = str(Path(found).absolute())
         return Ffmpeg(program, _check(program, VARIABLE), f"{VARIABLE} asks for it")
-    program = bundled_ffmpeg()
-    if program is not None:
-        return Ffmpeg(program, _version(program), "comes with the package (imageio-ffmpeg)")
+    bundled = bundled_ffmpeg()
+    if bundled is not None:
+        return Ffmpeg(bundled, _version(bundled), "comes with the package (imageio-ffmpeg)")
     found = shutil.which("ffmpeg")
     if found is None:
         raise MediaError("no ffmpeg found", "pip install imageio-ffmpeg, or set CMET_FFMPEG")
@@ -97,7 +97,7 @@ def _check(program: str, name: str) -> str:
         )
     missing = []
     for question, names in NEEDED.items():
-        known = set(re.findall(r"^ ?[A-Z.|]+\s+(\S+)", _ask(program, question), re.MULTILINE))
+        known = set(re.findall(r"^ *[A-Z.|]+ +(\S+)", _ask(program, question), re.MULTILINE))
         known = {part for entry in known for part in entry.split(",")}
         missing += [f"{n} ({question[1:-1]})" for n in names if n not in known]
     if missing:

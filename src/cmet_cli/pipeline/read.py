@@ -80,4 +80,4 @@ def read_video(
         people = analyse(info, faces, networks.edtalk, compute, progress)
     with clock.stage("lips"):
         lips, warnings = lip_codes(info, faces.timeline, options.lips, networks, compute)
-    return VideoReading(info, faces, people, lips, (*faces.warnings, *warnings))
+    return VideoReading(info, faces, people, lips, (*info.warnings, *faces.warnings, *warnings))
