@@ -60,14 +60,19 @@ def assert_same_clock(before: list[Fraction], after: list[Fraction], tick: Fract
     assert worst <= tick / 2, f"off by {float(worst):.6f} s"
 
 
-def assert_untouched_outside(before, after, info) -> None:
-    """Outside the face mask (with room for chroma and smoothing) nothing differs at all."""
-    side = min(info.width, info.height)
+def near_face(width: int, height: int) -> np.ndarray:
+    """Where the face mask may reach, with room for chroma and smoothing. bool ``[h, w]``."""
+    side = min(width, height)
     big = cv2.resize(face_mask(32), (side, side)) > 0
-    touched = np.zeros((info.height, info.width), bool)
-    top, left = (info.height - side) // 2, (info.width - side) // 2
+    touched = np.zeros((height, width), np.uint8)
+    top, left = (height - side) // 2, (width - side) // 2
     touched[top : top + side, left : left + side] = big
-    grown = cv2.dilate(touched.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
+    return cv2.dilate(touched, np.ones((11, 11), np.uint8)) > 0
+
+
+def assert_untouched_outside(before, after, info) -> None:
+    """Outside the face nothing differs at all, and inside it something does."""
+    grown = near_face(info.width, info.height)
     changed = 0
     for old, new in zip(before, after, strict=True):
         assert np.array_equal(old[0][~grown], new[0][~grown])
@@ -76,4 +81,15 @@ def assert_untouched_outside(before, after, info) -> None:
             sub = sub[: old[c].shape[0], : old[c].shape[1]]
             assert np.array_equal(old[c][~sub], new[c][~sub])
         changed += int((old[0] != new[0]).sum())
-    assert changed > 0  # and inside it something did change
+    assert changed > 0
+
+
+def shown(path: Path, pixels: str, dtype: str = "u1") -> np.ndarray:
+    """Every frame as ffmpeg itself shows it, in one of its packed formats. ``[n, h, w, c]``."""
+    info = probe_video(path)
+    tail = ["-map", "0:V:0", "-fps_mode", "passthrough", "-pix_fmt", pixels, "-f", "rawvideo", "-"]
+    flags = ["-vf", "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp"]
+    run = run_short(["-i", str(path), *flags, *tail])
+    assert run.returncode == 0, run.stderr.decode()
+    channels = 1 if pixels.startswith("gray") else 3
+    return np.frombuffer(run.stdout, dtype).reshape(-1, info.height, info.width, channels)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from .pixels import FORMATS, Colour, PixelFormat
+import numpy as np
+
+from .pixels import FORMATS, Colour, ColourConverter, PixelFormat
 
 MAX_BITS = 10  # H.264's, as its encoder here takes them
 _RGB = re.compile(r"x?[02]?(rgb|bgr)|gbr|a(rgb|bgr)|pal8|xyz|bayer")
@@ -89,7 +91,8 @@ def decoding(source: str, colour: Colour, target: PixelFormat) -> Decoding:
     """From a source format to the planes of ``target``; ``colour`` is what they then mean.
 
     Ranges and the matrix are said outright: what ffmpeg takes for granted differs by version. Grey
-    sources give their one plane, unchanged; see :meth:`PixelFormat.grey`.
+    sources give their one plane, unchanged; deep RGB comes as it is, since swscale's way to full
+    range is four steps off, and :func:`planes_of` does the rest.
     """
     edges = "pc" if colour.full_range else "tv"
     scale = f"scale=in_range={edges}:out_range={edges}:flags=accurate_rnd+full_chroma_int"
@@ -98,12 +101,28 @@ def decoding(source: str, colour: Colour, target: PixelFormat) -> Decoding:
         return Decoding(raw) if source == raw else Decoding(raw, (scale, f"format={raw}"))
     if source.replace("yuvj", "yuv") == target.name:
         return Decoding(source)  # under its full-range name, or swscale would squeeze it
-    if is_rgb(source) and not target.rgb:
-        matrix = "bt2020" if colour.space.startswith("bt2020") else "bt709"
-        scale = f"scale=out_color_matrix={matrix}:out_range=pc:flags=accurate_rnd+full_chroma_int"
-    elif target.rgb:
-        scale = "scale=flags=accurate_rnd+full_chroma_int"
+    if is_rgb(source):
+        raw = target.name if target.rgb else "gbrp16le"
+        return Decoding(raw, ("scale=flags=accurate_rnd+full_chroma_int", f"format={raw}"))
     return Decoding(target.name, (scale, f"format={target.name}"))
+
+
+def planes_of(
+    raw: list[np.ndarray], source: str, colour: Colour, target: PixelFormat
+) -> tuple[np.ndarray, ...]:
+    """What came through the pipe as :func:`decoding` asked for it -> the planes of ``target``."""
+    if is_grey(source):  # grey has no chroma
+        height, width = raw[0].shape
+        shapes = target.plane_shapes(width, height)[1:]
+        middle = 1 << (target.bits - 1)
+        return (raw[0], *(np.full(shape, middle, target.dtype) for shape in shapes))
+    if is_rgb(source) and not target.rgb:
+        light = replace(colour, transfer="unknown")  # numbers as they are, nothing tone-mapped
+        converter = ColourConverter(light, target, raw[0].shape[0])
+        rgb = np.stack([raw[2], raw[0], raw[1]], axis=-1) * np.float32(255 / 65535)
+        yuv = np.clip(np.rint(converter.to_yuv(rgb)), 0, 2**target.bits - 1).astype(target.dtype)
+        return tuple(np.ascontiguousarray(yuv[..., c]) for c in range(3))
+    return tuple(raw)
 
 
 def settled_colour(source: str, colour: Colour, target: PixelFormat) -> Colour:
@@ -123,7 +142,7 @@ def losses(source: str) -> tuple[str, ...]:
     """What of a source's pixels cannot be kept, in words."""
     bits, lost = depth_of(source), []
     if _ALPHA.match(source):
-        lost.append("transparency is left out: H.264 has none")
+        lost.append("transparency, if there is any, is left out")
     if is_rgb(source) and bits > 8:
         lost.append(f"RGB of {bits} bits is written as 4:4:4 YUV of {MAX_BITS} bits")
     elif bits > MAX_BITS:

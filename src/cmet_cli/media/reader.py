@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import MediaError
 from .facts import SHOW_FRAMES
 from .ffmpeg import FfmpegProcess, file_url
-from .formats import Decoding, decoding, is_grey
+from .formats import Decoding, decoding, is_grey, planes_of
 from .probe import VideoInfo
 from .tonemap import sdr_table
 
@@ -56,11 +56,8 @@ class FrameReader:
             if rgb_size
             else info.pixel_format.plane_shapes(info.width, info.height)
         )
-        self._blank: list[np.ndarray] = []
+        self._reduced = rgb_size is not None
         if is_grey(info.source_format) and not rgb_size:
-            # One plane comes through the pipe; grey has no chroma.
-            middle = self._dtype.type(1 << (info.pixel_format.bits - 1))
-            self._blank = [np.full(shape, middle) for shape in self._shapes[1:]]
             self._shapes = self._shapes[:1]
         self._table = sdr_table(info.colour.transfer) if rgb_size else None
         self._sizes = [int(np.prod(shape)) for shape in self._shapes]
@@ -108,7 +105,11 @@ class FrameReader:
             planes.append(samples[start : start + size].reshape(shape))
             start += size
         self._count += 1
-        return Frame(self._count - 1, (*planes, *self._blank))
+        if self._reduced:
+            return Frame(self._count - 1, tuple(planes))
+        info = self._info
+        whole = planes_of(planes, info.source_format, info.colour, info.pixel_format)
+        return Frame(self._count - 1, whole)
 
     def __iter__(self) -> Iterator[Frame]:
         while True:
