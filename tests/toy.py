@@ -5,6 +5,7 @@ It goes through the whole editor, which proves that nothing there knows the real
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from cmet_cli.faces.calibration import CropCalibration, FaceEllipse, Margin
 from cmet_cli.media.clock import Timeline
 from cmet_cli.model import Model
 from cmet_cli.weights.folder import Weights
-
 
 WHOLE_BOX = CropCalibration(
     {"none": Margin(1.0, 0.0, 0.0, 0.1)}, "none", FaceEllipse((0.5, 0.5), (0.4, 0.4))
@@ -52,9 +52,9 @@ class ToyBackend:
         moved = codes - source.mean((2, 3))
         return (source + moved[:, :, None, None]).clamp(-1, 1)
 
-    def lips(self, wave: np.ndarray) -> np.ndarray:
+    def lips(self, sound: Iterable[np.ndarray]) -> np.ndarray:
         """Loudness per step of the grid, in [0, 1]."""
-        step = 16_000 // self.frame_rate_hz
+        wave, step = np.concatenate(list(sound)), 16_000 // self.frame_rate_hz
         whole = wave[: len(wave) // step * step].reshape(-1, step)
         return np.abs(whole).max(1, keepdims=True).astype(np.float32)
 

@@ -122,9 +122,11 @@ class EmotionEditor:
         with stopwatch.stage("speech"):
             asked = self._ask(emotion, neutral, reading.info, progress)
         with stopwatch.stage("emotion"):
-            change = Change(asked.source, options.intensity, reading.lips)
             layout, timeline = self.backend.layout, reading.faces.timeline
-            edits = [edit_codes(face, timeline, change, layout) for face in reading.people]
+            edits = [
+                edit_codes(face, timeline, Change(asked.source, options.intensity, lips), layout)
+                for face, lips in zip(reading.people, reading.lips, strict=True)
+            ]
         streams = plan_streams(reading.info, streams_for)
         with stopwatch.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
             self._render(
@@ -221,7 +223,7 @@ class EmotionEditor:
             width=shape.width,
             height=shape.height,
             elapsed_s=done.stopwatch.elapsed_s,
-            lips="video" if reading.lips is None else "audio",
+            lips="video" if all(lips is None for lips in reading.lips) else "audio",
             source=self.source_for(options),
             model=self.backend.name,
             neutral_from=done.asked.neutral_from,

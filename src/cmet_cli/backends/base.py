@@ -6,6 +6,7 @@ names none of its parts: how its crop is cut, how its codes are laid out, at whi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -91,9 +92,11 @@ class Backend(Protocol):
         """A prepared source and codes ``[B, layout.dim]`` -> images, clamped to [-1, 1]."""
         ...
 
-    def lips(self, wave: np.ndarray) -> np.ndarray:
-        """16 kHz mono sound float32 ``[n]`` -> lip codes float32 ``[N, layout.lip]``, one per whole
-        step of the grid (``N = n * frame_rate_hz // 16000``)."""
+    def lips(self, sound: Iterable[np.ndarray]) -> np.ndarray:
+        """16 kHz mono sound in chunks, float32 ``[k]`` each -> lip codes ``[N, layout.lip]``.
+
+        One per whole step of the grid: ``N = samples * frame_rate_hz // 16000``. float32.
+        """
         ...
 
 

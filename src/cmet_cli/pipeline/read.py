@@ -14,7 +14,7 @@ from ..media.probe import VideoInfo, probe_video
 from ..options import EditOptions, Progress
 from .encode import FaceCodes, encode_faces
 from .find import FaceMap, follow_faces
-from .lips import lips_from_sound
+from .lips import choose_lips
 from .stopwatch import Stopwatch
 
 KEPT = 4  # videos
@@ -22,13 +22,14 @@ KEPT = 4  # videos
 
 @dataclass(frozen=True)
 class VideoReading:
-    """Frame times, faces and codes of one video; lips: codes from the sound, None if from the
-    picture. A few hundred bytes a frame; it serves any number of edits of the same video."""
+    """Frame times, faces and codes of one video; lips: for each face codes from the sound, None
+    where they stay as in the picture. A few hundred bytes a frame; it serves any number of edits.
+    """
 
     info: VideoInfo
     faces: FaceMap
     people: list[FaceCodes]
-    lips: np.ndarray | None
+    lips: tuple[np.ndarray | None, ...]
     warnings: tuple[str, ...]
 
 
@@ -96,5 +97,7 @@ class VideoReader:
         with stopwatch.stage("reading"):
             people = encode_faces(info, faces, self.backend, progress)
         with stopwatch.stage("lips"):
-            lips, warnings = lips_from_sound(info, faces.timeline, options.lips, self.backend)
-        return VideoReading(info, faces, people, lips, (*faces.warnings, *warnings))
+            alone = len(faces.people) == 1
+            lips = choose_lips(info, faces.timeline, people, options.lips, self.backend, alone)
+        warnings = (*info.warnings, *faces.warnings, *lips.warnings)
+        return VideoReading(info, faces, people, lips.codes, warnings)

@@ -47,7 +47,13 @@ class Destination:
 def output_info(info: VideoInfo, paste: Paste, compare: bool, size_px: int) -> VideoInfo:
     """What the written video looks like: the input's size and layout, unless asked otherwise."""
     if paste == "none":
-        info = replace(info, width=size_px, height=size_px, pixel_format=FORMATS["yuv420p"])
+        info = replace(
+            info,
+            width=size_px,
+            height=size_px,
+            pixel_format=FORMATS["yuv420p"],
+            colour=info.colour.settled(info.height),
+        )
     return replace(info, width=2 * info.width) if compare else info
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ...errors import WeightsError
-from ...media.mel import GRID_HZ, mel_windows
+from ...media.clock import GRID_HZ
+from ...media.mel import mel_window_pieces
 from ..base import CodeLayout, CropSpec
 from ..devices import Compute, batch_for
 from .audio2lip import Audio2Lip, smooth_codes
@@ -96,13 +98,16 @@ class EDTalkBackend:
             self.warnings.append(words)
         return True
 
-    def lips(self, wave: np.ndarray) -> np.ndarray:
+    def lips(self, sound: Iterable[np.ndarray]) -> np.ndarray:
         if self.audio2lip is None:
             raise WeightsError(f"{self.name}: the lip network is not loaded")
-        windows = mel_windows(torch.from_numpy(wave))[:, None]
+        device = self.compute.device
         with torch.inference_mode():
-            parts = [self.audio2lip(w.to(self.compute.device)) for w in windows.split(LIP_BATCH)]
-        return smooth_codes(torch.cat(parts)).float().cpu().numpy()
+            pieces = mel_window_pieces(sound, LIP_BATCH)
+            codes = [self.audio2lip(windows[:, None].to(device)) for windows in pieces]
+            if not codes:
+                return np.zeros((0, self.layout.lip), np.float32)
+            return smooth_codes(torch.cat(codes)).float().cpu().numpy()
 
 
 def shows_nothing(frames: Tensor) -> Tensor:

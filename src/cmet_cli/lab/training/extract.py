@@ -53,7 +53,9 @@ class ExtractReport:
 class ExpressionCoder:
     """A visual encoder that takes video files: the largest face's expression, at 25 Hz."""
 
-    def __init__(self, backend: Backend, detector: str = "auto", weights_dir: Path | None = None) -> None:
+    def __init__(
+        self, backend: Backend, detector: str = "auto", weights_dir: Path | None = None
+    ) -> None:
         self._backend = backend
         self._detector, self._weights_dir = detector, weights_dir
 
