@@ -11,7 +11,7 @@ from ._version import __version__
 from .backends.devices import Compute, batch_for, resolve
 from .backends.edtalk.load import Networks, load_networks, load_speechnet
 from .emotion.prompt import Clips, EmotionPrompt, SemanticVector, semantic_vector
-from .emotion.speech.encoder import Remembering, SpeechEncoder
+from .emotion.speech.encoder import CachingEncoder, SpeechEncoder
 from .errors import UsageError, WeightsError
 from .media.ffmpeg import check_input
 from .media.files import atomic_path, check_output
@@ -71,7 +71,7 @@ class EmotionEditor:
             from .emotion.speech.mini import MiniSpeechEncoder
 
             network = load_speechnet(self.weights, config)
-            return Remembering(MiniSpeechEncoder(network, self.compute.device))
+            return CachingEncoder(MiniSpeechEncoder(network, self.compute.device))
         from .emotion.speech.emotion2vec import Emotion2vec
 
         if self.weights.speech is None:
@@ -79,7 +79,7 @@ class EmotionEditor:
                 f"no speech encoder in {self.weights.root}",
                 "run `cmet download-weights --only emotion2vec`",
             )
-        return Remembering(Emotion2vec(self.weights.speech, self.compute.device))
+        return CachingEncoder(Emotion2vec(self.weights.speech, self.compute.device))
 
     def edit(
         self,

@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         for p in paths:
             if p.startswith(folder + "/"):
                 data = self.hub.files[kind, repo, p]
-                oid = hashlib.sha1(data).hexdigest()
+                oid = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
                 rows.append({"type": "file", "oid": oid, "size": len(data), "path": p})
         return self._json(rows) if rows else self._error(404, "EntryNotFound")
 

@@ -55,9 +55,15 @@ def download_weights(
         if problems:
             raise CmetError(f"{problems} problem(s) found", "run `cmet download-weights`")
         return
+    from ..backends.edtalk.load import published_shapes
+
     with progress_bars(quiet or json, unit="B/s") as progress:
         report = library.download_weights(
-            folder, only=tuple(only or ()), keep_originals=keep_originals, progress=progress
+            folder,
+            only=tuple(only or ()),
+            keep_originals=keep_originals,
+            progress=progress,
+            expected=published_shapes(),
         )
     if json:
         print_json(report.as_dict())

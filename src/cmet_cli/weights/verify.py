@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import WeightsError
 from .folder import default_folder, inspect_folder
-from .record import read_manifest, sha256_of
+from .record import read_records, sha256_of
 from .registry import FILES, WeightFile
 
 
@@ -41,7 +41,7 @@ def check_folder(folder: Path | None, only: tuple[str, ...] = ()) -> list[FileCh
     if not root.is_dir():
         raise WeightsError(f"weights folder not found: {root}", "run `cmet download-weights`")
     checks = []
-    records = read_manifest(root)
+    records = read_records(root)
     for kept, record in sorted(records.items()):
         if not only or record.name in only:
             found = _compare(root / kept, record.kept_size, record.kept_sha256)

@@ -10,8 +10,8 @@ import pytest
 import standin
 import torch
 
+from cmet_cli.emotion.speech.clips import expand_clips, load_feature, mean_feature
 from cmet_cli.emotion.speech.emotion2vec import Emotion2vec
-from cmet_cli.emotion.speech.encoder import expand_clips, load_feature, mean_feature
 from cmet_cli.errors import CheckpointError, MediaError, UsageError, WeightsError
 from cmet_cli.media.audio import decode_speech
 

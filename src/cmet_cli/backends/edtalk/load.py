@@ -13,10 +13,11 @@ from ...emotion.speech.speechnet import SpeechNet, SpeechNetConfig
 from ...errors import CheckpointError
 from ...weights.checkpoint import load_strict, read_tensors
 from ...weights.folder import MINI_SPEECH_FILE, Weights
+from ...weights.registry import EDTALK_UNUSED
 from .audio2lip import Audio2Lip, Audio2LipConfig
 from .connector import Connector, ConnectorConfig
 from .layers import fold_weights
-from .networks import EDTALK_UNUSED, EDTalk, EDTalkConfig
+from .networks import EDTalk, EDTalkConfig
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,26 @@ def load_networks(weights: Weights, device: torch.device) -> Networks:
         (connector, weights.connector, "state_dict", ()),
     ):
         assert isinstance(path, Path)  # find_weights returns complete weights only
-        load_strict(module, read_tensors(path, key), path, unused)
+        # The published repository cannot be pinned: it may come to hold more than is used here.
+        load_strict(
+            module, read_tensors(path, key), path, unused, allow_unknown=weights.config is None
+        )
         fold_weights(module).to(device)
     return Networks(edtalk, audio2lip, connector, config)
+
+
+def published_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
+    """Names and shapes of the published networks' tensors, to check a download against."""
+    with torch.device("meta"):
+        networks = {
+            "edtalk": EDTalk(EDTalkConfig()),
+            "audio2lip": Audio2Lip(Audio2LipConfig()),
+            "connector": Connector(ConnectorConfig()),
+        }
+    return {
+        name: {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+        for name, network in networks.items()
+    }
 
 
 def load_speechnet(weights: Weights, config: ModelConfig) -> SpeechNet:

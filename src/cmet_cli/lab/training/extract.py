@@ -13,10 +13,10 @@ import torch
 from ...backends.devices import Compute, resolve
 from ...backends.edtalk.layers import fold_weights
 from ...backends.edtalk.load import ModelConfig, load_speechnet, read_config
-from ...backends.edtalk.networks import EDTALK_UNUSED, EDTalk
+from ...backends.edtalk.networks import EDTalk
+from ...emotion.speech.clips import clip_feature
 from ...emotion.speech.encoder import SpeechEncoder
 from ...errors import CmetError, UsageError, WeightsError
-from ...media.audio import decode_speech
 from ...media.files import check_output
 from ...media.probe import probe_video
 from ...options import Progress, RuntimeOptions, no_progress
@@ -24,6 +24,7 @@ from ...pipeline.encode import analyse
 from ...pipeline.find import follow_faces
 from ...weights.checkpoint import load_strict, read_tensors
 from ...weights.folder import MISSING_HINT, Weights, candidates, mini_folder
+from ...weights.registry import EDTALK_UNUSED
 from .layout import SPEECH_SUFFIX, ClipKey, clip_path
 from .mead import FEATURE_SUFFIX, find_clips, write_features
 
@@ -90,7 +91,13 @@ def load_extractor(
     with torch.device("meta"):
         edtalk = EDTalk(config.edtalk)
     assert weights.edtalk is not None
-    load_strict(edtalk, read_tensors(weights.edtalk, "gen"), weights.edtalk, EDTALK_UNUSED)
+    load_strict(
+        edtalk,
+        read_tensors(weights.edtalk, "gen"),
+        weights.edtalk,
+        EDTALK_UNUSED,
+        allow_unknown=weights.config is None,
+    )
     fold_weights(edtalk).to(compute.device)
     coder = ExpressionCoder(edtalk, compute, detector, weights.yunet)
     return Extractor(coder, _speech_encoder(weights, config, compute.device), config.name)
@@ -175,5 +182,5 @@ def _extract_one(root: Path, key: ClipKey, extractor: Extractor) -> None:
     video, sound = clip_path(root, key), clip_path(root, key, SPEECH_SUFFIX)
     path = clip_path(root, key, FEATURE_SUFFIX)
     check_output(path, overwrite=True)
-    speech = extractor.speech.feature(decode_speech(sound if sound.is_file() else video))
+    speech = clip_feature(extractor.speech, sound if sound.is_file() else video)
     write_features(path, extractor.coder(video), speech, extractor.model)
