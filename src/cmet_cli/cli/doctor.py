@@ -1,4 +1,4 @@
-"""``cmet doctor``: could an edit run here?"""
+"""``cmet doctor``: which edits could run here?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
 ) -> None:
-    """Check Python, torch, the device, ffmpeg and the weights. Exit 1 if an edit could not run."""
+    """Say what is found and which edits could run. Exit 1 if none could."""
     State.verbose, State.json = verbose, json
     from ..doctor import diagnose
 
@@ -27,8 +27,9 @@ def doctor(
     else:
         console = error_console()
         for finding in findings:
-            mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
+            lacking = "[red]FAIL[/]" if finding.needed else "[yellow]no[/]  "
+            mark = "[green]ok[/]  " if finding.ok else lacking
             console.print(f"{mark}  {finding.name:<11} ", end="")
             console.print(finding.detail, markup=False)
-    if not all(finding.ok for finding in findings):
+    if not findings[-1].ok:
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from huggingface_hub.utils import get_session
@@ -46,7 +46,7 @@ class Bounds:
             raise HubError(f"{self._what}: the Hub answered in an unknown coding", NOT_A_HUB)
         if coding and self._most <= API_BYTES:
             self._most = min(self._most, COMPRESSED_API_BYTES)
-        response.stream = _counted(type(response.stream))(response.stream, self)
+        response.stream = _counted(response.stream.__class__)(response.stream, self)
 
     def count(self, n: int, elapsed_s: float, received: int) -> None:
         """Bytes that came in; of this answer ``received`` in ``elapsed_s`` seconds."""
@@ -83,8 +83,8 @@ def bounded(what: str, most_bytes: int = API_BYTES) -> Iterator[None]:
         hooks.remove(admit)
 
 
-@lru_cache(maxsize=8)
-def _counted(kind: type) -> Any:
+@cache
+def _counted(kind: Any) -> Any:
     """A byte stream of the client's HTTP library, whichever that is, that counts."""
     base = next(c for c in kind.__mro__ if c.__name__ == "SyncByteStream")
 

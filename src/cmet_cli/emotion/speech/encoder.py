@@ -27,7 +27,7 @@ class CachingEncoder:
 
     def feature(self, wave: np.ndarray) -> np.ndarray:
         """As :meth:`SpeechEncoder.feature`."""
-        key = hashlib.sha256(np.ascontiguousarray(wave)).digest()
+        key = hashlib.sha256(np.ascontiguousarray(wave).data).digest()
         if key not in self._features:
             self._features[key] = self._encoder.feature(wave)
         return self._features[key]

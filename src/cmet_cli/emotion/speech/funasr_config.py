@@ -41,7 +41,7 @@ def read_model_conf(path: Path, weights: Path) -> dict[str, Any]:
     config = _read_yaml(path)
     if not isinstance(config, dict) or config.get("model") != MODEL_CLASS:
         raise CheckpointError(f"{path}: does not describe an {MODEL_CLASS} model", HINT)
-    model = config.get("model_conf")
+    model: dict[str, Any] = config.get("model_conf") or {}
     try:
         audio = model["modalities"]["audio"]
         _check_limits(model, _MODEL_LIMITS)
@@ -68,7 +68,7 @@ def _check_limits(values: dict[str, Any], limits: dict[str, int]) -> None:
 
 
 def _read_yaml(path: Path) -> Any:
-    import yaml
+    import yaml  # omegaconf's own
     from omegaconf import OmegaConf  # FunASR's own reader: to it, 1e-05 is a number
 
     try:
