@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,7 +78,8 @@ def _shown(name: object) -> str:
 def _load_pickle(path: Path) -> Any:
     try:
         _refuse_zip_bomb(path)
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about what a damaged file claims to be
             return torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise

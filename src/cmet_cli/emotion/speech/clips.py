@@ -54,7 +54,8 @@ def load_feature(path: Path, dim: int) -> np.ndarray:
     except Exception as error:  # a mutated header raises anything
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise MediaError(f"{path}: not a NumPy array file ({reason[:160]})") from error
-    feature = np.array(stored, np.float32) if stored.dtype.kind == "f" else np.full(1, np.nan)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        feature = np.array(stored, np.float32) if stored.dtype.kind == "f" else np.full(1, np.nan)
     if stored.shape != (dim,) or not np.isfinite(feature).all():
         raise MediaError(
             f"{path}: holds {str(stored.dtype)[:40]} {stored.shape}, expected a finite float "

@@ -21,6 +21,8 @@ _LAYERS = r"\[\(\d{1,4}, *\d{1,2}, *\d{1,2}\)\](?: *\* *\d{1,2})?"
 _ENCODER_SPEC = re.compile(rf"{_LAYERS}(?: *\+ *{_LAYERS}){{0,15}}")
 #: Largest sensible values; the published ones are at most half of them.
 _MODEL_LIMITS = {"embed_dim": 4096, "depth": 64, "num_heads": 64, "mlp_ratio": 8}
+#: The entries that are words; all others are numbers, switches or nothing.
+_WORDS = {"feature_encoder_spec", "extractor_mode", "supported_modality", "type", "cls_type"}
 _AUDIO_LIMITS = {
     "prenet_depth": 64,
     "num_extra_tokens": 64,
@@ -46,6 +48,7 @@ def read_model_conf(path: Path, weights: Path) -> dict[str, Any]:
         audio = model["modalities"]["audio"]
         _check_limits(model, _MODEL_LIMITS)
         _check_limits(audio, _AUDIO_LIMITS)
+        _check_words(model)
         spec = audio["feature_encoder_spec"]
         if not isinstance(spec, str) or not _ENCODER_SPEC.fullmatch(spec):
             raise ValueError("feature_encoder_spec is not a list of layers")
@@ -65,6 +68,15 @@ def _check_limits(values: dict[str, Any], limits: dict[str, int]) -> None:
         value = values[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= limit:
             raise ValueError(f"{name} is {str(value)[:40]}")
+
+
+def _check_words(values: dict[str, Any]) -> None:
+    """A word in place of a number, or an interpolation, would fail only when speech is heard."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            _check_words(value)
+        elif isinstance(value, str) and (name not in _WORDS or "${" in value):
+            raise ValueError(f"{name} is '{value[:40]}'")
 
 
 def _read_yaml(path: Path) -> Any:
