@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,11 +72,17 @@ def clip_feature(encoder: SpeechEncoder, clip: Path, what: str = "speech") -> np
     """
     if clip.suffix.lower() == FEATURE_SUFFIX:
         return load_feature(clip, encoder.dim)
-    wave = decode_speech(clip, what)
     try:
-        return utterance_feature(encoder, [wave])
+        return utterance_feature(encoder, _sound(clip, what))
     except MediaError as error:
+        if error.message.startswith(str(clip)):
+            raise
         raise MediaError(f"{clip}: {error.message}", error.hint) from error
+
+
+def _sound(clip: Path, what: str) -> Iterable[np.ndarray]:
+    """A recording's sound in pieces, as :func:`utterance_feature` takes it."""
+    return [decode_speech(clip, what)]
 
 
 def mean_feature(
