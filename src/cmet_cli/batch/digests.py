@@ -90,9 +90,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def model_digest(weights: Weights, digests: Digests) -> str:
     """One digest for all files of a model; large ones are taken from the download's record."""
-    from ..weights.record import read_manifest
+    from ..weights.record import read_records
 
-    records = read_manifest(weights.root)
+    records = read_records(weights.root)
     found: dict[str, str] = {}
     parts = (
         weights.edtalk, weights.audio2lip, weights.connector, weights.speech, weights.yunet,
