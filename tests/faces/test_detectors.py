@@ -6,7 +6,7 @@ import pytest
 from face_media import CROPPED, UNCROPPED, YUNET, frames, needs_media
 
 from cmet_cli.errors import UsageError, WeightsError
-from cmet_cli.faces.detect import WholePicture, make_detector
+from cmet_cli.faces.detectors import WholePicture, make_detector
 
 
 def test_yunet_without_its_file_names_the_file(tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cmet_cli import EditOptions, EmotionEditor
+from cmet_cli.backends.edtalk.crop import EDTALK_CROP
 from cmet_cli.faces.blend import face_mask
 from cmet_cli.media.ffmpeg import run_short
 from cmet_cli.media.probe import probe_video
@@ -72,7 +73,7 @@ def assert_same_clock(before: list[Fraction], after: list[Fraction], tick: Fract
 def assert_untouched_outside(before, after, info) -> None:
     """Outside the face mask (with room for chroma and smoothing) nothing differs at all."""
     side = min(info.width, info.height)
-    big = cv2.resize(face_mask(32), (side, side)) > 0
+    big = cv2.resize(face_mask(32, EDTALK_CROP.face), (side, side)) > 0
     touched = np.zeros((info.height, info.width), bool)
     top, left = (info.height - side) // 2, (info.width - side) // 2
     touched[top : top + side, left : left + side] = big
