@@ -112,10 +112,10 @@ class FaceFollower:
         for fit, i, k in sorted(pairs, reverse=True):
             if fit > 0 and k not in faces and i not in faces.values():
                 faces[k] = i
-        swaps = []
+        swaps, setting = [], self._cut_finder.picture
         for k, found in enumerate(detections):
             look = appearance_of(rgb, found) if self._by_looks else None
-            seen = Sight(look, self._cut_finder.picture)
+            seen = Sight(look, setting)
             if k in faces:
                 swaps.append(self._live[faces[k]].take(self.n_frames, found, seen))
             else:
