@@ -127,3 +127,17 @@ def test_filmed_people_are_told_apart(kind):
     assert shown(first) >= {*range(20), *range(42, 60), *range(82, 100)}
     assert not shown(first) & {*range(20, 40), *range(60, 80)}
     assert not shown(second) & {*range(20), *range(40, 60), *range(80, 100)}
+
+
+def test_a_face_that_dissolves_into_another_is_somebody_else():
+    wall = {"backdrop": ((150, 150, 150), (140, 140, 140)), "background": "plain", "light": 0.0}
+    one, other = drawn(3, 36, **wall), drawn(48, 36, **wall)
+    shares = np.clip((np.arange(36) - 14) / 8, 0, 1)
+    pictures = [
+        np.rint(a * (1 - share) + b * share).astype(np.uint8)
+        for a, b, share in zip(one, other, shares, strict=True)
+    ]
+    first, second = people_in(pictures)
+    assert shown(first) >= set(range(14))
+    assert not shown(first) & set(range(24, 36))
+    assert shown(second) >= set(range(24, 36))
