@@ -105,7 +105,9 @@ def not_a_video(path: Path, kinds: list[str], text: str) -> MediaError:
     if "Video" not in kinds and "Audio" in kinds:
         return MediaError(f"{path}: has sound but no video stream", "give a video with --video")
     if "Video" in kinds:
-        return MediaError(f"{path}: no frame of the video could be decoded ({last_words(text)})")
+        said = text.partition("Press [q]")[2] or text.partition("Stream mapping")[2]
+        words = last_words(said or "no key frame, or its data is damaged")
+        return MediaError(f"{path}: no frame of the video could be decoded ({words})")
     return MediaError(f"{path}: not a video that ffmpeg can read ({last_words(text)})")
 
 

@@ -20,6 +20,14 @@ SHORT_RUN_TIMEOUT_S = 120.0
 STALL_S = 120.0  # a running ffmpeg that neither gives nor takes a byte for so long is ended
 STDERR_LINES_KEPT = 40
 _NOISE = ("Press [q]", "frame=", "  lib", "Last message repeated", "Conversion failed")
+_CONSEQUENCES = (
+    "Output file is empty",
+    "Terminating thread",
+    "marking filters",
+    "muxing overhead",
+    "Task finished",
+    "before EOF",
+)
 FULL_DISK = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
@@ -74,6 +82,7 @@ def last_words(lines: list[str] | str) -> str:
     """The most telling line of ffmpeg's stderr, for an error message."""
     lines = lines.splitlines() if isinstance(lines, str) else lines
     useful = [s.strip() for s in lines if s.strip() and not s.strip().startswith(_NOISE)]
+    useful = [s for s in useful if not any(c in s for c in _CONSEQUENCES)]
     for words in FULL_DISK:
         if any(words in line for line in useful):
             return words

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import ffmpeg
@@ -144,6 +145,8 @@ def encode_argv(
     options |= {"qp": 0} if settings.crf == 0 else {"crf": settings.crf}
     options |= {"metadata": f"comment={settings.note}"} if settings.note else {}
     # ffmpeg 5.1 loses what the filter says of the range.
+    if usual := _usual_step(ticks):  # else the last frame would be shown for one tick
+        options["bsf:v"] = f"setts=duration=round({float(usual * info.time_base):.9f}/TB)"
     options |= {} if colour.range == "unknown" else {"color_range": colour.range}
     if container != "matroska":
         options["movflags"] = "+faststart"
@@ -155,6 +158,12 @@ def encode_argv(
         feed["v:0"], *companions, file_url(output), **options, **dict(streams.options)
     )
     return command.global_args("-y", "-loglevel", "error").get_args()
+
+
+def _usual_step(ticks: Sequence[int]) -> int:
+    """The median step of a variable rate; 0 for a constant one."""
+    steps = sorted(b - a for a, b in pairwise(ticks))
+    return steps[len(steps) // 2] if steps and steps[0] != steps[-1] else 0
 
 
 def _x264_params(ticks: Sequence[int], info: VideoInfo) -> str:
