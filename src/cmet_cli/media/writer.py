@@ -10,6 +10,7 @@ import contextlib
 import math
 import os
 import queue
+import signal
 import struct
 import tempfile
 import threading
@@ -23,13 +24,14 @@ import ffmpeg
 import numpy as np
 
 from ..errors import MediaError, UsageError
-from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, run_short
+from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, last_words, run_short
 from .probe import VideoInfo
 
 FRAMES_BEHIND = 4
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".m4v": "mp4"}
 FINISH_TIMEOUT_S = 600.0
 MAX_TIMESCALE = 1_000_000
+_TRIAL_HINT = "free some disk space, or set TMPDIR to another folder"
 _TRIAL_S = 1  # seconds of sound muxed to learn whether a container takes it
 
 
@@ -78,7 +80,10 @@ def plan_streams(info: VideoInfo, container: str) -> StreamPlan:
 
 
 def _muxes(info: VideoInfo, container: str, plan: StreamPlan) -> bool:
-    descriptor, name = tempfile.mkstemp(prefix="cmet-", suffix=".trial")
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="cmet-", suffix=".trial")
+    except OSError as error:
+        raise MediaError(f"no temporary file could be made: {error}", _TRIAL_HINT) from error
     os.close(descriptor)
     try:
         source = ffmpeg.input(file_url(info.path))
@@ -86,7 +91,11 @@ def _muxes(info: VideoInfo, container: str, plan: StreamPlan) -> bool:
         options = dict(plan.options) | {"t": _TRIAL_S, "f": container}
         trial = ffmpeg.output(*streams, file_url(Path(name)), **options)
         arguments = trial.global_args("-y", "-loglevel", "error").get_args()
-        return run_short(arguments).returncode == 0
+        run = run_short(arguments)
+        words = last_words(run.stderr.decode(errors="replace"))
+        if run.returncode == -getattr(signal, "SIGXFSZ", 0) or words in FULL_DISK:
+            raise MediaError("the folder for temporary files is full", _TRIAL_HINT)
+        return run.returncode == 0
     finally:
         Path(name).unlink(missing_ok=True)
 
