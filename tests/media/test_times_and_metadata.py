@@ -53,9 +53,8 @@ def described(path: Path) -> tuple[dict[str, str], list[tuple[str, float, float]
             if (found := re.search(rf"^{name}=(\S+)$", chapter, re.MULTILINE))
         )
         title = re.search(r"^title=(.*)$", chapter, re.MULTILINE)
-        told.append(
-            f"{float(start * base):.3f}-{float(end * base):.3f} {title[1] if title else ''}"
-        )
+        name = title[1] if title else ""
+        told.append((name, float(start * base), float(end * base)))
     return {key.lower(): value for key, value in pairs}, told
 
 
