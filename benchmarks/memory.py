@@ -27,13 +27,17 @@ print(json.dumps({"frames": r.frames, "elapsed_s": r.elapsed_s, "peak_mib": peak
 """
 
 
-def make_clip(folder: Path, seconds: float) -> Path:
-    """The example portrait in the middle of a 1280x720 picture, looped to a length."""
+def make_clip(
+    folder: Path, seconds: float, size: tuple[int, int] = (1280, 720), face_px: int = 400
+) -> Path:
+    """The example portrait in the middle of a larger picture, looped to a length."""
+    (width, height), face = size, face_px
+    place = f"pad={width}:{height}:{(width - face) // 2}:{(height - face) // 2}:gray"
     path = folder / f"{seconds:.0f}s.mp4"
     subprocess.run(
         [find_ffmpeg(), "-loglevel", "error", "-y", "-stream_loop", "-1"]
         + ["-i", str(EXAMPLES / "neutral.mp4"), "-t", str(seconds), "-c:a", "aac"]
-        + ["-vf", "scale=400:400,pad=1280:720:440:160:gray", "-preset", "veryfast", str(path)],
+        + ["-vf", f"scale={face}:{face},{place}", "-preset", "veryfast", str(path)],
         check=True,
     )
     return path
