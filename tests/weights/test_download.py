@@ -232,3 +232,27 @@ def test_edit_offers_the_download(cmet, published, talking, voice):
     assert unasked.returncode == 1
     assert "--model mini" in unasked.stderr
     assert "download-weights" in unasked.stderr
+
+
+def test_the_model_asked_for_is_the_one_loaded_after_the_download(monkeypatch):
+    """It was forgotten: what was fetched for `--model cmet` was loaded as whatever comes first."""
+    from cmet_cli import editor
+    from cmet_cli.cli.edit import _load_editor
+    from cmet_cli.errors import WeightsError
+    from cmet_cli.options import ModelOptions, RuntimeOptions
+    from cmet_cli.weights import download
+
+    asked = []
+
+    def from_weights(folder, *, model, runtime):
+        asked.append(model)
+        if len(asked) == 1:
+            raise WeightsError("no model weights found")
+        return "an editor"
+
+    report = download.DownloadReport(Path())
+    monkeypatch.setattr(editor.EmotionEditor, "from_weights", from_weights)
+    monkeypatch.setattr(download, "download_weights", lambda *_, **__: report)
+    runtime = RuntimeOptions(device="cpu")
+    assert _load_editor(ModelOptions(model="cmet"), runtime, True, True) == "an editor"
+    assert asked == ["cmet", "cmet"]

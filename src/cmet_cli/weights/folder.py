@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ..errors import WeightsError
@@ -43,6 +43,12 @@ class Weights:
     yunet: Path | None = None
     presets: Path | None = None
     config: Path | None = None
+
+    @property
+    def parts(self) -> tuple[Path, ...]:
+        """Everything found, files and folders."""
+        found = (getattr(self, field.name) for field in fields(self) if field.name != "root")
+        return tuple(path for path in found if path is not None)
 
     @property
     def missing(self) -> tuple[str, ...]:

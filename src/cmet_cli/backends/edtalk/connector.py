@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: 1-D convolution stack over the ten numbers of an expression code: width, kernel, stride, padding,
-#: residual. The widths are the published ones for a 1024-wide model, capped for smaller ones.
+
+class CodeBlock(NamedTuple):
+    """One block of the 1-D convolution stack over an expression code."""
+
+    channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    residual: bool = False
+
+
+#: The stack reduces the ten numbers of a code to one. The widths are the published ones for a
+#: 1024-wide model, capped for smaller ones.
 _CODE_STACK = (
-    (4, 3, 1, 1, False),
-    (8, 3, 2, 1, False),
-    (8, 3, 1, 1, True),
-    (8, 3, 1, 1, True),
-    (16, 3, 2, 1, False),
-    (16, 3, 1, 1, True),
-    (16, 3, 1, 1, True),
-    (32, 2, 2, 0, False),
-    (64, 1, 1, 0, False),
-    (128, 1, 1, 0, False),
-    (256, 1, 1, 0, False),
-    (512, 1, 1, 0, False),
-    (1024, 1, 1, 0, False),
+    CodeBlock(4, 3, padding=1),
+    CodeBlock(8, 3, stride=2, padding=1),
+    CodeBlock(8, 3, padding=1, residual=True),
+    CodeBlock(8, 3, padding=1, residual=True),
+    CodeBlock(16, 3, stride=2, padding=1),
+    CodeBlock(16, 3, padding=1, residual=True),
+    CodeBlock(16, 3, padding=1, residual=True),
+    CodeBlock(32, 2, stride=2),
+    *(CodeBlock(channels, 1) for channels in (64, 128, 256, 512, 1024)),
 )
 REFERENCE, SPEECH, NEUTRAL = 1, 2, 3  # rows of the modality embedding
 MODALITY_ROWS = 4
@@ -48,22 +56,13 @@ class ConnectorConfig:
 class ConvBlock1d(nn.Module):
     """Convolution, batch norm, (add the input,) activation."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel: int,
-        stride: int,
-        padding: int,
-        residual: bool,
-        last: bool,
-    ) -> None:
+    def __init__(self, in_channels: int, block: CodeBlock, last: bool) -> None:
         super().__init__()
         self.conv_block = nn.Sequential(
-            nn.Conv1d(in_channels, out_channels, kernel, stride, padding),
-            nn.BatchNorm1d(out_channels),
+            nn.Conv1d(in_channels, block.channels, block.kernel, block.stride, block.padding),
+            nn.BatchNorm1d(block.channels),
         )
-        self.residual, self.last = residual, last
+        self.residual, self.last = block.residual, last
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv_block(x)
@@ -73,11 +72,11 @@ class ConvBlock1d(nn.Module):
 
 def _code_encoder(width: int) -> nn.Sequential:
     blocks, previous = [], 1
-    for i, (channels, kernel, stride, padding, residual) in enumerate(_CODE_STACK):
+    for i, block in enumerate(_CODE_STACK):
         last = i == len(_CODE_STACK) - 1
-        channels = width if last else min(channels, width)
-        blocks.append(ConvBlock1d(previous, channels, kernel, stride, padding, residual, last))
-        previous = channels
+        block = block._replace(channels=width if last else min(block.channels, width))
+        blocks.append(ConvBlock1d(previous, block, last))
+        previous = block.channels
     return nn.Sequential(*blocks)
 
 
