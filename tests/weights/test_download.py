@@ -8,6 +8,7 @@ import shutil
 import socket
 import time
 from collections import namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
