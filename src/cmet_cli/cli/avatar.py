@@ -13,7 +13,7 @@ from .console import print_json, progress_bars
 from .params import Json, Overwrite, Quiet, Verbose
 
 if TYPE_CHECKING:
-    from ..lab.avatar.writer import Scene
+    from ..lab.avatar.clip_writer import Scene
 
 _WHO, _DATASET = "Who and how", "A whole data set"
 MAX_SECONDS, MAX_FPS = 600.0, 240
@@ -92,7 +92,7 @@ def avatar(
     else:
         from ..lab.avatar.clip import make_clip
         from ..lab.avatar.emotions import EMOTIONS
-        from ..lab.avatar.writer import write_clip
+        from ..lab.avatar.clip_writer import write_clip
 
         if emotion not in EMOTIONS:
             raise UsageError(
@@ -133,7 +133,7 @@ def _check_numbers(level: int, seconds: float, rate: Fraction, seeds: tuple[int,
 
 
 def _scene(text: str | None, size_px: int) -> Scene:
-    from ..lab.avatar.writer import Scene
+    from ..lab.avatar.clip_writer import Scene
 
     if text is None:
         return Scene.square(size_px)

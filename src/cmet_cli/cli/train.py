@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ..backends.devices import Compute
     from ..backends.edtalk.connector import Connector
     from ..emotion.speech.encoder import SpeechEncoder
-    from ..lab.training.connector import ConnectorTraining
-    from ..lab.training.features import FeatureSource
+    from ..lab.training.train_connector import ConnectorTraining
+    from ..lab.training.clip_features import FeatureSource
     from ..options import Progress
 
 train_app = typer.Typer(
@@ -165,7 +165,7 @@ def mini(
     A stopped run goes on where it was.
     """
     _use_threads(threads)
-    from ..lab.training.mini import MiniConfig, train_mini
+    from ..lab.training.train_mini import MiniConfig, train_mini
 
     with progress_bars(quiet, unit="/s") as progress:
         train_mini(run_dir, out, MiniConfig(threads=threads), progress)
@@ -193,7 +193,7 @@ class AskedTraining:
 
     def settings(self, small: bool, speech_dim: int, bf16: bool) -> ConnectorTraining:
         """The whole configuration of a run, from the mini's settings or the published ones."""
-        from ..lab.training.connector import mini_training, published_training
+        from ..lab.training.train_connector import mini_training, published_training
 
         config = mini_training(speech_dim) if small else published_training(speech_dim)
         losses = {k: v for k, v in self.losses.items() if v is not None}
@@ -220,13 +220,13 @@ def _mead(data: Path, split: Path | None, all_sentences: bool) -> FeatureSource:
 
 
 def _listener(weights_dir: Path | None) -> SpeechEncoder:
-    from ..lab.training.extract import load_listener
+    from ..lab.training.extract_features import load_listener
 
     return load_listener(weights_dir, model="auto" if weights_dir else "mini")
 
 
 def _world(people: int, clips: int, listener: SpeechEncoder | None) -> FeatureSource:
-    from ..lab.training.features import WorldFeatures, WorldSpec
+    from ..lab.training.clip_features import WorldFeatures, WorldSpec
 
     assert listener is not None
     return WorldFeatures(WorldSpec(people, 0, clips), listener)
@@ -241,8 +241,8 @@ def _train(
     progress: Progress,
 ) -> tuple[Connector, int]:
     """-> the trained connector, and the steps of the whole run."""
-    from ..lab.training.connector import train_connector
-    from ..lab.training.features import load_all
+    from ..lab.training.train_connector import train_connector
+    from ..lab.training.clip_features import load_all
     from ..lab.training.pairs import FeatureBank
 
     loaded = load_all(source, progress)

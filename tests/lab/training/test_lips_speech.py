@@ -13,8 +13,8 @@ from cmet_cli.emotion.speech.mini import TARGET_RMS, level_wave
 from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
 from cmet_cli.lab.avatar.clip import make_clip
 from cmet_cli.lab.avatar.emotions import EMOTIONS
-from cmet_cli.lab.training.codes import code_space
-from cmet_cli.lab.training.lips import (
+from cmet_cli.lab.training.code_space import code_space
+from cmet_cli.lab.training.train_lips import (
     LipsConfig,
     LipsLoss,
     lip_correlations,
@@ -22,7 +22,7 @@ from cmet_cli.lab.training.lips import (
     windows_at,
 )
 from cmet_cli.lab.training.loop import TrainConfig
-from cmet_cli.lab.training.speechnet import (
+from cmet_cli.lab.training.train_speech import (
     LEVEL_DB,
     SpeechConfig,
     SpeechHeads,

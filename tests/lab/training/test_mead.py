@@ -15,10 +15,10 @@ from cmet_cli.cli.train import Size
 from cmet_cli.cli.train import connector as train_command
 from cmet_cli.errors import FaceError, MediaError, UsageError
 from cmet_cli.lab.avatar.dataset import DatasetSpec, write_dataset
-from cmet_cli.lab.training.connector import published_training, train_connector
-from cmet_cli.lab.training.extract import Extractor, extract_folder, load_extractor
-from cmet_cli.lab.training.features import load_all
-from cmet_cli.lab.training.layout import ClipKey, clip_path, published_sentences, sentence_numbers
+from cmet_cli.lab.training.train_connector import published_training, train_connector
+from cmet_cli.lab.training.extract_features import Extractor, extract_folder, load_extractor
+from cmet_cli.lab.training.clip_features import load_all
+from cmet_cli.lab.layout import ClipKey, clip_path, published_sentences, sentence_numbers
 from cmet_cli.lab.training.mead import (
     CODES_FOLDER,
     MeadFeatures,
@@ -206,7 +206,7 @@ def test_features_of_another_model_are_not_taken_for_ours(dataset):
 
 
 def test_a_silent_clip_fails_alone(dataset):
-    from cmet_cli.lab.avatar.writer import write_wave
+    from cmet_cli.lab.avatar.clip_writer import write_wave
 
     write_wave(np.zeros(8000, np.float32), 16000, next(dataset.rglob("002.wav")))
     report = extract_folder(dataset, extractor())

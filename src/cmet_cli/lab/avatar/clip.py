@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from cmet_cli.lab.avatar.emotions import sample_expression, smooth_noise
-from cmet_cli.lab.avatar.face import draw
-from cmet_cli.lab.avatar.identity import Identity
-from cmet_cli.lab.avatar.phones import Timing, lip_track, random_sentence
-from cmet_cli.lab.avatar.state import POSE_SPREAD, FaceState
-from cmet_cli.lab.avatar.voice import SAMPLE_RATE_HZ, Voice, speak
+from .emotions import sample_expression, smooth_noise
+from .face import draw
+from .identity import Identity
+from .phones import Timing, lip_track, random_sentence
+from .state import POSE_SPREAD, FaceState
+from .voice import SAMPLE_RATE_HZ, Voice, speak
 
 _POSE_DRIFT_S = 0.7
 _BLINK_S = 0.13  # half of it down, half up

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cmet_cli.lab.avatar.canvas import Canvas, disc, shade, spline
-from cmet_cli.lab.avatar.geometry import head_outline
-from cmet_cli.lab.avatar.identity import Identity
+from .canvas import Canvas, disc, shade, spline
+from .shapes import head_outline
+from .identity import Identity
 
 LONG_STYLES = ("bob", "long")
 # How much of the volume each style has on top of the head.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cmet_cli.lab.avatar import geometry
-from cmet_cli.lab.avatar.canvas import Canvas, Clip, shade, spline
-from cmet_cli.lab.avatar.identity import Identity
+from . import shapes
+from .canvas import Canvas, Clip, shade, spline
+from .identity import Identity
 
 _CAVITY = (58, 18, 22)
 _TEETH = (242, 238, 230)
@@ -14,7 +14,7 @@ _TONGUE = (186, 84, 88)
 _TAPER = 1 - np.linspace(-1, 1, 25) ** 2
 
 
-def paint_mouth(canvas: Canvas, who: Identity, p: dict[str, float], shape: geometry.Mouth) -> None:
+def paint_mouth(canvas: Canvas, who: Identity, p: dict[str, float], shape: shapes.Mouth) -> None:
     """Everything between nose and chin."""
     _shade_around(canvas, who, p, shape)
     if shape.gap > 0.004:
@@ -38,7 +38,7 @@ def paint_mouth(canvas: Canvas, who: Identity, p: dict[str, float], shape: geome
         canvas.glow((corner[0] + s * 0.008, corner[1]), (0.020, 0.018), shade(skin, 0.66), 0.62)
 
 
-def _paint_inside(canvas: Canvas, p: dict[str, float], shape: geometry.Mouth) -> None:
+def _paint_inside(canvas: Canvas, p: dict[str, float], shape: shapes.Mouth) -> None:
     opening = np.concatenate([shape.inner_top, shape.inner_bottom[::-1]])
     canvas.fill(opening, _CAVITY)
     opening = canvas.clip(opening)
@@ -73,7 +73,7 @@ def _band(
 
 
 def _shade_around(
-    canvas: Canvas, who: Identity, p: dict[str, float], shape: geometry.Mouth
+    canvas: Canvas, who: Identity, p: dict[str, float], shape: shapes.Mouth
 ) -> None:
     deep = shade(who.skin, 0.52)
     below = shape.outer_bottom + (0, 0.030)

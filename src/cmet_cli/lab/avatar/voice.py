@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmet_cli.lab.avatar.emotions import Prosody, prosody, smooth_noise
-from cmet_cli.lab.avatar.phones import PHONES, Sentence, Timing, align, gaussian_smooth, phone_index
+from .emotions import Prosody, prosody, smooth_noise
+from .phones import PHONES, Sentence, Timing, align, gaussian_smooth, phone_index
 
 SAMPLE_RATE_HZ = 16000
 _FRAME = 512  # samples per spectrum

@@ -25,8 +25,8 @@ from ...options import Progress
 from ...weights.folder import inspect_folder, mini_folder
 from ..avatar.emotions import BASIC_EMOTIONS, EMOTIONS, EXTENDED_EMOTIONS
 from ..training.calibration import Trial, cosines, draw_trials, predict
-from ..training.connector import mini_training, train_connector
-from ..training.features import ClipFeatures, WorldFeatures, WorldSpec, load_all
+from ..training.train_connector import mini_training, train_connector
+from ..training.clip_features import ClipFeatures, WorldFeatures, WorldSpec, load_all
 from ..training.pairs import FeatureBank
 
 SETTINGS = {

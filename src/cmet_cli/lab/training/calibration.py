@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ...backends.edtalk.connector import Connector
-from .features import ClipFeatures
+from .clip_features import ClipFeatures
 from .pairs import NEUTRAL
 
 GAINS = tuple(round(0.8 + 0.05 * k, 2) for k in range(25))  # 0.8 .. 2.0

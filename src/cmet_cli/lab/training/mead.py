@@ -19,9 +19,9 @@ import numpy as np
 from ...errors import MediaError, UsageError
 from ...media.files import atomic_path
 from ...weights.registry import FEATURE_FOLDER
-from .codes import EXPRESSION_DIM
-from .features import ClipFeatures
-from .layout import (
+from .code_space import EXPRESSION_DIM
+from .clip_features import ClipFeatures
+from ..layout import (
     EMOTIONS,
     LEVELS,
     TEST_IDENTITIES,

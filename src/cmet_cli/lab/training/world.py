@@ -20,11 +20,8 @@ from ..avatar.face import draw
 from ..avatar.identity import Identity
 from ..avatar.phones import align, lip_track, random_sentence
 from ..avatar.state import LIP_PARAMETERS, POSE_SPREAD, FaceState
-from .codes import code_space, fold_blink, sample_faces
+from .code_space import code_space, fold_blink, sample_faces
 
-#: Seeds of identities and voices: training uses those below, the others are never trained on.
-CALIBRATION_SEEDS = range(90_000, 100_000)
-EVALUATION_SEEDS = range(100_000, 110_000)
 POSE_STRAY = 0.95  # standard deviation of the poses, in their own spreads
 LIP_NOISE = 0.06
 CLOSED_SHARE = 0.15

@@ -15,9 +15,10 @@ from ..avatar.emotions import EMOTIONS, sample_expression
 from ..avatar.face import draw
 from ..avatar.identity import Identity
 from ..avatar.state import POSE_SPREAD, FaceState
-from .codes import EXPRESSION, code_space
-from .renderer import to_tensor
-from .world import EVALUATION_SEEDS, POSE_STRAY, sample_lips
+from ..seeds import EVALUATION_SEEDS
+from .code_space import EXPRESSION, code_space
+from .train_renderer import to_tensor
+from .world import POSE_STRAY, sample_lips
 
 BATCH = 32
 

@@ -18,7 +18,7 @@ from cmet_cli.lab.training.calibration import (
     draw_trials,
     predict,
 )
-from cmet_cli.lab.training.connector import (
+from cmet_cli.lab.training.train_connector import (
     ConnectorObjective,
     ConnectorTraining,
     mini_training,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ...backends.edtalk.networks import EDTalk, EDTalkConfig
 from ...options import Progress, no_progress
-from .codes import EXPRESSION, LIPS, POSE
+from .code_space import EXPRESSION, LIPS, POSE
 from .loop import TrainConfig, train
 from .world import World
 

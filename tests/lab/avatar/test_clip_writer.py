@@ -12,7 +12,7 @@ from cmet_cli.errors import MediaError, UsageError
 from cmet_cli.lab.avatar import dataset, writer
 from cmet_cli.lab.avatar.clip import make_clip
 from cmet_cli.lab.avatar.dataset import DatasetSpec, write_dataset
-from cmet_cli.lab.avatar.writer import Scene, pictures, write_clip
+from cmet_cli.lab.avatar.clip_writer import Scene, pictures, write_clip
 from cmet_cli.media.audio import decode_audio
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader

@@ -15,14 +15,14 @@ from cmet_cli.backends.edtalk.load import load_networks, load_speechnet
 from cmet_cli.backends.edtalk.networks import EDTalk, EDTalkConfig
 from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
 from cmet_cli.errors import CheckpointError
-from cmet_cli.lab.training.connector import ConnectorTraining
-from cmet_cli.lab.training.features import WorldSpec
-from cmet_cli.lab.training.lips import LipsConfig
+from cmet_cli.lab.training.train_connector import ConnectorTraining
+from cmet_cli.lab.training.clip_features import WorldSpec
+from cmet_cli.lab.training.train_lips import LipsConfig
 from cmet_cli.lab.training.loop import TrainConfig
-from cmet_cli.lab.training.mini import PART_FILES, MiniConfig, export_part, train_mini
-from cmet_cli.lab.training.renderer import RendererConfig, to_tensor
-from cmet_cli.lab.training.report import contact_sheet, draw_trials, renderer_report
-from cmet_cli.lab.training.speechnet import SpeechConfig
+from cmet_cli.lab.training.train_mini import PART_FILES, MiniConfig, export_part, train_mini
+from cmet_cli.lab.training.train_renderer import RendererConfig, to_tensor
+from cmet_cli.lab.training.renderer_quality import contact_sheet, draw_trials, renderer_report
+from cmet_cli.lab.training.train_speech import SpeechConfig
 from cmet_cli.lab.training.voices import VoicesConfig
 from cmet_cli.lab.training.world import WorldConfig
 from cmet_cli.weights.folder import inspect_folder
@@ -83,7 +83,7 @@ def test_it_loads_as_an_edit_loads_it(made):
 def test_half_precision_keeps_the_function(made):
     """What is loaded paints what was trained."""
     run, out, _ = made
-    from cmet_cli.lab.training.mini import make_renderer
+    from cmet_cli.lab.training.train_mini import make_renderer
 
     trained = make_renderer(run, TINY)  # taken over from the finished run
     loaded = load_networks(inspect_folder(out), torch.device("cpu")).edtalk

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmet_cli.lab.avatar.canvas import spline
-from cmet_cli.lab.avatar.identity import Identity
+from .canvas import spline
+from .identity import Identity
 
 _LID_T = np.linspace(-1, 1, 17)
 _LIP_T = np.linspace(-1, 1, 25)

@@ -14,7 +14,7 @@ from cmet_cli.lab.avatar.emotions import EMOTIONS, mean_expression
 from cmet_cli.lab.avatar.face import draw
 from cmet_cli.lab.avatar.identity import Identity
 from cmet_cli.lab.avatar.state import EXPRESSION_SPREAD, FaceState
-from cmet_cli.lab.training.codes import (
+from cmet_cli.lab.training.code_space import (
     EXPRESSION,
     LIPS,
     POSE,
@@ -23,7 +23,7 @@ from cmet_cli.lab.training.codes import (
     fold_blink,
 )
 from cmet_cli.lab.training.loop import CHECKPOINT_FILE, TrainConfig, read_log
-from cmet_cli.lab.training.renderer import (
+from cmet_cli.lab.training.train_renderer import (
     RendererConfig,
     RendererLosses,
     _picture_errors,
