@@ -101,7 +101,7 @@ def test_a_faster_rate_shortens_the_sentence():
 def test_higher_voices_sound_higher():
     voices = sorted((Voice.from_seed(s) for s in range(12)), key=lambda v: v.pitch_hz)
     low, high = (
-        speak(random_sentence(1), v, "neutral", 1, np.random.default_rng(0))[0]
+        speak(random_sentence(1), v, prosody("neutral", 1), np.random.default_rng(0))[0]
         for v in (voices[0], voices[-1])
     )
     assert voices[-1].pitch_hz > 1.6 * voices[0].pitch_hz

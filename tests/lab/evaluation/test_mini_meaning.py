@@ -1,7 +1,8 @@
 """Does ``EmotionEditor.edit`` with the mini model do what is asked? Files in, files out.
 
-One person and voices that no training has met; the statistics are `cmet proof`'s. What the written video shows is read by the model's
-own encoder, which learned from true drawings, and turned into the world's parameters.
+One person and voices that no training has met; the statistics are `cmet proof`'s. What the written
+video shows is read by the model's own encoder, which learned from true drawings, and turned into
+the world's parameters.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from cmet_cli.lab.training.clip_features import ClipFeatures
 from cmet_cli.lab.layout import ClipKey, emotion_levels
+from cmet_cli.lab.training.clip_features import ClipFeatures
 
 EMOTIONS = ("neutral", "angry", "happy", "sad")
 SPEECH_DIM = 6

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from .emotions import sample_expression, smooth_noise
+from .emotions import prosody, sample_expression, smooth_noise
 from .face import draw
 from .identity import Identity
 from .phones import Timing, lip_track, random_sentence
@@ -80,9 +80,7 @@ def make_clip(
         np.random.default_rng([seed, stream]) for stream in range(1, 5)
     )
     voice = Voice.from_seed(voice_seed)
-    wave, timing = speak(
-        sentence, voice, emotion, level, sound_rng, SAMPLE_RATE_HZ, duration_s=duration_s
-    )
+    wave, timing = speak(sentence, voice, prosody(emotion, level), sound_rng, duration_s)
     return AvatarClip(
         identity=Identity.from_seed(identity_seed),
         fps=fps,

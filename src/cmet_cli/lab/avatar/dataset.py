@@ -19,8 +19,8 @@ from ..layout import (
     sentence_numbers,
 )
 from .clip import AvatarClip, make_clip
-from .emotions import BASIC_EMOTIONS, EMOTIONS
 from .clip_writer import Scene, write_clip
+from .emotions import BASIC_EMOTIONS, EMOTIONS
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import numpy as np
 
 from . import eyes_and_nose
 from .canvas import Canvas
-from .shapes import jaw_opening, mouth
 from .head import Base, base, over
 from .identity import Identity
 from .mouth import paint_mouth
+from .shapes import jaw_opening, mouth
 from .state import FaceState
 from .warp import warp
 

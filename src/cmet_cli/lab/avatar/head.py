@@ -10,8 +10,8 @@ import numpy as np
 
 from . import hair
 from .canvas import Canvas, disc, shade, spline
-from .shapes import head_outline
 from .identity import Identity
+from .shapes import head_outline
 
 # Rows of the picture where hair and glasses lie over features that move.
 OVERLAY_V = (-0.64, 0.16)

@@ -164,8 +164,9 @@ def mouth(who: Identity, p: dict[str, float]) -> Mouth:
     low_full = full * (1.28 + 0.1 * rounding) * arc**0.55
     v = who.mouth_v + base
     rows = [v - top_gap - top_full, v - top_gap, v + low_gap, v + low_gap + low_full]
-    curves = [np.stack([u, row], 1) for row in rows]
-    return Mouth(*curves, gap=float((top_gap + low_gap).max()))
+    outer_top, inner_top, inner_bottom, outer_bottom = (np.stack([u, row], 1) for row in rows)
+    gap = float((top_gap + low_gap).max())
+    return Mouth(outer_top, inner_top, inner_bottom, outer_bottom, gap)
 
 
 @dataclass(frozen=True)

@@ -114,10 +114,8 @@ class Proof:
             "edited_over_true": round(ours / max(accuracy, 1e-9), 3),
             "extended_cosine": {e: mean(v) for e, v in self.extended.items() if v},
             "kept": {name: mean(v) for name, v in self.kept.items()},
-            "sources": {
-                "people": min(self.plan.source_people, self.plan.people),
-                **{name: of.figures() for name, of in self.sources.items() if of.psnr_db},
-            },
+            "source_people": min(self.plan.source_people, self.plan.people),
+            "sources": {name: of.figures() for name, of in self.sources.items() if of.psnr_db},
             "default_source": self.source,
             "gain": self.bench.editor.model.connector.gain,
         }

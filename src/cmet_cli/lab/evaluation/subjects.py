@@ -65,6 +65,13 @@ def write_speech(emotion: str, index: int, folder: Path) -> Path:
     path = folder / f"voice-{index}-{emotion}.wav"
     if not path.is_file():
         seed = FIRST_VOICE + index
-        about = {"identity_seed": seed, "voice_seed": seed, "seed": seed}
-        write_clip(make_clip(emotion=emotion, level=3, seconds=SPEECH_S, **about), path)
+        clip = make_clip(
+            identity_seed=seed,
+            voice_seed=seed,
+            emotion=emotion,
+            level=3,
+            seconds=SPEECH_S,
+            seed=seed,
+        )
+        write_clip(clip, path)
     return path

@@ -17,8 +17,8 @@ from ...options import Progress, no_progress
 from ..avatar.clip import AvatarClip
 from ..avatar.dataset import world_clip
 from ..avatar.emotions import BASIC_EMOTIONS, EMOTIONS
-from .code_space import code_space, fold_blink
 from ..layout import ClipKey, emotion_levels
+from .code_space import code_space, fold_blink
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,7 @@ CODE_SEED = 3
 PCA_SAMPLES = 6000
 
 
-def fold_blink(expression: np.ndarray, blink: np.ndarray) -> np.ndarray:
+def fold_blink(expression: np.ndarray, blink: np.ndarray | float) -> np.ndarray:
     """Turn blinks into lowered lids, so that one number says how open an eye is. ``[..., 14]``."""
     folded = np.array(expression, np.float32)
     folded[..., EYE_OPEN] += (SHUT - folded[..., EYE_OPEN]) * np.asarray(blink, np.float32)

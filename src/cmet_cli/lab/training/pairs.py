@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ...errors import UsageError
-from .code_space import EXPRESSION_DIM
 from .clip_features import ClipFeatures
+from .code_space import EXPRESSION_DIM
 
 NEUTRAL = "neutral"
 

@@ -74,7 +74,9 @@ def train_lips(
 ) -> Audio2Lip:
     """The lip network, resumable."""
     torch.manual_seed(config.train.seed)
-    model = Audio2Lip(config.network).to(memory_format=torch.channels_last)
+    model = Audio2Lip(config.network)
+    # torch's type stubs leave this form of `to` out.
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     train(model, LipsLoss(model, speech, config), config.train, run_dir, progress, stage="lips")
     return model
 

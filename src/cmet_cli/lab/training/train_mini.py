@@ -26,10 +26,10 @@ from ...options import Progress, no_progress
 from ...weights.folder import CONFIG_FILE, MINI_SPEECH_FILE
 from ..seeds import CALIBRATION_SEEDS
 from .calibration import calibrate_gain, code_error_score, draw_trials, predict
-from .train_connector import ConnectorTraining, mini_training, train_connector
 from .clip_features import WorldFeatures, WorldSpec, load_all
-from .train_lips import LipsConfig, train_lips
 from .pairs import FeatureBank
+from .train_connector import ConnectorTraining, mini_training, train_connector
+from .train_lips import LipsConfig, train_lips
 from .train_renderer import RendererConfig, train_encoder, train_joint
 from .train_speech import SpeechConfig, train_speech
 from .voices import VoicesConfig, load_speech
