@@ -155,8 +155,8 @@ def test_yunet_finds_the_faces():
 
 @cache
 def portraits() -> list[np.ndarray]:
-    """Twenty-five people with random states, 256 px."""
-    states = [FaceState.random(np.random.default_rng(seed)) for seed in range(25)]
+    """Twenty people with random states, 256 px."""
+    states = [FaceState.random(np.random.default_rng(seed)) for seed in range(20)]
     return [draw(who(seed), state, 256) for seed, state in enumerate(states)]
 
 

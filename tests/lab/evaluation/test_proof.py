@@ -13,7 +13,6 @@ from cmet_cli.errors import UsageError
 from cmet_cli.lab.evaluation.bench import Bench
 from cmet_cli.lab.evaluation.judge import JudgeConfig, train_judge
 from cmet_cli.lab.evaluation.measures import Tally, cosine, jerk, judged, psnr_db
-from cmet_cli.lab.evaluation.methods import METHODS
 from cmet_cli.lab.evaluation.proof import SOURCES, ProofPlan, prove
 
 PLAN = ProofPlan(
@@ -22,7 +21,7 @@ PLAN = ProofPlan(
     seconds=0.4,
     emotions=("angry", "happy"),
     extended=("sarcastic",),
-    label_people=1,
+    methods=("difference", "reference picture"),
 )
 
 
@@ -68,7 +67,9 @@ def test_figures_come_from_the_edited_files(editor, tmp_path):
     """A judge that always says `angry` is right in half of two emotions; the rest is measured."""
     figures = prove(Bench(editor, tmp_path), FixedJudge(1), PLAN)
     assert judged(FixedJudge(1), np.zeros((1, 8, 8, 3))) == "angry"
-    assert {m: figures["edited"][m]["mean"] for m in METHODS} == dict.fromkeys(METHODS, 0.5)
+    assert {m: figures["edited"][m]["mean"] for m in PLAN.methods} == dict.fromkeys(
+        PLAN.methods, 0.5
+    )
     assert figures["judge_on_neutral_videos"] == 0.0
     assert set(figures["sources"]) == set(SOURCES)
     kept = figures["kept"]

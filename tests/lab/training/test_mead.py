@@ -31,7 +31,6 @@ from cmet_cli.lab.training.pairs import FeatureBank
 from cmet_cli.lab.training.train_connector import published_training, train_connector
 from cmet_cli.weights.registry import FEATURE_FOLDER
 
-one_thread = bank_data.one_thread
 KEY = ClipKey("M005", "happy", 2, 21)
 
 

@@ -31,7 +31,6 @@ from cmet_cli.lab.training.train_connector import (
 )
 from cmet_cli.weights.checkpoint import load_strict, read_tensors
 
-one_thread = bank_data.one_thread
 TINY = ConnectorConfig(
     width=32,
     layers=1,

@@ -35,6 +35,7 @@ class ProofPlan:
     seconds: float = VIDEO_S
     emotions: tuple[str, ...] = tuple(e for e in BASIC_EMOTIONS if e != "neutral")
     extended: tuple[str, ...] = EXTENDED_EMOTIONS
+    methods: tuple[Method, ...] = METHODS
     judged_every: int = 4
     label_people: int = LABEL_PEOPLE
 
@@ -76,7 +77,7 @@ class Proof:
         self.source = bench.editor.source_for(EditOptions())
         self.faces_not_found = 0
         self.truth, self.neutral = Tally(), Tally()
-        self.methods: dict[Method, Tally] = {m: Tally() for m in METHODS}
+        self.methods: dict[Method, Tally] = {m: Tally() for m in plan.methods}
         self.sources = {s: SourceFigures() for s in SOURCES}
         self.extended: dict[str, list[float]] = {e: [] for e in plan.extended}
         self.kept: dict[str, list[float]] = {}
@@ -126,7 +127,7 @@ class Proof:
         """One emotion by every method, and by ours from every source frame."""
         true = self.bench.drawn(seen.subject.true_clip(emotion), range(len(seen.small)))
         self.truth.add(emotion, judged(self.judge, true[seen.at]) == emotion)
-        for method in METHODS:
+        for method in self.plan.methods:
             every_source = method == "difference" and seen.index < self.plan.source_people
             for source in SOURCES if every_source else (self.source,):
                 asked = self.asking.emotion(method, emotion, seen.index)
