@@ -167,10 +167,10 @@ def ablation(
     import json
 
     _use_threads(1)  # these networks are too small to share
-    from ..lab.evaluation.ablation import ablate
+    from ..lab.evaluation.ablation import AblationPlan, ablate
 
     with progress_bars(quiet, unit="/s") as progress:
-        table = ablate(run_dir, steps, progress)
+        table = ablate(run_dir, AblationPlan(steps), progress)
     typer.echo(json.dumps(table, indent=1, ensure_ascii=False))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "recon + contrastive": {"lambda_direction": 0.0},
     "recon + contrastive + direction": {},
 }
-SEEDS = (1, 2, 3)
-TRIALS_PER_EMOTION = 20
-EVALUATION = WorldSpec(people=25, first=EVALUATION_SEEDS[0], clips=2, emotions=EMOTIONS)
+JUDGED_WORLD = WorldSpec(people=25, first=EVALUATION_SEEDS[0], clips=2, emotions=EMOTIONS)
+
+
+@dataclass(frozen=True)
+class AblationPlan:
+    """steps: of each connector; seeds: one connector each, per setting; trials: per emotion."""
+
+    steps: int = 1500
+    seeds: tuple[int, ...] = (1, 2, 3)
+    trials: int = 20
+    training: WorldSpec = field(default_factory=WorldSpec)
+    judging: WorldSpec = JUDGED_WORLD
 
 
 def nearest_centroid_accuracy(
@@ -78,20 +87,22 @@ def _mean(values: dict[str, float], names: Sequence[str]) -> float:
     return float(np.mean([values[n] for n in names if n in values]))
 
 
-def ablate(run_dir: Path, steps: int, progress: Progress = no_progress) -> dict[str, object]:
+def ablate(
+    run_dir: Path, plan: AblationPlan, progress: Progress = no_progress
+) -> dict[str, object]:
     """-> per setting and measure, "mean ± spread" over the seeds; ``ablation.json`` in ``run_dir``
     holds the same."""
     listener = load_speech_encoder(inspect_folder(mini_folder()), torch.device("cpu"))
-    training = load_all(WorldFeatures(WorldSpec(), listener), progress).clips
-    held_out = load_all(WorldFeatures(EVALUATION, listener), progress).clips
+    training = load_all(WorldFeatures(plan.training, listener), progress).clips
+    held_out = load_all(WorldFeatures(plan.judging, listener), progress).clips
     bank, centres = FeatureBank(training), emotion_centres(training)
-    trials = draw_trials(held_out, TRIALS_PER_EMOTION)
-    table: dict[str, object] = {"steps": steps, "seeds": len(SEEDS)}
+    trials = draw_trials(held_out, plan.trials)
+    table: dict[str, object] = {"steps": plan.steps, "seeds": len(plan.seeds)}
     for name, losses in SETTINGS.items():
         rows = []
-        for seed in SEEDS:
+        for seed in plan.seeds:
             config = mini_training(bank.speech_dim, seed)
-            schedule = replace(config.schedule, steps=steps)
+            schedule = replace(config.schedule, steps=plan.steps)
             config = replace(config, losses=replace(config.losses, **losses), schedule=schedule)
             place = run_dir / f"{name.replace(' + ', '-')}-{seed}"
             rows.append(measure(train_connector(bank, config, place, progress), trials, centres))
