@@ -29,7 +29,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 proof: $(READY)  ## the mini model's quality figures, from scratch (minutes)
-	$(BIN)/python -m cmet_cli.lab.evaluation
+	$(BIN)/cmet proof --output weights/mini/proof.json --overwrite
 
 bench: $(READY)
 	$(BIN)/python benchmarks/edit_speed.py

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from cmet_cli.lab.avatar.clip import make_clip
-from cmet_cli.lab.avatar.writer import Scene, write_clip
+from cmet_cli.lab.avatar.clip_writer import Scene, write_clip
 
 FACE, WIDE_FACE = 100_014, 100_021
 SENTENCE, WIDE_SENTENCE = 100_033, 100_018

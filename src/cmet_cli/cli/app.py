@@ -13,7 +13,7 @@ import typer
 
 from .._version import __version__
 from ..errors import CmetError, MediaError
-from . import avatar, batch, doctor, download, edit, extract, faces, train
+from . import avatar, batch, doctor, download, edit, extract, faces, proof, train
 from .console import State, error_console, print_error
 
 EXIT_INTERRUPTED = 130
@@ -52,6 +52,7 @@ app.command("download-weights")(download.download_weights)
 app.command("doctor")(doctor.doctor)
 app.command("avatar", rich_help_panel=_TRAINING)(avatar.avatar)
 app.command("extract", rich_help_panel=_TRAINING)(extract.extract)
+app.command("proof", rich_help_panel=_TRAINING)(proof.proof)
 app.add_typer(train.train_app, name="train", rich_help_panel=_TRAINING)
 
 

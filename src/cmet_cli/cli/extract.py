@@ -49,7 +49,7 @@ def extract(
     """
     if not folder.is_dir():
         raise UsageError(f"data folder not found: {folder}")
-    from ..lab.training.extract import extract_folder, load_extractor
+    from ..lab.training.extract_features import extract_folder, load_extractor
 
     runtime = RuntimeOptions(device=device, batch_size=batch_size)
     extractor = load_extractor(weights_dir, model=model, detector=face_detector, runtime=runtime)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cmet_cli.lab.avatar import geometry
+from cmet_cli.lab.avatar import shapes
 from cmet_cli.lab.avatar.emotions import BASIC_EMOTIONS, mean_expression, sample_expression
 from cmet_cli.lab.avatar.face import draw
 from cmet_cli.lab.avatar.identity import Identity
@@ -97,7 +97,7 @@ def test_happy_corners_up_and_sad_corners_down():
     def rise(emotion: str) -> float:
         """How far the corners lie above the middle of the lips' meeting line."""
         state = FaceState(expression=mean_expression(emotion))
-        shape = geometry.mouth(who(2), state.values())
+        shape = shapes.mouth(who(2), state.values())
         middle = 0.5 * (shape.inner_top + shape.inner_bottom)
         return float(middle[12, 1] - shape.corners[:, 1].mean())
 
@@ -155,8 +155,8 @@ def test_yunet_finds_the_faces():
 
 @cache
 def portraits() -> list[np.ndarray]:
-    """Twenty-five people with random states, 256 px."""
-    states = [FaceState.random(np.random.default_rng(seed)) for seed in range(25)]
+    """Twenty people with random states, 256 px."""
+    states = [FaceState.random(np.random.default_rng(seed)) for seed in range(20)]
     return [draw(who(seed), state, 256) for seed, state in enumerate(states)]
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-import torch
 
-from cmet_cli.lab.training.features import ClipFeatures
-from cmet_cli.lab.training.layout import ClipKey, emotion_levels
+from cmet_cli.lab.layout import ClipKey, emotion_levels
+from cmet_cli.lab.training.clip_features import ClipFeatures
 
 EMOTIONS = ("neutral", "angry", "happy", "sad")
 SPEECH_DIM = 6
@@ -40,12 +38,3 @@ def clips(people=3, per_group=3, frames=23, noise=0.1, speech_dim=SPEECH_DIM, em
                         ClipFeatures(key, codes.astype(np.float32), speech.astype(np.float32))
                     )
     return made
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tiny networks are quicker on one thread, much quicker where cores are shared."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

@@ -13,17 +13,18 @@ from cmet_cli.emotion.speech.mini import TARGET_RMS, level_wave
 from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
 from cmet_cli.lab.avatar.clip import make_clip
 from cmet_cli.lab.avatar.emotions import EMOTIONS
-from cmet_cli.lab.training.codes import code_space
-from cmet_cli.lab.training.lips import (
+from cmet_cli.lab.training.code_space import code_space
+from cmet_cli.lab.training.loop import TrainConfig
+from cmet_cli.lab.training.train_lips import (
     LipsConfig,
     LipsLoss,
     lip_correlations,
     train_lips,
     windows_at,
 )
-from cmet_cli.lab.training.loop import TrainConfig
-from cmet_cli.lab.training.speechnet import (
+from cmet_cli.lab.training.train_speech import (
     LEVEL_DB,
+    Heard,
     SpeechConfig,
     SpeechHeads,
     SpeechLoss,
@@ -136,9 +137,9 @@ def test_differences_are_told_apart_across_voices():
         centres[emotion] + 0.1 * torch.from_numpy(rng.standard_normal((60, 3))).float()
         for _ in range(2)
     )
-    assert difference_accuracy(known, heard, emotion, emotion, rng) == 1.0
+    assert difference_accuracy(Heard(known, emotion), Heard(heard, emotion), rng) == 1.0
     wrong = np.array([0, 2, 1])[emotion]
-    assert difference_accuracy(known, heard, emotion, wrong, rng) == 0.0
+    assert difference_accuracy(Heard(known, emotion), Heard(heard, wrong), rng) == 0.0
 
 
 @pytest.mark.parametrize("stage", ["lips", "speech"])

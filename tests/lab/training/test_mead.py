@@ -1,24 +1,24 @@
 """MEAD's layout: what is found, what is left out and named, features cached beside the clips."""
 
 import dataclasses
-from pathlib import Path
+import re
 
 import bank_data
 import numpy as np
 import pytest
 import torch
 import typer
+from click.testing import Result
+from typer.testing import CliRunner
 
 from cmet_cli.backends.edtalk.connector import ConnectorConfig
-from cmet_cli.cli.extract import Detector, extract
-from cmet_cli.cli.train import Size
-from cmet_cli.cli.train import connector as train_command
+from cmet_cli.cli.extract import extract
+from cmet_cli.cli.train import train_app
 from cmet_cli.errors import FaceError, MediaError, UsageError
 from cmet_cli.lab.avatar.dataset import DatasetSpec, write_dataset
-from cmet_cli.lab.training.connector import published_training, train_connector
-from cmet_cli.lab.training.extract import Extractor, extract_folder, load_extractor
-from cmet_cli.lab.training.features import load_all
-from cmet_cli.lab.training.layout import ClipKey, clip_path, published_sentences, sentence_numbers
+from cmet_cli.lab.layout import ClipKey, clip_path, published_sentences, sentence_numbers
+from cmet_cli.lab.training.clip_features import load_all
+from cmet_cli.lab.training.extract_features import Extractor, extract_folder, load_extractor
 from cmet_cli.lab.training.mead import (
     CODES_FOLDER,
     MeadFeatures,
@@ -28,9 +28,9 @@ from cmet_cli.lab.training.mead import (
     write_features,
 )
 from cmet_cli.lab.training.pairs import FeatureBank
+from cmet_cli.lab.training.train_connector import published_training, train_connector
 from cmet_cli.weights.registry import FEATURE_FOLDER
 
-one_thread = bank_data.one_thread
 KEY = ClipKey("M005", "happy", 2, 21)
 
 
@@ -206,7 +206,7 @@ def test_features_of_another_model_are_not_taken_for_ours(dataset):
 
 
 def test_a_silent_clip_fails_alone(dataset):
-    from cmet_cli.lab.avatar.writer import write_wave
+    from cmet_cli.lab.avatar.clip_writer import write_wave
 
     write_wave(np.zeros(8000, np.float32), 16000, next(dataset.rglob("002.wav")))
     report = extract_folder(dataset, extractor())
@@ -221,13 +221,13 @@ def test_the_sound_of_the_video_serves_where_no_wav_lies(dataset):
 
 def test_the_command_with_real_networks(dataset, tiny_weights, capsys):
     options = {"weights_dir": tiny_weights, "device": "cpu", "quiet": True}
-    extract(dataset, face_detector=Detector("none"), **options)
+    extract(dataset, face_detector="none", **options)
     assert "3 clips made, 0 already there, 0 failed" in capsys.readouterr().out
     features = read_features(dataset, ClipKey("7", "neutral", 1, 1))
     assert features.codes.shape == (10, 10)  # 0.4 s at 25 Hz
     assert features.speech.shape == (12,)
     assert features.model == "tiny"
-    extract(dataset, face_detector=Detector("none"), **options)
+    extract(dataset, face_detector="none", **options)
     assert "0 clips made, 3 already there" in capsys.readouterr().out
 
 
@@ -241,14 +241,19 @@ def test_a_connector_is_not_needed_to_extract(tiny_weights, tmp_path):
 def test_a_failed_clip_gives_exit_code_one(dataset, tiny_weights, capsys):
     next(dataset.rglob("002.mp4")).write_bytes(b"no video")
     with pytest.raises(typer.Exit) as caught:
-        extract(dataset, weights_dir=tiny_weights, face_detector=Detector("none"), quiet=True)
+        extract(dataset, weights_dir=tiny_weights, face_detector="none", quiet=True)
     assert caught.value.exit_code == 1
     out = capsys.readouterr()
     assert "2 clips made, 0 already there, 1 failed" in out.out
     assert "002" in out.err
 
 
-def test_the_train_command_on_a_folder(tmp_path, capsys):
+def train(*arguments) -> Result:
+    words = ["connector", *map(str, arguments), "--quiet"]
+    return CliRunner().invoke(train_app, words)
+
+
+def test_the_train_command_on_a_folder(tmp_path):
     for clip in bank_data.clips(people=2, per_group=2, frames=12):
         number = published_sentences(clip.key.emotion)[clip.key.sentence]
         key = dataclasses.replace(clip.key, sentence=number)
@@ -256,29 +261,32 @@ def test_the_train_command_on_a_folder(tmp_path, capsys):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_features(path, clip.codes, clip.speech, "m")
     run = tmp_path / "run"
-    options = {"data": tmp_path / "data", "steps": 2, "batch": 4, "quiet": True, "device": "cpu"}
-    train_command(run, size=Size("mini"), **options)
-    assert "2 steps" in capsys.readouterr().out
+    schedule = ["--size", "mini", "--steps", "2", "--batch", "4"]
+    done = train(run, "--data", tmp_path / "data", *schedule, "--device", "cpu", "--recon", "focal")
+    assert done.exit_code == 0, done.exception
+    assert "2 steps" in done.output
+    assert '"reconstruction": "focal"' in (run / "connector.json").read_text()
     assert (run / "connector.safetensors").is_file()
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({}, "either"),
-        ({"world": True, "data": "x"}, "either"),
-        ({"data": "/nowhere"}, "not found"),
-        ({"world": True, "steps": 0}, "steps"),
-        ({"world": True, "lambda_contrast": -1.0}, "lambda contrast"),
-        ({"data": ".", "install": "x"}, "--install"),
+        ("", "either"),
+        ("--world --data x", "either"),
+        ("--data /nowhere", "not found"),
+        ("--world --steps 0", "steps must be at least 1"),
+        ("--world --lambda-contrast -1", "lambda contrast"),
+        ("--world --learning-rate 0", "learning rate"),
+        ("--data . --install x", "--install"),
     ],
 )
 def test_the_train_command_refuses_in_one_line(tmp_path, options, says):
-    paths = {k: Path(v) if isinstance(v, str) else v for k, v in options.items()}
-    with pytest.raises(UsageError, match=says) as caught:
-        train_command(tmp_path / "run", quiet=True, **paths)
-    assert caught.value.exit_code == 2
-    assert "\n" not in caught.value.message
+    error = train(tmp_path / "run", *options.split()).exception
+    assert isinstance(error, UsageError)
+    assert re.search(says, error.message)
+    assert error.exit_code == 2
+    assert "\n" not in error.message
     assert not (tmp_path / "run").exists()
 
 

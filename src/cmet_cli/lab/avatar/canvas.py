@@ -13,7 +13,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-Colour = tuple[float, float, float]
+Colour = tuple[float, ...]  # one number per plane of the canvas, 0..255
 
 _SUBPIXEL_BITS = 4
 
@@ -57,7 +57,7 @@ class Canvas:
         if region is None:
             return
         mask = self._mask(points, region, soft_px)
-        if clip is not None:
+        if clip is not None and clip.mask is not None:
             mask = cv2.multiply(mask, clip.mask, scale=1 / 255)
         self._blend(mask, region, colour, alpha / 255)
 
@@ -73,11 +73,8 @@ class Canvas:
         """Paint along a curve with a half width per point (taper it for a brush-like line)."""
         if alpha <= 0.003:
             return
-        if isinstance(points, list):
-            shape = [ribbon(line, half_width) for line in points]
-        else:
-            shape = ribbon(points, half_width)
-        self.fill(shape, colour, alpha, soft, clip)
+        lines = points if isinstance(points, list) else [points]
+        self.fill([ribbon(line, half_width) for line in lines], colour, alpha, soft, clip)
 
     def hairs(
         self,

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from cmet_cli.lab.avatar.emotions import sample_expression, smooth_noise
-from cmet_cli.lab.avatar.face import draw
-from cmet_cli.lab.avatar.identity import Identity
-from cmet_cli.lab.avatar.phones import Timing, lip_track, random_sentence
-from cmet_cli.lab.avatar.state import POSE_SPREAD, FaceState
-from cmet_cli.lab.avatar.voice import SAMPLE_RATE_HZ, Voice, speak
+from .emotions import prosody, sample_expression, smooth_noise
+from .face import draw
+from .identity import Identity
+from .phones import Timing, lip_track, random_sentence
+from .state import POSE_SPREAD, FaceState
+from .voice import SAMPLE_RATE_HZ, Voice, speak
 
 _POSE_DRIFT_S = 0.7
 _BLINK_S = 0.13  # half of it down, half up
@@ -80,9 +80,7 @@ def make_clip(
         np.random.default_rng([seed, stream]) for stream in range(1, 5)
     )
     voice = Voice.from_seed(voice_seed)
-    wave, timing = speak(
-        sentence, voice, emotion, level, sound_rng, SAMPLE_RATE_HZ, duration_s=duration_s
-    )
+    wave, timing = speak(sentence, voice, prosody(emotion, level), sound_rng, duration_s)
     return AvatarClip(
         identity=Identity.from_seed(identity_seed),
         fps=fps,

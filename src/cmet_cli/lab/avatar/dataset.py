@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ...options import Progress, no_progress
-from ..training.layout import (
+from ..layout import (
     MAX_SENTENCES,
     SPEECH_SUFFIX,
     VIDEO_SUFFIX,
@@ -19,8 +19,8 @@ from ..training.layout import (
     sentence_numbers,
 )
 from .clip import AvatarClip, make_clip
+from .clip_writer import Scene, write_clip
 from .emotions import BASIC_EMOTIONS, EMOTIONS
-from .writer import Scene, write_clip
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from cmet_cli.lab.avatar.state import EXPRESSION_HIGH, EXPRESSION_LOW, EXPRESSION_NAMES
+from .state import EXPRESSION_HIGH, EXPRESSION_LOW, EXPRESSION_NAMES
 
 BASIC_EMOTIONS = (
     "neutral",
@@ -210,7 +210,7 @@ def _full_expression(emotion: str) -> np.ndarray:
     if emotion not in _MIXTURES:
         raise ValueError(_unknown(emotion))
     shares, own = _MIXTURES[emotion]
-    mixed = sum(share * _full_expression(name) for name, share in shares.items())
+    mixed = np.sum([share * _full_expression(name) for name, share in shares.items()], axis=0)
     mixed = mixed + np.array([own.get(name, 0.0) for name in EXPRESSION_NAMES], np.float32)
     return np.clip(mixed, EXPRESSION_LOW, EXPRESSION_HIGH)
 

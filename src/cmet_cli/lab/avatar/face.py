@@ -5,14 +5,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cmet_cli.lab.avatar import features
-from cmet_cli.lab.avatar.canvas import Canvas
-from cmet_cli.lab.avatar.geometry import jaw_opening, mouth
-from cmet_cli.lab.avatar.head import Base, base, over
-from cmet_cli.lab.avatar.identity import Identity
-from cmet_cli.lab.avatar.mouth import paint_mouth
-from cmet_cli.lab.avatar.state import FaceState
-from cmet_cli.lab.avatar.warp import warp
+from . import eyes_and_nose
+from .canvas import Canvas
+from .head import Base, base, over
+from .identity import Identity
+from .mouth import paint_mouth
+from .shapes import jaw_opening, mouth
+from .state import FaceState
+from .warp import warp
 
 # Up to this size the face is painted twice as large and averaged down; above, anti-aliased lines
 # are smooth enough by themselves.
@@ -38,11 +38,11 @@ def draw(identity: Identity, state: FaceState, size_px: int) -> np.ndarray:
 
 def _paint_features(canvas: Canvas, who: Identity, p: dict[str, float]) -> None:
     shape = mouth(who, p)
-    features.paint_forehead(canvas, who, p)
-    features.paint_cheeks(canvas, who, p, shape)
-    features.paint_nose(canvas, who, p)
-    features.paint_eyes(canvas, who, p)
-    features.paint_brows(canvas, who, p)
+    eyes_and_nose.paint_forehead(canvas, who, p)
+    eyes_and_nose.paint_cheeks(canvas, who, p, shape)
+    eyes_and_nose.paint_nose(canvas, who, p)
+    eyes_and_nose.paint_eyes(canvas, who, p)
+    eyes_and_nose.paint_brows(canvas, who, p)
     paint_mouth(canvas, who, p, shape)
 
 

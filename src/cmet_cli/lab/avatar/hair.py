@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cmet_cli.lab.avatar.canvas import Canvas, disc, shade, spline
-from cmet_cli.lab.avatar.geometry import head_outline
-from cmet_cli.lab.avatar.identity import Identity
+from .canvas import Canvas, disc, shade, spline
+from .identity import Identity
+from .shapes import head_outline
 
 LONG_STYLES = ("bob", "long")
 # How much of the volume each style has on top of the head.
@@ -47,7 +47,9 @@ def paint_front(canvas: Canvas, alpha: Canvas, who: Identity) -> np.ndarray:
         mask *= 0.72
     # Hair shades the skin just below its edge.
     near = cv2.GaussianBlur(mask, (0, 0), 0.022 * canvas.size)
-    shift = np.float32([[1, 0, -0.01 * who.light * canvas.size], [0, 1, 0.012 * canvas.size]])
+    shift = np.array(
+        [[1, 0, -0.01 * who.light * canvas.size], [0, 1, 0.012 * canvas.size]], np.float32
+    )
     near = cv2.warpAffine(near, shift, (canvas.size, canvas.size))
     canvas.blend(np.where(alpha.planes[0] > 250, near, 0), shade(who.skin, 0.6), 0.5)
     canvas.blend(mask, shade(who.hair, 0.12))

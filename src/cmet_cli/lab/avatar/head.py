@@ -8,10 +8,10 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from cmet_cli.lab.avatar import hair
-from cmet_cli.lab.avatar.canvas import Canvas, disc, shade, spline
-from cmet_cli.lab.avatar.geometry import head_outline
-from cmet_cli.lab.avatar.identity import Identity
+from . import hair
+from .canvas import Canvas, disc, shade, spline
+from .identity import Identity
+from .shapes import head_outline
 
 # Rows of the picture where hair and glasses lie over features that move.
 OVERLAY_V = (-0.64, 0.16)

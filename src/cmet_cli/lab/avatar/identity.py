@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmet_cli.lab.avatar.canvas import Colour
+from .canvas import Colour
 
 HAIR_STYLES = (
     "buzz",

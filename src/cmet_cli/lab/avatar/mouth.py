@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cmet_cli.lab.avatar import geometry
-from cmet_cli.lab.avatar.canvas import Canvas, Clip, shade, spline
-from cmet_cli.lab.avatar.identity import Identity
+from . import shapes
+from .canvas import Canvas, shade, spline
+from .identity import Identity
 
 _CAVITY = (58, 18, 22)
 _TEETH = (242, 238, 230)
@@ -14,7 +14,7 @@ _TONGUE = (186, 84, 88)
 _TAPER = 1 - np.linspace(-1, 1, 25) ** 2
 
 
-def paint_mouth(canvas: Canvas, who: Identity, p: dict[str, float], shape: geometry.Mouth) -> None:
+def paint_mouth(canvas: Canvas, who: Identity, p: dict[str, float], shape: shapes.Mouth) -> None:
     """Everything between nose and chin."""
     _shade_around(canvas, who, p, shape)
     if shape.gap > 0.004:
@@ -38,43 +38,36 @@ def paint_mouth(canvas: Canvas, who: Identity, p: dict[str, float], shape: geome
         canvas.glow((corner[0] + s * 0.008, corner[1]), (0.020, 0.018), shade(skin, 0.66), 0.62)
 
 
-def _paint_inside(canvas: Canvas, p: dict[str, float], shape: geometry.Mouth) -> None:
-    opening = np.concatenate([shape.inner_top, shape.inner_bottom[::-1]])
-    canvas.fill(opening, _CAVITY)
-    opening = canvas.clip(opening)
+def _paint_inside(canvas: Canvas, p: dict[str, float], shape: shapes.Mouth) -> None:
+    outline = np.concatenate([shape.inner_top, shape.inner_bottom[::-1]])
+    canvas.fill(outline, _CAVITY)
+    opening = canvas.clip(outline)
     room = shape.inner_bottom[:, 1] - shape.inner_top[:, 1]
     inner = slice(2, -2)
     tongue_top = shape.inner_bottom[:, 1] - np.minimum(0.45 * room, 0.075 * _TAPER)
-    _band(canvas, shape.inner_bottom[5:-5], tongue_top[5:-5], _TONGUE, 0.85, 0.010, opening)
+    tongue = _band(shape.inner_bottom[5:-5], tongue_top[5:-5])
+    canvas.fill(tongue, _TONGUE, 0.85, 0.010, opening)
     bare = max(p["lip_stretch"], 0.0)
     low_teeth = np.minimum(0.55 * room, 0.034 * bare + 0.004)
     low_top = shape.inner_bottom[:, 1] - low_teeth
-    _band(canvas, shape.inner_bottom[inner], low_top[inner], (228, 222, 212), 0.95, 0.003, opening)
+    lower_row = _band(shape.inner_bottom[inner], low_top[inner])
+    canvas.fill(lower_row, (228, 222, 212), 0.95, 0.003, opening)
     # Rounded lips hide the upper teeth; a raised lip or a smile bares them.
     hang = 0.046 * (1 - 0.75 * p["rounding"]) + 0.020 * p["upper_lip"]
     teeth_low = shape.inner_top[:, 1] + np.minimum(0.92 * room, hang * (0.55 + 0.45 * _TAPER))
-    _band(canvas, shape.inner_top[inner], teeth_low[inner], _TEETH, 0.97, 0.003, opening)
+    upper_row = _band(shape.inner_top[inner], teeth_low[inner])
+    canvas.fill(upper_row, _TEETH, 0.97, 0.003, opening)
     # Lips throw a shadow on what lies behind them.
     canvas.stroke(shape.inner_top, 0.012, (50, 20, 22), 0.45, soft=0.008, clip=opening)
 
 
-def _band(
-    canvas: Canvas,
-    edge: np.ndarray,
-    other_v: np.ndarray,
-    colour: tuple,
-    alpha: float,
-    soft: float,
-    clip: Clip,
-) -> None:
-    """The strip between a curve and the same curve at other heights."""
+def _band(edge: np.ndarray, other_v: np.ndarray) -> np.ndarray:
+    """The strip between a curve and the same curve at other heights, as a polygon."""
     other = np.stack([edge[:, 0], other_v], 1)
-    canvas.fill(np.concatenate([edge, other[::-1]]), colour, alpha, soft, clip)
+    return np.concatenate([edge, other[::-1]])
 
 
-def _shade_around(
-    canvas: Canvas, who: Identity, p: dict[str, float], shape: geometry.Mouth
-) -> None:
+def _shade_around(canvas: Canvas, who: Identity, p: dict[str, float], shape: shapes.Mouth) -> None:
     deep = shade(who.skin, 0.52)
     below = shape.outer_bottom + (0, 0.030)
     canvas.stroke(below[5:-5], 0.016 * _TAPER[5:-5], deep, 0.40, soft=0.014)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmet_cli.lab.avatar.emotions import Prosody, prosody, smooth_noise
-from cmet_cli.lab.avatar.phones import PHONES, Sentence, Timing, align, gaussian_smooth, phone_index
+from .emotions import Prosody, smooth_noise
+from .phones import PHONES, Sentence, Timing, align, gaussian_smooth, phone_index
 
 SAMPLE_RATE_HZ = 16000
 _FRAME = 512  # samples per spectrum
@@ -50,17 +50,16 @@ class Voice:
 def speak(
     sentence: Sentence,
     voice: Voice,
-    emotion: str,
-    level: int,
+    style: Prosody,
     rng: np.random.Generator,
-    rate_hz: int = SAMPLE_RATE_HZ,
     duration_s: float | None = None,
 ) -> tuple[np.ndarray, Timing]:
-    """Say a sentence: float32 wave [n] in -1..1 at `rate_hz`, and when each phone sounds.
+    """Say a sentence: float32 wave [n] in -1..1 at 16 kHz, and when each phone sounds.
 
-    With `duration_s` the wave has exactly `round(duration_s * rate_hz)` samples.
+    style: what the emotion asks for; varied a little. With `duration_s` the wave has exactly
+    `round(duration_s * SAMPLE_RATE_HZ)` samples.
     """
-    style = _vary(prosody(emotion, level), rng)
+    style, rate_hz = _vary(style, rng), SAMPLE_RATE_HZ
     timing = align(sentence, style.rate * voice.rate, duration_s)
     n_samples = round(timing.duration_s * rate_hz)
     # Control points sit at the middles of the frames; frame k is centred on sample k * _HOP.

@@ -63,4 +63,7 @@ def warp(planes: np.ndarray, p: dict[str, float], jaw: float, chin_v: float) -> 
     fine = cv2.resize(both, (side, side), interpolation=cv2.INTER_LINEAR)
     fine = np.ascontiguousarray(fine[cell : cell + size_px, cell : cell + size_px])
     flat = cv2.convertScaleAbs(cv2.merge(list(planes)))
-    return cv2.remap(flat, fine, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # One map of pairs; OpenCV's type stubs know two maps only.
+    return cv2.remap(  # type: ignore[call-overload]
+        flat, fine, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )

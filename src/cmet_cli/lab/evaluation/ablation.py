@@ -1,42 +1,49 @@
 """The paper's ablation in the avatar world: reconstruction, + contrastive, + direction.
 
-``python -m cmet_cli.lab.evaluation.ablation RUN_DIR [STEPS]`` trains nine connectors (three seeds
-each) on the same features and prints, per setting, mean and spread over the seeds of what they do
-to people and voices that no training has met.
+Nine connectors (three seeds each) are trained on the same features; told is, per setting, mean and
+spread over the seeds of what they do to people and voices that no training has met.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from ...backends.edtalk.connector import Connector
-from ...backends.edtalk.load import load_speechnet, read_config
-from ...cli.console import progress_bars
-from ...emotion.speech.mini import MiniSpeechEncoder
+from ...emotion.speech.load import load_speech_encoder
 from ...media.files import atomic_path
-from ...options import Progress
+from ...options import Progress, no_progress
 from ...weights.folder import inspect_folder, mini_folder
 from ..avatar.emotions import BASIC_EMOTIONS, EMOTIONS, EXTENDED_EMOTIONS
+from ..seeds import EVALUATION_SEEDS
 from ..training.calibration import Trial, cosines, draw_trials, predict
-from ..training.connector import mini_training, train_connector
-from ..training.features import ClipFeatures, WorldFeatures, WorldSpec, load_all
+from ..training.clip_features import ClipFeatures, WorldFeatures, WorldSpec, load_all
 from ..training.pairs import FeatureBank
+from ..training.train_connector import mini_training, train_connector
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "recon": {"lambda_contrast": 0.0, "lambda_direction": 0.0},
     "recon + contrastive": {"lambda_direction": 0.0},
     "recon + contrastive + direction": {},
 }
-SEEDS = (1, 2, 3)
-TRIALS_PER_EMOTION = 20
-EVALUATION = WorldSpec(people=25, first=100_000, clips=2, emotions=EMOTIONS)
+JUDGED_WORLD = WorldSpec(people=25, first=EVALUATION_SEEDS[0], clips=2, emotions=EMOTIONS)
+
+
+@dataclass(frozen=True)
+class AblationPlan:
+    """steps: of each connector; seeds: one connector each, per setting; trials: per emotion."""
+
+    steps: int = 1500
+    seeds: tuple[int, ...] = (1, 2, 3)
+    trials: int = 20
+    training: WorldSpec = field(default_factory=WorldSpec)
+    judging: WorldSpec = JUDGED_WORLD
 
 
 def nearest_centroid_accuracy(
@@ -80,43 +87,31 @@ def _mean(values: dict[str, float], names: Sequence[str]) -> float:
     return float(np.mean([values[n] for n in names if n in values]))
 
 
-def ablate(run_dir: Path, steps: int, progress: Progress) -> dict[str, dict[str, str]]:
-    """-> per setting and measure, "mean ± spread" over the seeds."""
-    weights = inspect_folder(mini_folder())
-    assert weights.config is not None
-    network = load_speechnet(weights, read_config(weights.config))
-    listener = MiniSpeechEncoder(network)
-    training = load_all(WorldFeatures(WorldSpec(), listener), progress).clips
-    held_out = load_all(WorldFeatures(EVALUATION, listener), progress).clips
+def ablate(
+    run_dir: Path, plan: AblationPlan, progress: Progress = no_progress
+) -> dict[str, object]:
+    """-> per setting and measure, "mean ± spread" over the seeds; ``ablation.json`` in ``run_dir``
+    holds the same."""
+    listener = load_speech_encoder(inspect_folder(mini_folder()), torch.device("cpu"))
+    training = load_all(WorldFeatures(plan.training, listener), progress).clips
+    held_out = load_all(WorldFeatures(plan.judging, listener), progress).clips
     bank, centres = FeatureBank(training), emotion_centres(training)
-    trials = draw_trials(held_out, TRIALS_PER_EMOTION)
-    table: dict[str, dict[str, str]] = {}
-    for name, weights_of in SETTINGS.items():
+    trials = draw_trials(held_out, plan.trials)
+    table: dict[str, object] = {"steps": plan.steps, "seeds": len(plan.seeds)}
+    for name, losses in SETTINGS.items():
         rows = []
-        for seed in SEEDS:
+        for seed in plan.seeds:
             config = mini_training(bank.speech_dim, seed)
-            schedule = replace(config.schedule, steps=steps)
-            config = replace(config, losses=replace(config.losses, **weights_of), schedule=schedule)
+            schedule = replace(config.schedule, steps=plan.steps)
+            config = replace(config, losses=replace(config.losses, **losses), schedule=schedule)
             place = run_dir / f"{name.replace(' + ', '-')}-{seed}"
             rows.append(measure(train_connector(bank, config, place, progress), trials, centres))
-        table[name] = {
-            key: f"{np.mean([r[key] for r in rows]):.3f} ± {np.std([r[key] for r in rows]):.3f}"
-            for key in rows[0]
-        }
+        table[name] = {key: _spread([row[key] for row in rows]) for key in rows[0]}
+    text = json.dumps(table, indent=1, ensure_ascii=False)
+    with atomic_path(run_dir / "ablation.json", overwrite=True) as part:
+        part.write_text(text + "\n", "utf-8")
     return table
 
 
-def main() -> None:
-    """See the module's words."""
-    torch.set_num_threads(1)  # these networks are too small to share
-    run_dir, steps = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1500
-    with progress_bars(quiet=not sys.stderr.isatty(), unit="steps/s") as progress:
-        table = ablate(run_dir, steps, progress)
-    text = json.dumps({"steps": steps, "seeds": len(SEEDS), **table}, indent=1, ensure_ascii=False)
-    with atomic_path(run_dir / "ablation.json", overwrite=True) as part:
-        part.write_text(text + "\n", "utf-8")
-    sys.stdout.write(text + "\n")
-
-
-if __name__ == "__main__":
-    main()
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3f} ± {np.std(values):.3f}"

@@ -18,11 +18,13 @@ from ..avatar.state import (
     EXPRESSION_NAMES,
     EXPRESSION_SPREAD,
     LIP_SPREAD,
+    POSE_NAMES,
     POSE_SPREAD,
     FaceState,
 )
 
 N_EXPRESSION, N_LIPS, N_POSE = len(EXPRESSION_NAMES), len(LIP_SPREAD), len(POSE_SPREAD)
+YAW = POSE_NAMES.index("yaw")
 SPREADS = np.concatenate([EXPRESSION_SPREAD, LIP_SPREAD, POSE_SPREAD]).astype(np.float32)
 NO_LABEL = -1  # an extended emotion: its parameters are learned, it is none of the eight
 

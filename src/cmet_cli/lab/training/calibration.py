@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ...backends.edtalk.connector import Connector
-from .features import ClipFeatures
+from .clip_features import ClipFeatures
 from .pairs import NEUTRAL
 
 GAINS = tuple(round(0.8 + 0.05 * k, 2) for k in range(25))  # 0.8 .. 2.0
@@ -67,12 +67,11 @@ def predict(connector: Connector, trials: Sequence[Trial]) -> list[np.ndarray]:
     """The connector's deltas for each trial's clip, float32 ``[n, 10]`` each, at gain 1."""
     device = next(connector.parameters()).device
     connector.eval()
-    return [
-        connector.predict_clip(
-            torch.from_numpy(trial.codes).to(device), torch.from_numpy(trial.speech).to(device)
-        ).cpu().numpy()
-        for trial in trials
-    ]  # fmt: skip
+    deltas = []
+    for trial in trials:
+        codes, speech = torch.from_numpy(trial.codes), torch.from_numpy(trial.speech)
+        deltas.append(connector.predict_clip(codes.to(device), speech.to(device)).cpu().numpy())
+    return deltas
 
 
 def cosines(trials: Sequence[Trial], deltas: Sequence[np.ndarray]) -> dict[str, float]:
@@ -107,7 +106,7 @@ def _strongest(clips: Sequence[ClipFeatures]) -> list[ClipFeatures]:
 
 
 def _one(rng: np.random.Generator, clips: Sequence[ClipFeatures]) -> ClipFeatures:
-    return clips[rng.integers(len(clips))]
+    return clips[int(rng.integers(len(clips)))]
 
 
 def _mean_code(clips: Sequence[ClipFeatures]) -> np.ndarray:

@@ -7,9 +7,10 @@ from pathlib import Path
 from ...backends.edtalk.connector import Connector
 from ...emotion.speech.encoder import SpeechEncoder
 from ...options import Progress, no_progress
+from ..seeds import CALIBRATION_SEEDS
 from .calibration import calibrate_gain, code_error_score, draw_trials, predict
-from .features import CALIBRATION_SEEDS, WorldFeatures, WorldSpec, load_all
-from .mini import export_part, write_config
+from .clip_features import WorldFeatures, WorldSpec, load_all
+from .train_mini import export_part, write_config
 
 CALIBRATION_WORLD = WorldSpec(people=24, first=CALIBRATION_SEEDS[0], clips=1)
 TRIALS_PER_EMOTION = 20

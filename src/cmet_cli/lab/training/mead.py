@@ -19,9 +19,7 @@ import numpy as np
 from ...errors import MediaError, UsageError
 from ...media.files import atomic_path
 from ...weights.registry import FEATURE_FOLDER
-from .codes import EXPRESSION_DIM
-from .features import ClipFeatures
-from .layout import (
+from ..layout import (
     EMOTIONS,
     LEVELS,
     TEST_IDENTITIES,
@@ -31,6 +29,8 @@ from .layout import (
     clip_path,
     published_sentences,
 )
+from .clip_features import ClipFeatures
+from .code_space import EXPRESSION_DIM
 
 FEATURE_SUFFIX = ".npz"
 CODES_FOLDER = "edtalk_expression_codes"
@@ -69,7 +69,7 @@ def find_clips(root: Path, *, published_only: bool = False, features: bool = Fal
 def _candidates(root: Path, features: bool) -> Iterator[Path]:
     """Files by name, hidden ones (an unfinished write) left out."""
     level = f"*/{VIEW}/*/level_*"
-    patterns = (f"{level}/*{VIDEO_SUFFIX}",)
+    patterns: tuple[str, ...] = (f"{level}/*{VIDEO_SUFFIX}",)
     if features:
         patterns = (f"{level}/*{FEATURE_SUFFIX}", f"{level}/{CODES_FOLDER}/*.npy")
     for pattern in patterns:

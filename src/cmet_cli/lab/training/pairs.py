@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ...errors import UsageError
-from .codes import EXPRESSION_DIM
-from .features import ClipFeatures
+from .clip_features import ClipFeatures
+from .code_space import EXPRESSION_DIM
 
 NEUTRAL = "neutral"
 

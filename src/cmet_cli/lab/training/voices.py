@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ...media.files import atomic_path
 from ...media.mel import CLIP, RANGE_DB, mel_spectrogram
 from ...options import Progress, no_progress
 from ..avatar.clip import make_clip
 from ..avatar.emotions import EMOTIONS, LEVELS, Prosody, prosody
+from .made_once import Recipe
 
 MEL_PER_DB = 2 * CLIP / RANGE_DB  # a gain only shifts a log-mel picture
 SILENCE_RMS = 1e-4
@@ -49,34 +48,18 @@ class Speech:
     prosody: np.ndarray
 
 
-def load_speech(
-    config: VoicesConfig, folder: Path, progress: Progress = no_progress, stage: str = "voices"
-) -> Speech:
+def speech_recipe(config: VoicesConfig) -> Recipe[Speech]:
+    return Recipe(Speech, config, _clip, config.clips, "voices")
+
+
+def load_speech(config: VoicesConfig, folder: Path, progress: Progress = no_progress) -> Speech:
     """The speech of a configuration: from ``folder``, or synthesised now and kept there."""
-    name = "-".join(str(v) for k, v in asdict(config).items() if k != "workers")
-    path = folder / f"voices-{name}.npz"
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        speech = synthesise(config, progress, stage)
-        with atomic_path(path, overwrite=True) as temporary:
-            np.savez(temporary, **vars(speech))
-    with np.load(path) as file:
-        return Speech(**{name: file[name] for name in file.files})
+    return speech_recipe(config).load(folder, progress)
 
 
-def synthesise(config: VoicesConfig, progress: Progress = no_progress, stage: str = "") -> Speech:
-    """Every clip, in ``config.workers`` processes; the result does not depend on how many."""
-    jobs = [(config, i) for i in range(config.clips)]
-    clips = []
-    with multiprocessing.get_context("spawn").Pool(config.workers, _one_thread) as pool:
-        for done, clip in enumerate(pool.imap(_clip, jobs, chunksize=8), start=1):
-            clips.append(clip)
-            progress(stage, done, config.clips)
-    return Speech(*(np.stack(part) for part in zip(*clips, strict=True)))
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+def synthesise(config: VoicesConfig, progress: Progress = no_progress) -> Speech:
+    """Every clip."""
+    return speech_recipe(config).make(progress)
 
 
 def _clip(job: tuple[VoicesConfig, int]) -> tuple[np.ndarray, ...]:

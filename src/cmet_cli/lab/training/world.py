@@ -6,25 +6,21 @@ expressions. Whatever a batch permutes inside a cell, the picture of the mixture
 
 from __future__ import annotations
 
-import multiprocessing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from ...media.files import atomic_path
 from ...options import Progress, no_progress
 from ..avatar.emotions import sample_expression
 from ..avatar.face import draw
 from ..avatar.identity import Identity
 from ..avatar.phones import align, lip_track, random_sentence
 from ..avatar.state import LIP_PARAMETERS, POSE_SPREAD, FaceState
-from .codes import code_space, fold_blink, sample_faces
+from .code_space import code_space, fold_blink, sample_faces
+from .made_once import Recipe
 
-#: Seeds of identities and voices: training uses those below, the others are never trained on.
-CALIBRATION_SEEDS = range(90_000, 100_000)
-EVALUATION_SEEDS = range(100_000, 110_000)
 POSE_STRAY = 0.95  # standard deviation of the poses, in their own spreads
 LIP_NOISE = 0.06
 CLOSED_SHARE = 0.15
@@ -66,31 +62,18 @@ class World:
     focus: np.ndarray
 
 
-def load_world(
-    config: WorldConfig, folder: Path, progress: Progress = no_progress, stage: str = "world"
-) -> World:
+def world_recipe(config: WorldConfig) -> Recipe[World]:
+    return Recipe(World, config, _draw_cell, config.cells, "world")
+
+
+def load_world(config: WorldConfig, folder: Path, progress: Progress = no_progress) -> World:
     """The world of a configuration: from ``folder``, or drawn now and kept there."""
-    name = "-".join(str(v) for k, v in asdict(config).items() if k != "workers")
-    path = folder / f"world-{name}.npz"
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        world = draw_world(config, progress, stage)
-        with atomic_path(path, overwrite=True) as temporary:
-            np.savez(temporary, **vars(world))
-    with np.load(path) as file:
-        return World(**{name: file[name] for name in file.files})
+    return world_recipe(config).load(folder, progress)
 
 
-def draw_world(config: WorldConfig, progress: Progress = no_progress, stage: str = "") -> World:
-    """Draw every cell, in ``config.workers`` processes; the result does not depend on how many."""
-    jobs = [(config, cell) for cell in range(config.cells)]
-    cells = []
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(config.workers) as pool:
-        for done, cell in enumerate(pool.imap(_draw_cell, jobs), start=1):
-            cells.append(cell)
-            progress(stage, done, config.cells)
-    return World(*(np.stack(part) for part in zip(*cells, strict=True)))
+def draw_world(config: WorldConfig, progress: Progress = no_progress) -> World:
+    """Draw every cell."""
+    return world_recipe(config).make(progress)
 
 
 def _draw_cell(job: tuple[WorldConfig, int]) -> tuple[np.ndarray, ...]:

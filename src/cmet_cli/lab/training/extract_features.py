@@ -23,7 +23,7 @@ from ...options import Progress, RuntimeOptions, no_progress
 from ...pipeline.encode import encode_faces
 from ...pipeline.find import follow_faces
 from ...weights.folder import MISSING_HINT, candidates, mini_folder
-from .layout import SPEECH_SUFFIX, ClipKey, clip_path
+from ..layout import SPEECH_SUFFIX, ClipKey, clip_path
 from .mead import FEATURE_SUFFIX, find_clips, write_features
 
 #: From a video file to its expression codes at 25 Hz, float32 ``[n, 10]``.

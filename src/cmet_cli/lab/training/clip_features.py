@@ -17,13 +17,8 @@ from ...options import Progress, no_progress
 from ..avatar.clip import AvatarClip
 from ..avatar.dataset import world_clip
 from ..avatar.emotions import BASIC_EMOTIONS, EMOTIONS
-from .codes import code_space, fold_blink
-from .layout import ClipKey, emotion_levels
-
-#: Seeds of people and voices, kept apart: to learn from, to calibrate on, to be judged on.
-TRAINING_SEEDS = range(0, 90_000)
-CALIBRATION_SEEDS = range(90_000, 100_000)
-EVALUATION_SEEDS = range(100_000, 1_000_000)
+from ..layout import ClipKey, emotion_levels
+from .code_space import code_space, fold_blink
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,8 +32,11 @@ _BLUR_SHARE = 0.05  # of the face's side: how soft the wall around the portrait 
 CRF, SOUND_RATE = 20, "64k"
 # A written clip depends on its seeds alone: no dates, no versions, always one encoder thread.
 _REPEATABLE = {
-    "threads": 1, "map_metadata": -1, "fflags": "+bitexact", "flags": "+bitexact",
-}  # fmt: skip
+    "threads": 1,
+    "map_metadata": -1,
+    "fflags": "+bitexact",
+    "flags": "+bitexact",
+}
 _COLOUR = (
     "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,"
     "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
@@ -147,14 +150,25 @@ def write_wave(samples: np.ndarray, rate_hz: int, path: Path) -> None:
 def clip_argv(clip: AvatarClip, scene: Scene, crf: int, sound: Path, output: Path) -> list[str]:
     """ffmpeg arguments: RGB frames on stdin and a WAV file -> ``output``."""
     frames = ffmpeg.input(
-        "pipe:0", f="rawvideo", pix_fmt="rgb24", s=f"{scene.width_px}x{scene.height_px}",
+        "pipe:0",
+        f="rawvideo",
+        pix_fmt="rgb24",
+        s=f"{scene.width_px}x{scene.height_px}",
         framerate=str(clip.fps),
-    )  # fmt: skip
+    )
     container = container_of(output)
     options = {
-        "vf": _COLOUR, "c:v": "libx264", "preset": "medium", "crf": crf, "pix_fmt": "yuv420p",
-        "fps_mode": "passthrough", "c:a": "aac", "b:a": SOUND_RATE, "f": container, **_REPEATABLE,
-    }  # fmt: skip
+        "vf": _COLOUR,
+        "c:v": "libx264",
+        "preset": "medium",
+        "crf": crf,
+        "pix_fmt": "yuv420p",
+        "fps_mode": "passthrough",
+        "c:a": "aac",
+        "b:a": SOUND_RATE,
+        "f": container,
+        **_REPEATABLE,
+    }
     if container != "matroska":
         options["movflags"] = "+faststart"
     voice = ffmpeg.input(file_url(sound))

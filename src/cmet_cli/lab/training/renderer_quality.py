@@ -15,15 +15,16 @@ from ..avatar.emotions import EMOTIONS, sample_expression
 from ..avatar.face import draw
 from ..avatar.identity import Identity
 from ..avatar.state import POSE_SPREAD, FaceState
-from .codes import EXPRESSION, code_space
-from .renderer import to_tensor
-from .world import EVALUATION_SEEDS, POSE_STRAY, sample_lips
+from ..seeds import EVALUATION_SEEDS
+from .code_space import EXPRESSION, code_space
+from .train_renderer import to_tensor
+from .world import POSE_STRAY, sample_lips
 
 BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
-class Trials:
+class EditTrials:
     """Neutral sources and the same moment with every emotion, of people never trained on.
 
     sources uint8 ``[n, S, S, 3]``; targets uint8 ``[n, emotions, S, S, 3]``; others: the target
@@ -37,7 +38,9 @@ class Trials:
     codes: np.ndarray
 
 
-def draw_trials(people: int, size_px: int, emotions: Sequence[str] = EMOTIONS[1:]) -> Trials:
+def draw_edit_trials(
+    people: int, size_px: int, emotions: Sequence[str] = EMOTIONS[1:]
+) -> EditTrials:
     """One source a person, strongest level. The first ``people`` evaluation identities."""
     sources, targets, others, codes = [], [], [], []
     for seed in EVALUATION_SEEDS[:people]:
@@ -60,7 +63,7 @@ def draw_trials(people: int, size_px: int, emotions: Sequence[str] = EMOTIONS[1:
             np.stack([draw(driver, FaceState(*there, face), size_px) for face in faces[1:]])
         )
         codes.append(code_space().encode_expression(np.stack(faces[1:])))
-    return Trials(*(np.stack(part) for part in (sources, targets, others, codes)))
+    return EditTrials(*(np.stack(part) for part in (sources, targets, others, codes)))
 
 
 def _codes(model: EDTalk, pictures: Tensor) -> Tensor:
@@ -85,7 +88,7 @@ def _slope(reached: Tensor, true: Tensor) -> float:
 
 
 @torch.inference_mode()
-def edit_pictures(model: EDTalk, trials: Trials, expression: Tensor) -> Tensor:
+def edit_pictures(model: EDTalk, trials: EditTrials, expression: Tensor) -> Tensor:
     """Sources with other expression codes ``[n, emotions, 10]`` -> ``[n * emotions, 3, S, S]``."""
     sources = to_tensor(trials.sources)
     n, emotions = trials.targets.shape[:2]
@@ -95,7 +98,7 @@ def edit_pictures(model: EDTalk, trials: Trials, expression: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def renderer_report(model: EDTalk, trials: Trials) -> dict[str, float | list[float]]:
+def renderer_report(model: EDTalk, trials: EditTrials) -> dict[str, float | list[float]]:
     """Figures of one renderer.
 
     ``self_psnr_db``: a picture from its own codes; ``edit_psnr_db``, ``driven_psnr_db``: against
@@ -133,7 +136,7 @@ def renderer_report(model: EDTalk, trials: Trials) -> dict[str, float | list[flo
 
 
 @torch.inference_mode()
-def contact_sheet(model: EDTalk, trials: Trials, driven: bool = False) -> np.ndarray:
+def contact_sheet(model: EDTalk, trials: EditTrials, driven: bool = False) -> np.ndarray:
     """uint8 RGB: per person a row of drawn targets after the source, and a row of rendered ones.
 
     driven: by the codes read off somebody else's picture instead of the true ones.

@@ -24,15 +24,16 @@ from ...emotion.speech.speechnet import SpeechNet
 from ...media.files import atomic_path
 from ...options import Progress, no_progress
 from ...weights.folder import CONFIG_FILE, MINI_SPEECH_FILE
+from ..seeds import CALIBRATION_SEEDS
 from .calibration import calibrate_gain, code_error_score, draw_trials, predict
-from .connector import ConnectorTraining, mini_training, train_connector
-from .features import WorldFeatures, WorldSpec, load_all
-from .lips import LipsConfig, train_lips
+from .clip_features import WorldFeatures, WorldSpec, load_all
 from .pairs import FeatureBank
-from .renderer import RendererConfig, train_encoder, train_joint
-from .speechnet import SpeechConfig, train_speech
+from .train_connector import ConnectorTraining, mini_training, train_connector
+from .train_lips import LipsConfig, train_lips
+from .train_renderer import RendererConfig, train_encoder, train_joint
+from .train_speech import SpeechConfig, train_speech
 from .voices import VoicesConfig, load_speech
-from .world import CALIBRATION_SEEDS, WorldConfig, load_world
+from .world import WorldConfig, load_world
 
 MODEL_NAME = "mini"
 PART_FILES = {

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from ...backends.edtalk.networks import EDTalk, EDTalkConfig
 from ...options import Progress, no_progress
-from .codes import EXPRESSION, LIPS, POSE
+from .code_space import EXPRESSION, LIPS, POSE
 from .loop import TrainConfig, train
 from .world import World
 
@@ -34,13 +35,26 @@ ENCODER_SCHEDULE = TrainConfig(
     steps=1200, batch=48, learning_rate=2e-3, warmup_steps=30, ema_decay=0.995, bf16=True
 )
 JOINT_SCHEDULE = TrainConfig(
-    steps=2200, batch=32, learning_rate=2e-3, warmup_steps=50, ema_decay=0.998, bf16=True,
-    checkpoint_every=100, seed=1,
-)  # fmt: skip
+    steps=2200,
+    batch=32,
+    learning_rate=2e-3,
+    warmup_steps=50,
+    ema_decay=0.998,
+    bf16=True,
+    checkpoint_every=100,
+    seed=1,
+)
 REFINE_SCHEDULE = TrainConfig(
-    steps=750, batch=32, learning_rate=1.2e-3, warmup_steps=30, decay_from=0.1, ema_decay=0.998,
-    bf16=True, checkpoint_every=100, seed=4,
-)  # fmt: skip
+    steps=750,
+    batch=32,
+    learning_rate=1.2e-3,
+    warmup_steps=30,
+    decay_from=0.1,
+    ema_decay=0.998,
+    bf16=True,
+    checkpoint_every=100,
+    seed=4,
+)
 
 
 @dataclass(frozen=True)
@@ -129,13 +143,14 @@ def draw_batch(world: World, config: RendererConfig, batch: int, rng: np.random.
 
 def start_weights(model: EDTalk) -> EDTalk:
     """Start from a decoder that passes the source through: no warp, open masks, no expression."""
+    decoder: Any = model.dec  # torch knows its lists as lists of any module
     with torch.no_grad():
-        for j, flow in enumerate(model.dec.to_flows):
+        for j, flow in enumerate(decoder.to_flows):
             flow.conv.weight.mul_(FLOW_START)
             flow.bias[:, 2] = MASK_START if j == 0 else 0.0  # later scales add to the first
-        for rgb in model.dec.to_rgbs:
+        for rgb in decoder.to_rgbs:
             rgb.conv[0].weight.mul_(RGB_START)
-        for block in model.dec.fineadainresblock:
+        for block in decoder.fineadainresblock:
             for layer in (block.norm2.mlp_gamma, block.norm2.mlp_beta):
                 layer.weight.mul_(EXPRESSION_START)
                 layer.bias.zero_()

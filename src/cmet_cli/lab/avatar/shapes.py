@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmet_cli.lab.avatar.canvas import spline
-from cmet_cli.lab.avatar.identity import Identity
+from .canvas import spline
+from .identity import Identity
 
 _LID_T = np.linspace(-1, 1, 17)
 _LIP_T = np.linspace(-1, 1, 25)
@@ -164,8 +164,9 @@ def mouth(who: Identity, p: dict[str, float]) -> Mouth:
     low_full = full * (1.28 + 0.1 * rounding) * arc**0.55
     v = who.mouth_v + base
     rows = [v - top_gap - top_full, v - top_gap, v + low_gap, v + low_gap + low_full]
-    curves = [np.stack([u, row], 1) for row in rows]
-    return Mouth(*curves, gap=float((top_gap + low_gap).max()))
+    outer_top, inner_top, inner_bottom, outer_bottom = (np.stack([u, row], 1) for row in rows)
+    gap = float((top_gap + low_gap).max())
+    return Mouth(outer_top, inner_top, inner_bottom, outer_bottom, gap)
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,15 @@ from cmet_cli.errors import UsageError
 from cmet_cli.lab.avatar.dataset import world_clip
 from cmet_cli.lab.avatar.emotions import BASIC_EMOTIONS
 from cmet_cli.lab.avatar.state import EXPRESSION_SPREAD
-from cmet_cli.lab.training.codes import code_space
-from cmet_cli.lab.training.features import (
-    CALIBRATION_SEEDS,
-    EVALUATION_SEEDS,
-    TRAINING_SEEDS,
+from cmet_cli.lab.layout import ClipKey
+from cmet_cli.lab.seeds import CALIBRATION_SEEDS, EVALUATION_SEEDS, TRAINING_SEEDS
+from cmet_cli.lab.training.clip_features import (
     WorldFeatures,
     WorldSpec,
     known_codes,
     load_all,
 )
-from cmet_cli.lab.training.layout import ClipKey
+from cmet_cli.lab.training.code_space import code_space
 from cmet_cli.lab.training.pairs import FeatureBank, SamplingConfig
 
 WINDOW = 5

@@ -1,18 +1,19 @@
 """Clips on disk: the right frames, rate, length and sound; whole files or none; never replaced."""
 
-import shutil
 import wave
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
-from cmet_cli.cli.avatar import avatar
+from cmet_cli.cli.app import app
 from cmet_cli.errors import MediaError, UsageError
-from cmet_cli.lab.avatar import dataset, writer
+from cmet_cli.lab.avatar import clip_writer, dataset
 from cmet_cli.lab.avatar.clip import make_clip
+from cmet_cli.lab.avatar.clip_writer import Scene, pictures, write_clip
 from cmet_cli.lab.avatar.dataset import DatasetSpec, write_dataset
-from cmet_cli.lab.avatar.writer import Scene, pictures, write_clip
 from cmet_cli.media.audio import decode_audio
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader
@@ -89,11 +90,11 @@ def test_nothing_is_left_of_a_failed_write(tmp_path, monkeypatch):
         yield np.zeros((64, 64, 3), np.uint8)
         raise RuntimeError("no more paint")
 
-    monkeypatch.setattr(writer, "pictures", broken)
+    monkeypatch.setattr(clip_writer, "pictures", broken)
     with pytest.raises(RuntimeError, match="paint"):
         write_clip(clip(), tmp_path / "a.mp4", scene=SMALL)
     monkeypatch.undo()
-    monkeypatch.setattr(writer, "_COLOUR", "nosuchfilter")
+    monkeypatch.setattr(clip_writer, "_COLOUR", "nosuchfilter")
     with pytest.raises(MediaError, match="mp4 failed"):
         write_clip(clip(), tmp_path / "a.mp4", scene=SMALL)
     assert list(tmp_path.iterdir()) == []
@@ -145,37 +146,43 @@ def test_an_interrupted_dataset_holds_whole_clips_only(tmp_path, monkeypatch):
     assert write_dataset(tmp_path, spec).written == 1
 
 
+def avatar(output, options: str) -> Result:
+    return CliRunner().invoke(app, ["avatar", str(output), "--quiet", *options.split()])
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"emotion": "bored"}, "bored"),
-        ({"level": 4}, "level"),
-        ({"fps": "fast"}, "frame rate"),
-        ({"fps": "0"}, "frame rate"),
-        ({"seconds": float("nan")}, "seconds"),
-        ({"seconds": 0.001}, "seconds"),
-        ({"size": 65}, "even"),
-        ({"size": 8}, "pixels"),
-        ({"scene": "640"}, "picture size"),
-        ({"seed": -1}, "seeds"),
-        ({"dataset": True, "clips": 0}, "clips"),
-        ({"dataset": True, "identities": 0}, "identity"),
+        ("--emotion bored", "bored"),
+        ("--level 4", "level"),
+        ("--fps fast", "frame rate"),
+        ("--fps 0", "frame rate"),
+        ("--seconds nan", "seconds"),
+        ("--seconds 0.001", "seconds"),
+        ("--seconds 601", "seconds"),
+        ("--size 65", "even"),
+        ("--size 8", "pixels"),
+        ("--scene 640", "picture size"),
+        ("--seed -1", "seed"),
+        ("--dataset --clips 0", "clips"),
+        ("--dataset --identities 0", "identity"),
     ],
 )
 def test_the_command_refuses_in_one_line(tmp_path, options, says):
-    with pytest.raises(UsageError, match=says) as caught:
-        avatar(tmp_path / "a.mp4", quiet=True, **options)
-    assert caught.value.exit_code == 2
-    assert "\n" not in caught.value.message
+    error = avatar(tmp_path / "a.mp4", options).exception
+    assert isinstance(error, UsageError)
+    assert says in error.message
+    assert error.exit_code == 2
+    assert "\n" not in error.message
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_writes_and_reports(tmp_path, capsys):
-    avatar(tmp_path / "a.mp4", emotion="sad", seconds=0.4, size=32, quiet=True)
-    assert "10 frames, 0.40 s" in capsys.readouterr().out
-    with pytest.raises(UsageError, match="exists"):
-        avatar(tmp_path / "a.mp4", seconds=0.4, size=32, quiet=True)
-    shutil.rmtree(tmp_path / "set", ignore_errors=True)
+def test_the_command_writes_and_reports(tmp_path):
+    done = avatar(tmp_path / "a.mp4", "--emotion sad --seconds 0.4 --size 32")
+    assert "10 frames, 0.40 s" in done.output
+    again = avatar(tmp_path / "a.mp4", "--seconds 0.4 --size 32")
+    assert isinstance(again.exception, UsageError)
+    assert "exists" in again.exception.message
     folder = tmp_path / "set"
-    avatar(folder, dataset=True, identities=1, clips=1, seconds=0.1, size=16, quiet=True)
+    avatar(folder, "--dataset --identities 1 --clips 1 --seconds 0.1 --size 16")
     assert len(list(folder.rglob("*.mp4"))) == 1 + 7 * 3

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -26,9 +27,14 @@ LEVEL_DB = -21.94  # of speech/mini.py's TARGET_RMS
 
 MINI_NETWORK = SpeechNetConfig()
 SCHEDULE = TrainConfig(
-    steps=1200, batch=48, learning_rate=2e-3, warmup_steps=30, weight_decay=0.02,
-    ema_decay=0.995, seed=3,
-)  # fmt: skip
+    steps=1200,
+    batch=48,
+    learning_rate=2e-3,
+    warmup_steps=30,
+    weight_decay=0.02,
+    ema_decay=0.995,
+    seed=3,
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def train_speech(
     heads = SpeechHeads(config.network, speech.prosody.shape[1])
     loss = SpeechLoss(heads, speech, config)
     train(heads, loss, config.train, run_dir, progress, stage="speech")
-    network: SpeechNet = heads["encoder"]
+    network = cast(SpeechNet, heads["encoder"])
     features = speech_features(network, speech, config)
     with torch.no_grad():
         centre, scale = features.mean(0), features.var(0).sum().sqrt()
@@ -142,20 +148,27 @@ def speech_features(network: SpeechNet, speech: Speech, config: SpeechConfig) ->
     return torch.cat([network(part).float() for part in mel.split(32)]).clone()
 
 
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """Features of clips float32 ``[n, dim]`` and the number of each one's emotion ``[n]``."""
+
+    features: Tensor
+    emotion: np.ndarray
+
+
 def difference_accuracy(
-    known: Tensor, heard: Tensor, known_emotion: np.ndarray, emotion: np.ndarray,
-    rng: np.random.Generator, neutral: int = 0,
-) -> float:  # fmt: skip
+    known: Heard, heard: Heard, rng: np.random.Generator, neutral: int = 0
+) -> float:
     """Share of single-clip differences whose emotion is the nearest of the known ones.
 
     A difference is one emotional clip's feature minus one neutral clip's of any voice. The known
-    directions are class means of ``known [n, dim]``; the differences are of ``heard [m, dim]``.
+    directions are class means of ``known``; the differences are of ``heard``.
     """
-    names = [e for e in np.unique(known_emotion) if e != neutral]
-    base = known[known_emotion == neutral].mean(0)
-    centres = torch.stack([known[known_emotion == e].mean(0) - base for e in names])
-    others = np.flatnonzero(emotion != neutral)
-    neutrals = rng.choice(np.flatnonzero(emotion == neutral), len(others))
-    difference = F.normalize(heard[others] - heard[neutrals], dim=1)
+    names = [e for e in np.unique(known.emotion) if e != neutral]
+    base = known.features[known.emotion == neutral].mean(0)
+    centres = torch.stack([known.features[known.emotion == e].mean(0) - base for e in names])
+    others = np.flatnonzero(heard.emotion != neutral)
+    neutrals = rng.choice(np.flatnonzero(heard.emotion == neutral), len(others))
+    difference = F.normalize(heard.features[others] - heard.features[neutrals], dim=1)
     nearest = (difference @ F.normalize(centres, dim=1).t()).argmax(1).numpy()
-    return float(np.mean(np.array(names)[nearest] == emotion[others]))
+    return float(np.mean(np.array(names)[nearest] == heard.emotion[others]))

@@ -9,24 +9,29 @@ import numpy as np
 import pytest
 import torch
 
+from cmet_cli.backends.devices import resolve
 from cmet_cli.backends.edtalk.audio2lip import Audio2LipConfig
+from cmet_cli.backends.edtalk.config import read_config
 from cmet_cli.backends.edtalk.connector import ConnectorConfig
-from cmet_cli.backends.edtalk.load import load_networks, load_speechnet
+from cmet_cli.backends.edtalk.load import load, load_renderer
 from cmet_cli.backends.edtalk.networks import EDTalk, EDTalkConfig
+from cmet_cli.emotion.speech.load import load_speech_encoder
 from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
 from cmet_cli.errors import CheckpointError
-from cmet_cli.lab.training.connector import ConnectorTraining
-from cmet_cli.lab.training.features import WorldSpec
-from cmet_cli.lab.training.lips import LipsConfig
+from cmet_cli.lab.training.clip_features import WorldSpec
 from cmet_cli.lab.training.loop import TrainConfig
-from cmet_cli.lab.training.mini import PART_FILES, MiniConfig, export_part, train_mini
-from cmet_cli.lab.training.renderer import RendererConfig, to_tensor
-from cmet_cli.lab.training.report import contact_sheet, draw_trials, renderer_report
-from cmet_cli.lab.training.speechnet import SpeechConfig
+from cmet_cli.lab.training.renderer_quality import contact_sheet, draw_edit_trials, renderer_report
+from cmet_cli.lab.training.train_connector import ConnectorTraining
+from cmet_cli.lab.training.train_lips import LipsConfig
+from cmet_cli.lab.training.train_mini import PART_FILES, MiniConfig, export_part, train_mini
+from cmet_cli.lab.training.train_renderer import RendererConfig, to_tensor
+from cmet_cli.lab.training.train_speech import SpeechConfig
 from cmet_cli.lab.training.voices import VoicesConfig
 from cmet_cli.lab.training.world import WorldConfig
+from cmet_cli.options import RuntimeOptions
 from cmet_cli.weights.folder import inspect_folder
 
+CPU = resolve(RuntimeOptions(device="cpu"))
 SHORT = TrainConfig(steps=2, batch=4, log_every=1, checkpoint_every=1)
 RENDERER = RendererConfig(
     network=EDTalkConfig(channels=(8, 12, 16), latent_dim=48, expression_hidden=8, equalised=False),
@@ -66,16 +71,14 @@ def test_it_loads_as_an_edit_loads_it(made):
     _, out, stages = made
     weights = inspect_folder(out)
     assert not weights.missing
-    networks = load_networks(weights, torch.device("cpu"))
-    assert networks.config.name == "mini"
-    assert networks.config.edtalk == TINY.renderer.network
-    assert networks.config.gain > 0
-    frame = networks.edtalk.render(
-        networks.edtalk.prepare_source(torch.zeros(1, 3, 16, 16)), torch.zeros(1, 36)
-    )
-    assert frame.shape == (1, 3, 16, 16)
-    speech = load_speechnet(weights, networks.config)
-    assert speech(torch.zeros(1, 80, 16)).shape == (1, 8)
+    backend, connector = load(weights, CPU)
+    assert backend.name == "mini"
+    assert read_config(weights.config).edtalk == TINY.renderer.network
+    assert connector.gain > 0
+    source = backend.prepare(torch.zeros(1, 3, 16, 16))
+    assert backend.render(source, torch.zeros(1, 36)).shape == (1, 3, 16, 16)
+    speech = load_speech_encoder(weights, CPU.device)
+    assert speech.feature(np.zeros(3200, np.float32)).shape == (8,)
     for stage in ("world", "encoder", "renderer", "voices", "lips", "speech", "connector"):
         assert stage in stages, stage
 
@@ -83,10 +86,10 @@ def test_it_loads_as_an_edit_loads_it(made):
 def test_half_precision_keeps_the_function(made):
     """What is loaded paints what was trained."""
     run, out, _ = made
-    from cmet_cli.lab.training.mini import make_renderer
+    from cmet_cli.lab.training.train_mini import make_renderer
 
     trained = make_renderer(run, TINY)  # taken over from the finished run
-    loaded = load_networks(inspect_folder(out), torch.device("cpu")).edtalk
+    loaded = load_renderer(inspect_folder(out), CPU)[0]
     image = torch.rand(1, 3, 16, 16) * 2 - 1
     with torch.no_grad():
         codes = trained.latent_to_codes(trained.encode(image)[0])
@@ -112,7 +115,7 @@ def test_a_part_of_another_size_is_refused(made, tmp_path):
     config["edtalk"]["latent_dim"] = 52
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="has shape"):
-        load_networks(inspect_folder(tmp_path), torch.device("cpu"))
+        load(inspect_folder(tmp_path), CPU)
 
 
 def test_exporting_a_part_keeps_the_other_sections(tmp_path):
@@ -151,7 +154,7 @@ class Oracle(EDTalk):
 
 
 def test_report_measures_the_share_of_the_change_that_is_reached():
-    trials = draw_trials(2, 16, ("happy", "sad"))
+    trials = draw_edit_trials(2, 16, ("happy", "sad"))
     assert trials.targets.shape == (2, 2, 16, 16, 3)
     right, half = (renderer_report(Oracle(trials, share), trials) for share in (1.0, 0.5))
     assert right["edit_psnr_db"] > 90

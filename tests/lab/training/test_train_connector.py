@@ -18,7 +18,10 @@ from cmet_cli.lab.training.calibration import (
     draw_trials,
     predict,
 )
-from cmet_cli.lab.training.connector import (
+from cmet_cli.lab.training.loop import TrainConfig, read_log
+from cmet_cli.lab.training.losses import LossConfig
+from cmet_cli.lab.training.pairs import FeatureBank, PairBatch, SamplingConfig
+from cmet_cli.lab.training.train_connector import (
     ConnectorObjective,
     ConnectorTraining,
     mini_training,
@@ -26,23 +29,29 @@ from cmet_cli.lab.training.connector import (
     save_connector,
     train_connector,
 )
-from cmet_cli.lab.training.loop import TrainConfig, read_log
-from cmet_cli.lab.training.losses import LossConfig
-from cmet_cli.lab.training.pairs import FeatureBank, PairBatch, SamplingConfig
 from cmet_cli.weights.checkpoint import load_strict, read_tensors
 
-one_thread = bank_data.one_thread
 TINY = ConnectorConfig(
-    width=32, layers=1, heads=2, feedforward=32, speech_dim=bank_data.SPEECH_DIM, dropout=0.0,
+    width=32,
+    layers=1,
+    heads=2,
+    feedforward=32,
+    speech_dim=bank_data.SPEECH_DIM,
+    dropout=0.0,
     positions=16,
-)  # fmt: skip
+)
 
 
 def tiny(steps=6, dropout=0.0, **changes):
     schedule = TrainConfig(
-        steps=steps, batch=8, learning_rate=3e-3, seed=5, log_every=1, checkpoint_every=2,
+        steps=steps,
+        batch=8,
+        learning_rate=3e-3,
+        seed=5,
+        log_every=1,
+        checkpoint_every=2,
         ema_decay=0.9,
-    )  # fmt: skip
+    )
     config = ConnectorTraining(
         model=dataclasses.replace(TINY, dropout=dropout),
         sampling=SamplingConfig((2, 3), (1, 3), own_window=True, by_level=True),
@@ -159,8 +168,9 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(bank, tmp_path):
     other = train_connector(
         bank, tiny(schedule=dataclasses.replace(config.schedule, seed=6)), tmp_path / "c"
     )
-    assert not torch.equal(other.state_dict()["projector.projector.0.weight"],
-                           whole["projector.projector.0.weight"])  # fmt: skip
+    assert not torch.equal(
+        other.state_dict()["projector.projector.0.weight"], whole["projector.projector.0.weight"]
+    )
 
 
 def test_a_run_folder_keeps_to_its_configuration(bank, tmp_path):

@@ -14,7 +14,7 @@ from ...backends.edtalk.audio2lip import Audio2Lip, Audio2LipConfig, smooth_code
 from ...media.clock import GRID_HZ
 from ...media.mel import CLIP, FIRST_FRAME_LEAD, MEL_FRAMES_PER_S, WINDOW_COLUMNS
 from ...options import Progress, no_progress
-from .codes import code_space
+from .code_space import code_space
 from .loop import TrainConfig, train
 from .voices import MEL_PER_DB, Speech
 
@@ -75,7 +75,9 @@ def train_lips(
 ) -> Audio2Lip:
     """The lip network, resumable."""
     torch.manual_seed(config.train.seed)
-    model = Audio2Lip(config.network).to(memory_format=torch.channels_last)
+    model = Audio2Lip(config.network)
+    # torch's type stubs leave this form of `to` out.
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     train(model, LipsLoss(model, speech, config), config.train, run_dir, progress, stage="lips")
     return model
 

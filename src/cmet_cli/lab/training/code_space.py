@@ -33,12 +33,12 @@ EXPRESSION = slice(LIP_DIM + POSE_DIM, CODE_DIM)
 
 EYE_OPEN = EXPRESSION_NAMES.index("eye_open")
 SHUT = -1.39  # where `eye_open` would close the lids: each unit below nought takes 0.72 of them
-SPACE_FILE = "codes.json"
+SPACE_FILE = "code_space.json"
 CODE_SEED = 3
 PCA_SAMPLES = 6000
 
 
-def fold_blink(expression: np.ndarray, blink: np.ndarray) -> np.ndarray:
+def fold_blink(expression: np.ndarray, blink: np.ndarray | float) -> np.ndarray:
     """Turn blinks into lowered lids, so that one number says how open an eye is. ``[..., 14]``."""
     folded = np.array(expression, np.float32)
     folded[..., EYE_OPEN] += (SHUT - folded[..., EYE_OPEN]) * np.asarray(blink, np.float32)
@@ -112,7 +112,7 @@ class CodeSpace:
 
 @lru_cache(maxsize=1)
 def code_space() -> CodeSpace:
-    """The code space that the shipped weights speak, kept in ``codes.json`` beside this file.
+    """The code space that the shipped weights speak, kept in ``code_space.json`` beside this file.
 
     A change of the world's emotions must not change it behind the weights' back: whoever trains
     anew may write :func:`fit_code_space` there first.

@@ -30,13 +30,30 @@ from .pairs import FeatureBank, PairBatch, SamplingConfig
 
 CONFIG_FILE, WEIGHTS_FILE = "connector.json", "connector.safetensors"
 PUBLISHED_SCHEDULE = TrainConfig(
-    steps=200_000, batch=128, learning_rate=1e-4, weight_decay=1e-5, betas=(0.9, 0.999),
-    schedule="constant", clip_norm=0.0, seed=42, log_every=50, checkpoint_every=2000,
-)  # fmt: skip
+    steps=200_000,
+    batch=128,
+    learning_rate=1e-4,
+    weight_decay=1e-5,
+    betas=(0.9, 0.999),
+    schedule="constant",
+    clip_norm=0.0,
+    seed=42,
+    log_every=50,
+    checkpoint_every=2000,
+)
 MINI_SCHEDULE = TrainConfig(
-    steps=1500, batch=64, learning_rate=1e-3, weight_decay=1e-4, schedule="cosine",
-    decay_from=0.3, warmup_steps=100, ema_decay=0.998, seed=42, log_every=50, checkpoint_every=500,
-)  # fmt: skip
+    steps=1500,
+    batch=64,
+    learning_rate=1e-3,
+    weight_decay=1e-4,
+    schedule="cosine",
+    decay_from=0.3,
+    warmup_steps=100,
+    ema_decay=0.998,
+    seed=42,
+    log_every=50,
+    checkpoint_every=500,
+)
 
 
 @dataclass(frozen=True)
@@ -120,9 +137,12 @@ class ConnectorObjective:
         loss = recon + config.lambda_contrast * contrast + config.lambda_direction * opposite
         cosine = torch.nn.functional.cosine_similarity(forward, delta, dim=-1).mean()
         return {
-            LOSS: loss, "recon": recon, "contrast": contrast, "direction": opposite,
+            LOSS: loss,
+            "recon": recon,
+            "contrast": contrast,
+            "direction": opposite,
             "cosine": cosine.detach(),
-        }  # fmt: skip
+        }
 
     def _reference(self, pairs: PairBatch, speech: Tensor, choice: Tensor) -> Tensor:
         """Deltas of the window before ``[B, T, 10]``: zeros, predicted, or true."""
@@ -184,9 +204,15 @@ def train_connector(
         connector = Connector(config.model)
     objective = ConnectorObjective(connector, bank, config, device)
     train(
-        connector, objective, config.schedule, run_dir, progress,
-        stage="connector", stop_at=stop_at, device=device,
-    )  # fmt: skip
+        connector,
+        objective,
+        config.schedule,
+        run_dir,
+        progress,
+        stage="connector",
+        stop_at=stop_at,
+        device=device,
+    )
     if stop_at is None or stop_at >= config.schedule.steps:
         save_connector(connector, run_dir / WEIGHTS_FILE)
     return connector

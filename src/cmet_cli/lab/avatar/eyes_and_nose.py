@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cmet_cli.lab.avatar import geometry
-from cmet_cli.lab.avatar.canvas import Canvas, disc, shade, spline
-from cmet_cli.lab.avatar.identity import Identity
+from . import shapes
+from .canvas import Canvas, disc, shade, spline
+from .identity import Identity
 
 _EYE_WHITE = (240, 236, 230)
 _LASH = (24, 18, 18)
@@ -15,7 +15,7 @@ _T17 = np.linspace(-1, 1, 17)
 
 def paint_eyes(canvas: Canvas, who: Identity, p: dict[str, float]) -> None:
     """Lids, white, iris, pupil, highlight and lashes; both eyes in each pass, for speed."""
-    eyes = [geometry.eye(who, p, side) for side in (-1, 1)]
+    eyes = [shapes.eye(who, p, side) for side in (-1, 1)]
     skin, upper, lower = who.skin, [eye.upper for eye in eyes], [eye.lower for eye in eyes]
     # The lid between crease and lashes catches light; it is all there is of a shut eye.
     lids = [np.concatenate([eye.crease, eye.upper[::-1]]) for eye in eyes]
@@ -43,7 +43,7 @@ def paint_eyes(canvas: Canvas, who: Identity, p: dict[str, float]) -> None:
         _crow_feet(canvas, who, eyes, squint)
 
 
-def _paint_balls(canvas: Canvas, who: Identity, eyes: list[geometry.Eye]) -> None:
+def _paint_balls(canvas: Canvas, who: Identity, eyes: list[shapes.Eye]) -> None:
     openings = [eye.outline for eye in eyes]
     canvas.fill(openings, _EYE_WHITE)
     clip, radius = canvas.clip(openings), eyes[0].iris_radius
@@ -64,7 +64,7 @@ def _paint_balls(canvas: Canvas, who: Identity, eyes: list[geometry.Eye]) -> Non
     canvas.fill(lights, (255, 255, 255), 0.95, 0.002, clip)
 
 
-def _crow_feet(canvas: Canvas, who: Identity, eyes: list[geometry.Eye], squint: float) -> None:
+def _crow_feet(canvas: Canvas, who: Identity, eyes: list[shapes.Eye], squint: float) -> None:
     lines = [
         eye.upper[-1] + np.array([(side * 0.018, 0.4 * rise), (side * 0.062, 1.3 * rise)])
         for side, eye in zip((-1, 1), eyes, strict=True)
@@ -76,7 +76,7 @@ def _crow_feet(canvas: Canvas, who: Identity, eyes: list[geometry.Eye], squint: 
 
 def paint_brows(canvas: Canvas, who: Identity, p: dict[str, float]) -> None:
     """Tapered brows: a soft body with short hairs over it."""
-    (left, half), (right, _) = (geometry.brow(who, p, side) for side in (-1, 1))
+    (left, half), (right, _) = (shapes.brow(who, p, side) for side in (-1, 1))
     lines = [left, right]
     # The skin under a lowered brow darkens.
     press = max(0.0, -p["brow_inner_raise"] * 0.6 + p["brow_furrow"] * 0.5)
@@ -118,7 +118,7 @@ def paint_forehead(canvas: Canvas, who: Identity, p: dict[str, float]) -> None:
 
 def paint_nose(canvas: Canvas, who: Identity, p: dict[str, float]) -> None:
     """Nostrils and wings, and the creases of a wrinkled nose."""
-    nose = geometry.nose(who, p)
+    nose = shapes.nose(who, p)
     wide, low, skin = nose.half_width, nose.bottom_v, who.skin
     mirror = (-1, 1)
     wing = [(0.80, -0.080), (1.06, -0.040), (1.00, -0.004), (0.66, 0.004)]
@@ -145,11 +145,11 @@ def _wrinkle_nose(canvas: Canvas, who: Identity, amount: float) -> None:
     canvas.glow((0, who.eye_v + 0.09), (0.085, 0.06), shade(who.skin, 0.42), 0.40 * amount)
 
 
-def paint_cheeks(canvas: Canvas, who: Identity, p: dict[str, float], mouth: geometry.Mouth) -> None:
+def paint_cheeks(canvas: Canvas, who: Identity, p: dict[str, float], mouth: shapes.Mouth) -> None:
     """Lifted cheeks: a lit apple, its shadow beneath, and the fold from nose to mouth."""
     lift = p["cheek"]
     skin, deep = who.skin, shade(who.skin, 0.55)
-    nose = geometry.nose(who, p)
+    nose = shapes.nose(who, p)
     for s, corner in ((-1, mouth.corners[0]), (1, mouth.corners[1])):
         pull = max(0.0, p["corner_left"] if s < 0 else p["corner_right"])
         apple = (s * 0.285, 0.135 - 0.035 * lift)
