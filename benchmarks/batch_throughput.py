@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from cmet_cli.batch.journal import JOURNAL, read_lines, state_folder
+from cmet_cli.batch.state import DATABASE, state_folder
 from cmet_cli.batch.run import BatchOptions, check_batch
 from cmet_cli.media.ffmpeg import find_ffmpeg
 from cmet_cli.weights.folder import inspect_folder, mini_folder

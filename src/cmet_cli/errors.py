@@ -8,14 +8,18 @@ from __future__ import annotations
 
 
 class CmetError(Exception):
-    """A failed run. ``message`` says what and where, ``hint`` what to do next (may be empty)."""
+    """A failed run. ``message`` says what and where, ``hint`` what to do next (may be empty).
+
+    transient: the same thing, tried again, may well succeed.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, transient: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.transient = transient
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message

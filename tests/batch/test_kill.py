@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from .conftest import journal_of, outputs_of
+from .conftest import outputs_of, results_of
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def rows(count):
 def wait_for_done(manifest, process, count, timeout_s=240):
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline and process.poll() is None:
-        if len(journal_of(manifest)) >= count:
+        if len(results_of(manifest)) >= count:
             return
         time.sleep(0.02)
 
@@ -68,7 +68,7 @@ def test_killed_at_random_and_resumed_is_as_never_killed(start, write_manifest):
             seen.setdefault(name, path.stat().st_mtime_ns)  # made once, never again
     assert start(manifest).wait(300) == 0
     assert outputs_of(manifest) == outputs_of(whole)
-    records = journal_of(manifest)
+    records = results_of(manifest)
     assert sorted(r["output"] for r in records) == sorted({r["output"] for r in records})
     assert len(records) == 10
     for name, made_ns in seen.items():
@@ -85,7 +85,7 @@ def test_ended_gently(start, write_manifest, number, code):
     _, said = process.communicate(timeout=60)
     assert process.returncode == code
     assert "Traceback" not in said
-    made, records = outputs_of(manifest), journal_of(manifest)
+    made, records = outputs_of(manifest), results_of(manifest)
     assert 1 <= len(records) <= len(made) < 40
     root = manifest.parent / "m_out"
     assert not list(root.rglob("*.part.*"))

@@ -26,7 +26,7 @@ def check(folder, text, name="m.csv", made=None, **settings):
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     defaults = CheckSettings(str(folder / "out"), **settings)
-    return check_manifest(read_manifest(path), defaults, made or {})
+    return check_manifest(read_manifest(path), defaults, (made or {}).get)
 
 
 def only_problem(checked):

@@ -9,11 +9,11 @@ import signal
 
 import pytest
 
-from cmet_cli.batch.journal import DONE
+from cmet_cli.batch.plan import DONE
 from cmet_cli.batch.run import BatchOptions, check_batch, run_batch
 from cmet_cli.media.probe import probe_video
 
-from .conftest import journal_of, outputs_of, told
+from .conftest import outputs_of, results_of, told
 
 
 class Watching:
@@ -68,7 +68,7 @@ def test_rows_are_done_kept_and_done_again_when_changed(batch, write_manifest, c
     assert set(made) == {"sub/a.mp4", "b.mp4"}
     assert probe_video(clips / "m_out" / "b.mp4").audio_streams == 1
     assert (clips / "m_out" / "b.npz").is_file()
-    stages = [r["result"]["stages_s"] for r in journal_of(manifest)]
+    stages = [r["result"]["stages_s"] for r in results_of(manifest)]
     assert ["reading" in s for s in stages] == [True, False]  # one video, read once
     second = batch(manifest, "--json")
     assert (told(second)["done"], told(second)["kept"]) == (0, 2)
@@ -144,7 +144,7 @@ def test_a_killed_worker_costs_nothing_but_time(options, write_manifest):
     result = run_batch(asked, check_batch(asked).rows, listener)
     assert (result.done, result.failed) == (2, ())
     assert any("SIGKILL" in note for note in listener.notes)
-    assert len(journal_of(asked.manifest)) == 2
+    assert len(results_of(asked.manifest)) == 2
 
 
 def test_only_our_own_outputs_are_replaced(batch, write_manifest, clips):
@@ -173,7 +173,7 @@ def test_files_behind_urls(batch, write_manifest, clips):
     assert (run.returncode, told(run)["done"]) == (0, 2), run.stderr
     made = {p.name: p.read_bytes() for p in (clips / "store").iterdir()}
     assert made == outputs_of(plain)
-    assert ["reading" in r["result"]["stages_s"] for r in journal_of(remote)] == [True, False]
+    assert ["reading" in r["result"]["stages_s"] for r in results_of(remote)] == [True, False]
     again = batch(remote, "--output-dir", f"file://{clips}/store", "--json")
     assert told(again)["kept"] == 2
     rows[0]["video"] = f"file://{clips}/nowhere.mp4"

@@ -6,19 +6,20 @@ import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import UsageError
 from .columns import CLIP_SEPARATOR, columns, normal_name, unknown_column
 
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 DELIMITERS = {".tsv": "\t", ".tab": "\t"}
-MAX_CELL_CHARS = 1 << 20
+MAX_CELL_CHARS, MAX_LINE_CHARS = 1 << 16, 1 << 22
+MAX_PROBLEMS, MAX_WORDS_CHARS = 10_000, 300
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """Something wrong with a manifest. line: as editors count, 0 for the file as a whole."""
 
     line: int
@@ -26,8 +27,22 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True)
-class RawRow:
+class TooManyProblems(Exception):
+    """Enough is known to refuse the manifest."""
+
+
+class Problems(list[Problem]):
+    """Bounded, however long and bad a manifest is."""
+
+    def say(self, line: int, column: str, message: str) -> None:
+        """Raises :class:`TooManyProblems` at the last one that is taken."""
+        self.append(Problem(line, column[:MAX_WORDS_CHARS], message[:MAX_WORDS_CHARS]))
+        if len(self) >= MAX_PROBLEMS:
+            self.append(Problem(line, "", "too many problems: the rest was not looked at"))
+            raise TooManyProblems
+
+
+class RawRow(NamedTuple):
     """One row as written: its line in the file and its non-empty cells by column name."""
 
     line: int
@@ -40,7 +55,7 @@ class RawManifest:
 
     path: Path
     rows: list[RawRow] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
 
 
 def read_manifest(path: Path) -> RawManifest:
@@ -51,111 +66,122 @@ def read_manifest(path: Path) -> RawManifest:
     """
     if not path.is_file():
         raise UsageError(f"manifest not found: {path}", "`cmet batch --template` writes an example")
+    manifest, suffix = RawManifest(path), path.suffix.lower()
+    lines = _Lines(path)
     try:
-        text = path.read_text("utf-8-sig")
+        if suffix in JSON_SUFFIXES:
+            _read_json(lines, manifest)
+        else:
+            _read_table(lines, DELIMITERS.get(suffix, ","), manifest)
+        if not manifest.rows and not manifest.problems:
+            manifest.problems.say(0, "", "no rows")
+    except TooManyProblems:
+        pass
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"{path}: not UTF-8 (byte {error.start})", "save it as UTF-8 (CSV UTF-8 in Excel)"
+            f"{path}: not UTF-8 (after line {lines.number})",
+            "save it as UTF-8 (CSV UTF-8 in Excel)",
         ) from error
-    manifest = RawManifest(path)
-    if path.suffix.lower() in JSON_SUFFIXES:
-        _read_json(text, manifest)
-    else:
-        _read_table(text, DELIMITERS.get(path.suffix.lower(), ","), manifest)
-    if not manifest.rows and not manifest.problems:
-        manifest.problems.append(Problem(0, "", "no rows"))
     return manifest
 
 
 class _Lines:
-    """Lines for the csv reader, without comments and blanks between records (not inside quotes)."""
+    """Lines of a file, without comments and blanks between records (not inside quotes).
 
-    def __init__(self, text: str) -> None:
-        self._lines = text.split("\n")
+    number: of the line last read; first: of the record's first line; between: set it when a record
+    has ended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self.number, self.first, self.between = 0, 0, True
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            self.number += 1
-            if self.between:
-                stripped = line.strip()
-                if not stripped or stripped[0] == "#":
-                    continue
-                self.between, self.first = False, self.number
-            yield line + "\n"
+        with self._path.open(encoding="utf-8-sig") as file:
+            while line := file.readline(MAX_LINE_CHARS):
+                self.number += 1
+                if len(line) == MAX_LINE_CHARS:
+                    raise UsageError(f"{self._path}: line {self.number} is too long")
+                if self.between:
+                    stripped = line.strip()
+                    if not stripped or stripped[0] == "#":
+                        continue
+                    self.between, self.first = False, self.number
+                yield line
 
 
-def _read_table(text: str, delimiter: str, manifest: RawManifest) -> None:
+def _read_table(lines: _Lines, delimiter: str, manifest: RawManifest) -> None:
     csv.field_size_limit(MAX_CELL_CHARS)
-    lines = _Lines(text.replace("\r\n", "\n").replace("\r", "\n"))
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     names: list[str] | None = None
     try:
-        for cells in reader:
+        for cells in csv.reader(lines, delimiter=delimiter, strict=True):
             lines.between = True
             if not any(cell.strip() for cell in cells):
                 continue
             if names is None:
-                names = _header(cells, lines.first, manifest)
+                names = _header(cells, lines.first, manifest.problems)
             else:
                 _add_row(names, cells, lines.first, manifest)
     except csv.Error as error:
-        manifest.problems.append(Problem(lines.first, "", f"cannot be read: {error}"))
+        manifest.problems.say(lines.first, "", f"cannot be read: {error}")
 
 
-def _header(cells: list[str], line: int, manifest: RawManifest) -> list[str]:
+def _header(cells: list[str], line: int, problems: Problems) -> list[str]:
     """Column names as the options spell them; unknown ones become problems and an empty name."""
     names, known = [], columns()
     if len(cells) == 1 and ";" in cells[0]:
-        manifest.problems.append(Problem(line, "", "cells must be separated by commas, not ';'"))
+        problems.say(line, "", "cells must be separated by commas, not ';'")
         return []
     for cell in cells:
         name = normal_name(cell)
         if name in known and name in names:
-            manifest.problems.append(Problem(line, name, f"column '{name}' appears twice"))
+            problems.say(line, name, f"column '{name}' appears twice")
         elif name and name not in known:
-            manifest.problems.append(Problem(line, cell.strip(), unknown_column(cell.strip())))
+            problems.say(line, cell.strip(), _unknown(cell.strip()))
             name = ""
         names.append(name)
     if "video" not in names:
-        manifest.problems.append(Problem(line, "video", "there is no column 'video'"))
+        problems.say(line, "video", "there is no column 'video'")
     return names
+
+
+@lru_cache(maxsize=1000)
+def _unknown(name: str) -> str:
+    return unknown_column(name[:80])
 
 
 def _add_row(names: list[str], cells: list[str], line: int, manifest: RawManifest) -> None:
     if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
         if names:
-            message = f"{len(cells)} cells, but {len(names)} columns"
-            manifest.problems.append(Problem(line, "", message))
+            manifest.problems.say(line, "", f"{len(cells)} cells, but {len(names)} columns")
         return
     pairs = zip(names, cells, strict=False)
     values = {name: value for name, cell in pairs if name and (value := cell.strip())}
     manifest.rows.append(RawRow(line, values))
 
 
-def _read_json(text: str, manifest: RawManifest) -> None:
-    known = columns()
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
+def _read_json(lines: _Lines, manifest: RawManifest) -> None:
+    for text in lines:
+        lines.between, number = True, lines.number
         try:
-            values = json.loads(line)
-        except ValueError as error:
-            manifest.problems.append(Problem(number, "", f"not JSON: {error}"))
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            manifest.problems.say(number, "", f"not JSON: {error}")
             continue
         if not isinstance(values, dict):
-            manifest.problems.append(Problem(number, "", "not a JSON object"))
+            manifest.problems.say(number, "", "not a JSON object")
             continue
         cells = {}
         for key, value in values.items():
-            name = normal_name(key)
-            text_value = _cell(value)
-            if name not in known:
-                manifest.problems.append(Problem(number, key, unknown_column(key)))
-            elif text_value is None:
-                manifest.problems.append(Problem(number, key, f"cannot be {value!r}"))
-            elif text_value:
-                cells[name] = text_value
+            name, cell = normal_name(key), _cell(value)
+            if name not in columns():
+                manifest.problems.say(number, key, _unknown(key))
+            elif cell is None:
+                manifest.problems.say(number, key, f"cannot be a {type(value).__name__}")
+            elif len(cell) > MAX_CELL_CHARS:
+                manifest.problems.say(number, key, "too long")
+            elif cell:
+                cells[name] = cell
         manifest.rows.append(RawRow(number, cells))
 
 

@@ -1,7 +1,7 @@
 """Where outputs go: names, the root they must stay in, and names that would collide."""
 
 # Paths stay text: 100,000 rows are checked in seconds.
-# ruff: noqa: PTH100, PTH114, PTH116, PTH117, PTH118, PTH120, PTH122
+# ruff: noqa: PTH100, PTH114, PTH116, PTH117, PTH118, PTH119, PTH120, PTH122
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from pathlib import PurePosixPath
 
 from ..errors import UsageError
 from .columns import Column, columns, parse_cell
-from .rows import is_url
+from .storage import is_url
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 STATE_FOLDER = ".cmet"
+MAX_NAME_BYTES = 255
 _AWKWARD = re.compile(r"[^\w.+-]+")
 
 
-def default_suffix(name: str, otherwise: str = ".mp4") -> str:
-    """The suffix of a name where it is one an edit can be written as."""
+def video_suffix(name: str) -> str:
+    """The suffix of a name where it is one an edit can be written as, else nothing."""
     suffix = os.path.splitext(name)[1].lower()
-    return suffix if suffix in VIDEO_SUFFIXES else otherwise
+    return suffix if suffix in VIDEO_SUFFIXES else ""
 
 
 def default_name(cells: Mapping[str, str], video: str, emotion: tuple[str, ...], base: str) -> str:
@@ -43,7 +44,7 @@ def default_name(cells: Mapping[str, str], video: str, emotion: tuple[str, ...],
         plain = column.role == "option" and not column.is_path and name != "overwrite"
         if plain and not _is_default(column, cells[name]):
             parts.append(_AWKWARD.sub("-", name + cells[name]))
-    return os.path.join(folder, "_".join(parts) + default_suffix(path.name))
+    return os.path.join(folder, "_".join(parts) + (video_suffix(path.name) or ".mp4"))
 
 
 def _is_default(column: Column, text: str) -> bool:
@@ -53,20 +54,18 @@ def _is_default(column: Column, text: str) -> bool:
         return False
 
 
-def collision_key(location: str) -> str:
-    """Equal for names that some file system takes for one: by case or by Unicode form."""
-    return unicodedata.normalize("NFC", location).casefold()
-
-
 class OutputBook:
-    """Every output of a batch, to see which leave the root or meet each other."""
+    """Every output of a batch, to see which leave the root or meet each other.
+
+    root: absolute path or URL.
+    """
 
     def __init__(self, root: str, allow_outside: bool) -> None:
-        self._root, self._allow_outside = root, allow_outside
-        self._real_root = root if is_url(root) else os.path.realpath(root)
-        self._prefix = self._real_root.rstrip(os.sep) + os.sep
-        self._state = os.path.join(self._real_root, STATE_FOLDER) + os.sep
-        self._real_parents: dict[str, str] = {}
+        self._root, self._allow_outside = root.rstrip("/") or "/", allow_outside
+        real_root = root if is_url(root) else os.path.realpath(root)
+        self._prefix = real_root.rstrip("/") + "/"
+        self._state = os.path.join(real_root, STATE_FOLDER) + os.sep
+        self._real_folders: dict[str, str] = {}
         self._lines: dict[str, tuple[int, str]] = {}
         self._status: dict[str, os.stat_result | None] = {}
 
@@ -75,52 +74,45 @@ class OutputBook:
         if is_url(text):
             return text
         if is_url(self._root):
-            return f"{self._root.rstrip('/')}/{text}"
+            return f"{self._root}/{text}"
         return os.path.abspath(os.path.join(self._root, text))
 
     def shown(self, location: str) -> str:
         """Relative to the root where it lies in it."""
-        prefix = self._root.rstrip("/") + "/"
-        return location[len(prefix) :] if location.startswith(prefix) else location
+        return location.removeprefix(self._root.rstrip("/") + "/")
 
     def claim(self, line: int, location: str, text: str) -> str:
         """Take a name for a row; -> what is wrong with it, or an empty text."""
         real = self._real(location)
-        if not self._allow_outside and not self._inside(location, real, text):
+        inside = real.startswith(self._prefix) and not real.startswith(self._state)
+        if is_url(self._root):
+            inside = inside and ".." not in text.split("/")
+        if not (inside or self._allow_outside):
             return f"outside the output folder: {text} (--allow-outside permits it)"
-        key = collision_key(real)
-        taken = self._lines.get(key)
-        if taken is not None:
+        # Equal for names that some file system takes for one: by case or by Unicode form.
+        key = unicodedata.normalize("NFC", real).casefold()
+        if taken := self._lines.get(key):
             same = "the same output as" if taken[1] == location else "an output that collides with"
             return f"{same} line {taken[0]}: {text}"
         self._lines[key] = (line, location)
-        return ""
-
-    def _inside(self, location: str, real: str, text: str) -> bool:
-        if is_url(self._root):
-            within = location.startswith(self._root.rstrip("/") + "/")
-            return within and ".." not in text.split("/")
-        if is_url(location):
-            return False
-        return real.startswith(self._prefix) and not real.startswith(self._state)
+        long = len(os.path.basename(location).encode()) > MAX_NAME_BYTES
+        return f"too long a name: {text}" if long else ""
 
     def _real(self, location: str) -> str:
         """With every symbolic link followed; each folder is resolved once."""
         if is_url(location):
             return location
         folder, name = os.path.split(location)
-        if folder not in self._real_parents:
-            self._real_parents[folder] = os.path.realpath(folder)
-        real = os.path.join(self._real_parents[folder], name)
+        if folder not in self._real_folders:
+            self._real_folders[folder] = os.path.realpath(folder)
+        real = os.path.join(self._real_folders[folder], name)
         return os.path.realpath(real) if os.path.islink(real) else real
 
     def existing(self, location: str) -> os.stat_result | None:
         """What is there already under a name (asked once)."""
-        if is_url(location):
-            return None
         if location not in self._status:
             try:
-                self._status[location] = os.stat(location)
+                self._status[location] = None if is_url(location) else os.stat(location)
             except (OSError, ValueError):
                 self._status[location] = None
         return self._status[location]

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..options import Model, RuntimeOptions
 from .checks import Checked, CheckSettings, check_manifest, parse_defaults
-from .journal import DONE, FAILED, History, Journal, state_folder
-from .leftovers import remove_leftovers
-from .lock import only_run
 from .manifest import read_manifest
-from .rows import Row, Task, is_url
+from .plan import DONE, FAILED, RUN, WAITING, Decision, Key, Row, Task, decide
+from .state import DATABASE, WORKERS_LOG, State, is_running, only_run, state_folder
+from .storage import Digests, is_url
+from .workers import MAX_WORKERS
 
 if TYPE_CHECKING:
     from ..weights.folder import Weights
-    from .plan import Decision
-    from .pool import Pool
-    from .report import Report
     from .runner import Listener
+    from .workers import Pool
 
 MAX_RETRIES = 100
 
@@ -64,17 +63,19 @@ class BatchOptions:
     @property
     def output_root(self) -> str:
         """Where outputs go: an absolute path, or a URL."""
-        if self.output_dir is not None and is_url(self.output_dir):
-            return self.output_dir
-        return str(self.local_root)
+        remote = self.output_dir is not None and is_url(self.output_dir)
+        return str(self.output_dir) if remote else str(self.local_root)
 
     @property
     def local_root(self) -> Path:
-        """Where journal and report go; with outputs behind a URL, beside the manifest."""
-        beside = self.manifest.with_name(f"{self.manifest.stem}_out")
-        remote = self.output_dir is not None and is_url(self.output_dir)
-        chosen = beside if self.output_dir is None or remote else Path(self.output_dir)
-        return chosen.absolute()
+        """Where state and report go; with outputs behind a URL, beside the manifest."""
+        if self.output_dir is not None and not is_url(self.output_dir):
+            return Path(self.output_dir).absolute()
+        return self.manifest.with_name(f"{self.manifest.stem}_out").absolute()
+
+    @property
+    def state_folder(self) -> Path:
+        return state_folder(self.local_root)
 
 
 @dataclass(frozen=True)
@@ -96,163 +97,160 @@ class BatchResult:
         return 1 if self.failed else 0
 
 
+@dataclass(frozen=True)
+class BatchStatus:
+    """How the last run in an output folder stands. running: it is still at work; waiting: rows that
+    have no last word yet; failures: (line, output, error)."""
+
+    folder: Path
+    running: bool
+    done: int
+    failed: int
+    waiting: int
+    failures: tuple[tuple[int, str, str], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        named = [dict(zip(("line", "output", "error"), row, strict=True)) for row in self.failures]
+        rows = self.done + self.failed + self.waiting
+        return {**vars(self), "folder": str(self.folder), "rows": rows, "failures": named}
+
+
+def parse_workers(text: str) -> int:
+    """``auto`` -> 0. Raises :class:`UsageError`."""
+    if text == "auto":
+        return 0
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_WORKERS:
+        raise UsageError(f"workers must be auto or 1 to {MAX_WORKERS}, got '{text}'")
+    return int(text)
+
+
 def check_batch(options: BatchOptions) -> Checked:
     """Read and judge the whole manifest; nothing is written and no model loaded."""
-    history = History.read(state_folder(options.local_root))
+    defaults = parse_defaults(list(options.defaults))
     settings = CheckSettings(
-        options.output_root, parse_defaults(list(options.defaults)), options.allow_outside,
-        options.overwrite,
-    )  # fmt: skip
-    return check_manifest(read_manifest(options.manifest), settings, history.made)
+        options.output_root, defaults, options.allow_outside, options.overwrite
+    )
+    with State(options.state_folder) as state:
+        return check_manifest(read_manifest(options.manifest), settings, state.made)
 
 
 def plan_batch(options: BatchOptions, rows: Sequence[Row]) -> list[Decision]:
     """What a run would do with each row, and why. Raises :class:`WeightsError`."""
-    history = History.read(state_folder(options.local_root))
-    return _plan(options, rows, history, _find_model(options)[1])
+    with State(options.state_folder) as state:
+        return _decide(rows, state, _Model.find(options).key)
+
+
+def batch_status(options: BatchOptions) -> BatchStatus:
+    """How the last run stands, also while it is at work. manifest: it, or an output folder. Writes
+    nothing. Raises :class:`UsageError` where no run has begun."""
+    given = options.manifest
+    root = given.absolute() if given.is_dir() else options.local_root
+    folder = state_folder(root)
+    if not (folder / DATABASE).is_file():
+        raise UsageError(f"no batch has run in {root}", "give a manifest or its output folder")
+    with State(folder) as state:
+        counts, failed = state.counts(), state.failures()
+    failures = tuple((row["line"], row["output"], row["error"]) for row in failed)
+    done, bad, waiting = (counts.get(status, 0) for status in (DONE, FAILED, WAITING))
+    return BatchStatus(root, is_running(folder), done, bad, waiting, failures)
 
 
 def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) -> BatchResult:
     """Do the rows that need doing. Raises :class:`CmetError`; whatever is done stays done."""
     start = time.monotonic()
-    weights, digest = _find_model(options)
-    _check_devices(options)
-    root, state = options.local_root, state_folder(options.local_root)
-    state.mkdir(parents=True, exist_ok=True)
-    with only_run(state):
-        history = History.read(state)
-        decisions = _plan(options, rows, history, digest)
-        places = [place for row in rows for place in row.outputs().values() if not is_url(place)]
-        remove_leftovers(places, str(root))
+    model = _Model.find(options)
+    options.state_folder.mkdir(parents=True, exist_ok=True)
+    with only_run(options.state_folder) as work, State(options.state_folder, write=True) as state:
         from .report import Report
+        from .runner import Rules, Runner
 
-        journal = Journal(state, history)
-        report = Report(root, state, rows, f"cmet batch: {options.manifest.name}")
-        tasks = _tasks(options, rows, decisions, history, report)
+        decisions = _decide(rows, state, model.key)
+        tasks = _tasks(options, rows, decisions, state)
+        state.begin(rows, decisions)
+        title = f"cmet batch: {options.manifest.name}"
+        report = Report(options.local_root, work, state, len(rows), title)
         listener.total(len(tasks))
         listener.note(f"{len(tasks)} rows to do, {len(rows) - len(tasks)} done already")
+        ended = {}
         try:
             if tasks:
-                pool = _make_pool(options, weights, digest, len(tasks), state)
-                _run(options, pool, tasks, journal, report, listener)
+                rules = Rules(options.retries, options.fail_fast)
+                with closing(model.pool(options, len(tasks), work)) as pool:
+                    runner = Runner(pool, tasks, state, report, rules)
+                    runner.run(listener)
+                    ended = runner.ended
         finally:
             report.write()
-            journal.close()
-            remove_leftovers(places, str(root))
-        return _result(options, rows, tasks, history, report, time.monotonic() - start)
+    failed = tuple((rows[i], o.error) for i, o in sorted(ended.items()) if o.status == FAILED)
+    return BatchResult(
+        rows=len(rows),
+        done=len(ended) - len(failed),
+        kept=len(rows) - len(tasks),
+        failed=failed,
+        elapsed_s=round(time.monotonic() - start, 3),
+        report_csv=report.csv_path,
+        report_html=report.html_path,
+        stopped=options.fail_fast and bool(failed),
+    )
 
 
-def _run(
-    options: BatchOptions,
-    pool: Pool,
-    tasks: list[Task],
-    journal: Journal,
-    report: Report,
-    listener: Listener,
-) -> None:
-    from .runner import Runner
-    from .schedule import Schedule
-
-    try:
-        runner = Runner(
-            pool, Schedule(tasks), journal, report, listener, retries=options.retries,
-            fail_fast=options.fail_fast,
-        )  # fmt: skip
-        runner.run()
-    finally:
-        pool.close()
-    if not runner.stopped:
-        journal.drop_receipts()
-
-
-def _find_model(options: BatchOptions) -> tuple[Weights, str]:
-    from ..weights.folder import find_weights
-    from .digests import Digests, model_digest
-
-    weights = find_weights(options.weights_dir, options.model)
-    return weights, model_digest(weights, Digests())
-
-
-def _check_devices(options: BatchOptions) -> None:
-    from ..backends.devices import resolve
-
-    if options.ray is None:
-        for device in options.devices:
-            resolve(replace(options.runtime, device=device))
-
-
-def _plan(
-    options: BatchOptions, rows: Sequence[Row], history: History, digest: str
-) -> list[Decision]:
-    from .plan import plan_rows
-
-    return plan_rows(rows, history, digest, options.runtime.precision)
+def _decide(rows: Sequence[Row], state: State, key: Key) -> list[Decision]:
+    digests = Digests(state.digest)
+    return [decide(row, state, digests, key) for row in rows]
 
 
 def _tasks(
-    options: BatchOptions,
-    rows: Sequence[Row],
-    decisions: Sequence[Decision],
-    history: History,
-    report: Report,
+    options: BatchOptions, rows: Sequence[Row], decisions: Sequence[Decision], state: State
 ) -> list[Task]:
-    """Rows to do; those that stay go into the report as they were."""
-    from .plan import KEEP
-
     tasks = []
     for index, (row, decision) in enumerate(zip(rows, decisions, strict=True)):
-        if decision.action == KEEP:
-            report.tell(index, history.last[row.output], earlier=True)
-            continue
-        ours = any(place in history.made for place in row.outputs().values())
-        may_replace = ours or options.overwrite or row.options.overwrite
-        tasks.append(Task(index, row, may_replace))
+        if decision.action == RUN:
+            ours = any(state.made(place) for place in row.outputs().values())
+            tasks.append(Task(index, row, ours or options.overwrite or row.options.overwrite))
     return tasks
 
 
-def _make_pool(
-    options: BatchOptions, weights: Weights, digest: str, rows: int, state: Path
-) -> Pool:
-    from .capacity import auto_workers, threads_each
-    from .pool import LocalPool, spread
-    from .worker import WorkerSetup
+@dataclass(frozen=True)
+class _Model:
+    """The weights of a run and the devices it was resolved to (none on a cluster)."""
 
-    setup = WorkerSetup(
-        str(options.weights_dir.absolute()) if options.weights_dir else None, options.model,
-        options.runtime, 1, options.thumbnails, str(state), digest,
-    )  # fmt: skip
-    if options.ray is not None:
-        from .ray_engine import RayPool, cluster_weights
+    weights: Weights
+    key: Key
+    devices: tuple[str, ...]
 
-        setup = cluster_weights(weights, setup)
-        return RayPool(options.ray, setup, options.workers, options.cpus_per_worker, rows)
-    devices = _resolved(options.devices)
-    size = sum(p.stat().st_size for p in weights.root.glob("*.safetensors"))
-    workers = min(options.workers or auto_workers(devices, rows, size), rows)
-    return LocalPool(spread(setup, devices, workers, threads_each(workers)))
+    @classmethod
+    def find(cls, options: BatchOptions) -> _Model:
+        """Raises :class:`WeightsError`, :class:`DeviceError`."""
+        from ..backends.devices import resolve
+        from ..weights.folder import find_weights
+        from .plan import compute_name, model_digest
 
+        weights = find_weights(options.weights_dir, options.model)
+        names = options.devices if options.ray is None else ()
+        computes = [resolve(replace(options.runtime, device=name)) for name in names]
+        key = Key(model_digest(weights), tuple(map(compute_name, computes)))
+        return cls(weights, key, tuple(str(compute.device) for compute in computes))
 
-def _resolved(devices: Sequence[str]) -> list[str]:
-    from ..backends.devices import resolve
+    def pool(self, options: BatchOptions, rows: int, work: Path) -> Pool:
+        """Workers for so many rows."""
+        from .row_worker import WorkerSetup
+        from .workers import LocalPool, local_setups
 
-    return [str(resolve(RuntimeOptions(device=device)).device) for device in devices]
+        setup = WorkerSetup(
+            weights_dir=str(options.weights_dir.absolute()) if options.weights_dir else None,
+            model=options.model,
+            runtime=options.runtime,
+            threads=1,
+            pictures=options.thumbnails,
+            work=str(work),
+            log=str(options.state_folder / WORKERS_LOG),
+            model_digest=self.key.model,
+        )
+        if options.ray is not None:
+            from .ray_pool import Cluster, RayPool, cluster_setup
 
-
-def _result(
-    options: BatchOptions,
-    rows: Sequence[Row],
-    tasks: Sequence[Task],
-    history: History,
-    report: Report,
-    elapsed_s: float,
-) -> BatchResult:
-    failed = [
-        (row, entry.note)
-        for row, entry in zip(rows, report.entries, strict=True)
-        if entry.status == FAILED
-    ]
-    done = sum(report.entries[task.index].status == DONE for task in tasks)
-    return BatchResult(
-        len(rows), done, len(rows) - len(tasks), tuple(failed), round(elapsed_s, 3),
-        report.csv_path, report.html_path, stopped=options.fail_fast and bool(failed),
-    )  # fmt: skip
+            cluster = Cluster(options.ray, options.workers, options.cpus_per_worker)
+            return RayPool(cluster, cluster_setup(self.weights, setup), rows)
+        size = sum(path.stat().st_size for path in self.weights.root.glob("*.safetensors"))
+        return LocalPool(local_setups(setup, self.devices, options.workers, rows, size))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Protocol
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ..errors import CmetError
-from .journal import DONE, FAILED, RECEIPTS, Journal, as_made, read_lines
-from .pool import Died, Event, Pool
-from .process import Broken, Ready, Stage
+from .plan import FAILED, MADE, Outcome, Task
 from .report import Report
-from .rows import Outcome, Task
-from .schedule import Schedule
+from .state import State
+from .workers import Broken, Died, Event, Pool, Ready, Stage
 
 POLL_S = 0.5
 STARTS_TRIED = 3
@@ -38,62 +37,104 @@ class Listener(Protocol):
         """Something worth a line of the log."""
 
 
-class Runner:
-    """Runs rows on a pool until none is left, or until one fails with ``fail_fast``.
+class Schedule:
+    """Rows still to be given out.
 
-    retries: further tries of a row after a failure that may pass. A row whose worker dies has one
-    further try in any case.
+    A worker takes a video's rows one after the other; when no video is left untouched, an idle
+    worker takes over the later half of the longest queue.
     """
 
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        groups: dict[str, list[Task]] = {}
+        for task in sorted(tasks, key=lambda t: (t.row.reading(), t.index)):
+            groups.setdefault(task.row.video, []).append(task)
+        by_first = sorted(groups.values(), key=lambda group: min(t.index for t in group))
+        self._groups = deque(deque(group) for group in by_first)
+        self._queues: dict[int, deque[Task]] = {}
+        self._again: deque[Task] = deque()
+        self.waiting = len(tasks)
+
+    def next(self, worker: int) -> Task | None:
+        """A row for this worker; ``None`` where nothing waits."""
+        queue = self._queues.get(worker)
+        if not queue and self._groups:
+            queue = self._groups.popleft()
+        elif not queue and self._again:
+            queue = deque([self._again.popleft()])
+        elif not queue:
+            longest = max(self._queues.values(), key=len, default=deque[Task]())
+            taken = [longest.pop() for _ in range(-(-len(longest) // 2))]
+            queue = deque(reversed(taken))
+        if not queue:
+            return None
+        self._queues[worker] = queue
+        self.waiting -= 1
+        return queue.popleft()
+
+    def again(self, task: Task) -> None:
+        """Another try, after the rows that have had none."""
+        self._again.append(task)
+        self.waiting += 1
+
+    def give_up(self, worker: int) -> None:
+        """A worker will not come back: its rows are anybody's."""
+        if queue := self._queues.pop(worker, None):
+            self._groups.append(queue)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """retries: further tries of a row after a failure that may pass. A row whose worker dies has
+    one further try in any case."""
+
+    retries: int = 1
+    fail_fast: bool = False
+
+
+class Runner:
+    """Runs rows on a pool until none is left, or until one fails with ``fail_fast``."""
+
     def __init__(
-        self,
-        pool: Pool,
-        schedule: Schedule,
-        journal: Journal,
-        report: Report,
-        listener: Listener,
-        *,
-        retries: int,
-        fail_fast: bool,
+        self, pool: Pool, tasks: Sequence[Task], state: State, report: Report, rules: Rules
     ) -> None:
-        self._pool, self._schedule, self._journal = pool, schedule, journal
-        self._report, self._listener = report, listener
-        self._retries, self._fail_fast = retries, fail_fast
+        self._pool, self._state, self._report, self._rules = pool, state, report, rules
+        self._schedule = Schedule(tasks)
         self._idle: set[int] = set()
         self._flight: dict[int, Task] = {}
-        self._deaths: dict[int, int] = {}
-        self._starts_lost: dict[int, int] = {}
+        self._deaths = Counter[int]()  # by row
+        self._lost_starts = Counter[int]()  # by worker
         self._alive = set(range(pool.size))
+        self.ended: dict[int, Outcome] = {}
         self.stopped = False
 
-    def run(self) -> None:
-        """Raises :class:`CmetError` where no worker can be had or the journal cannot be written."""
+    def run(self, listener: Listener) -> None:
+        """Raises :class:`CmetError` where no worker can be had or nothing can be written down."""
+        self._listener = listener
         while (self._schedule.waiting or self._flight) and not self.stopped:
-            self._feed()
+            for worker in sorted(self._idle):
+                if (task := self._schedule.next(worker)) is not None:
+                    self._idle.discard(worker)
+                    self._flight[worker] = task
+                    self._pool.make(worker, task)
+                    listener.began(worker, task)
             for worker, event in self._pool.events(POLL_S):
-                self._hear(worker, event)
+                if worker in self._alive:  # what one that was given up still says is nothing
+                    self._hear(worker, event)
             self._report.tick()
-
-    def _feed(self) -> None:
-        for worker in sorted(self._idle):
-            task = self._schedule.next(worker)
-            if task is None:
-                continue
-            self._idle.discard(worker)
-            self._flight[worker] = task
-            self._pool.submit(worker, task)
-            self._listener.began(worker, task)
 
     def _hear(self, worker: int, event: Event) -> None:
         if isinstance(event, Ready):
-            self._starts_lost.pop(worker, None)
+            del self._lost_starts[worker]
             self._idle.add(worker)
         elif isinstance(event, Stage):
             self._listener.stage(worker, event)
         elif isinstance(event, Broken):
-            self._lose(worker, event)
+            self._give_up(worker, event)
         elif isinstance(event, Died):
-            self._bury(worker, event)
+            self._replace(worker, event)
+        elif worker in self._flight and event.status == MADE:
+            self._state.hold(self._flight[worker].row.output, event)
+            self._pool.place(worker)
         elif worker in self._flight:
             self._end(worker, self._flight.pop(worker), event)
 
@@ -104,18 +145,18 @@ class Runner:
             self._pool.restart(worker)
         else:
             self._idle.add(worker)
-        again = outcome.status == FAILED and outcome.transient and task.attempt <= self._retries
-        if again:
+        again = outcome.status == FAILED and outcome.transient
+        if again and task.attempt <= self._rules.retries:
             self._try_again(task, outcome.error)
         else:
             self._settle(worker, task, outcome)
 
     def _settle(self, worker: int, task: Task, outcome: Outcome) -> None:
-        record = self._journal.finished(task.row, outcome)
-        self._report.tell(task.index, record)
+        self._state.finish(task.row.output, outcome)
+        self._report.tell(task.index)
+        self.ended[task.index] = outcome
         self._listener.ended(worker, task, outcome)
-        if outcome.status == FAILED and self._fail_fast:
-            self.stopped = True
+        self.stopped |= outcome.status == FAILED and self._rules.fail_fast
 
     def _try_again(self, task: Task, why: str) -> None:
         self._listener.note(f"line {task.row.line}: {task.row.name}: trying again ({why})")
@@ -123,53 +164,31 @@ class Runner:
 
     # ------------------------------------------------------------------ workers
 
-    def _bury(self, worker: int, death: Died) -> None:
+    def _replace(self, worker: int, death: Died) -> None:
         """A dead worker costs at most its row, and that only the second time."""
         task = self._flight.pop(worker, None)
         self._idle.discard(worker)
         if task is None:
-            self._starts_lost[worker] = self._starts_lost.get(worker, 0) + 1
-            if self._starts_lost[worker] >= STARTS_TRIED:
-                self._lose(worker, Broken(death.why, LOG_HINT))
+            self._lost_starts[worker] += 1
+            if self._lost_starts[worker] >= STARTS_TRIED:
+                self._give_up(worker, Broken(death.why, LOG_HINT))
                 return
         self._pool.restart(worker)
         if task is None:
             return
-        finished = self._received(task)
-        self._deaths[task.index] = self._deaths.get(task.index, 0) + 1
-        if finished is not None:
+        self._deaths[task.index] += 1
+        if (finished := self._state.held(task.row.output)) is not None:
             self._settle(worker, task, finished)
         elif self._deaths[task.index] == 1:
             self._try_again(task, death.why)
         else:
-            failed = Outcome(task.index, FAILED, 0.0, error=death.why, hint=LOG_HINT)
+            failed = Outcome(task.index, FAILED, error=death.why, hint=LOG_HINT)
             self._settle(worker, task, failed)
 
-    def _received(self, task: Task) -> Outcome | None:
-        """What a worker noted of a row that it finished just before it died."""
-        for path in (self._journal.folder / RECEIPTS).glob("*.jsonl"):
-            for record in read_lines(path):
-                if record.get("output") == task.row.output and not self._known(record):
-                    return _outcome(task, record)
-        return None
-
-    def _known(self, record: Mapping[str, Any]) -> bool:
-        outputs: dict[str, list[Any]] = record.get("outputs") or {}
-        made = self._journal.history.made
-        same = all(made.get(place) == entry for place, entry in outputs.items())
-        return same or not all(as_made(place, entry) for place, entry in outputs.items())
-
-    def _lose(self, worker: int, broken: Broken) -> None:
+    def _give_up(self, worker: int, broken: Broken) -> None:
         """A worker that cannot start is done without; without any, the batch ends."""
         self._alive.discard(worker)
         self._schedule.give_up(worker)
         if not self._alive:
             raise CmetError(f"no worker could be started: {broken.error}", broken.hint)
         self._listener.note(f"worker {worker + 1} could not be started: {broken.error}")
-
-
-def _outcome(task: Task, record: Mapping[str, Any]) -> Outcome:
-    return Outcome(
-        task.index, DONE, record["elapsed_s"], record["made_of"], record["inputs"],
-        record["outputs"], record["result"],
-    )  # fmt: skip

@@ -25,7 +25,8 @@ RUNTIME = opt.RuntimeOptions()
 
 def batch(
     manifest: Annotated[
-        Path | None, typer.Argument(help="One edit per row: .csv, .tsv or .jsonl.")
+        Path | None,
+        typer.Argument(help="One edit per row: .csv, .tsv or .jsonl (--status: or the outputs)."),
     ] = None,
     template: Annotated[
         bool, typer.Option("--template", help="Print a commented example manifest, and end.")
@@ -77,6 +78,14 @@ def batch(
         typer.Option(
             "--dry-run",
             help="Say what would be done with each row and why; do nothing.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
+    status: Annotated[
+        bool,
+        typer.Option(
+            "--status",
+            help="Say how many rows are done, failed and waiting, also of a run at work.",
             rich_help_panel=_RUN,
         ),
     ] = False,
@@ -175,6 +184,9 @@ def batch(
         ray=ray,
         cpus_per_worker=cpus_per_worker,
     )
+    if status:
+        _show_status(options, json)
+        return
     checked = check_batch(options)
     if checked.problems:
         raise _refused(manifest, checked, json)
@@ -187,7 +199,7 @@ def batch(
 
 
 def _workers(text: str) -> int:
-    from ..batch.capacity import parse_workers
+    from ..batch.run import parse_workers
 
     return parse_workers(text)
 
@@ -227,6 +239,21 @@ def _show_plan(options: BatchOptions, checked: Checked, as_json: bool) -> None:
         typer.echo(one_line(text))
     counts = ", ".join(f"{n} {kind}" for kind, n in summary(decisions).items())
     error_console().print(f"[dim]{counts}; nothing was run[/]")
+
+
+def _show_status(options: BatchOptions, as_json: bool) -> None:
+    from ..batch.run import batch_status
+
+    status = batch_status(options)
+    if as_json:
+        print_json(status.as_dict())
+        return
+    for line, output, error in status.failures:
+        typer.echo(one_line(f"failed: line {line}: {output}: {error}"))
+    typer.echo(
+        one_line(f"{status.folder}  {status.done} done, {status.failed} failed, ")
+        + f"{status.waiting} waiting; {'at work' if status.running else 'no run is at work'}"
+    )
 
 
 def _run(options: BatchOptions, checked: Checked, plain: bool) -> BatchResult:
