@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cmet_cli.batch.state import DATABASE, state_folder
+from cmet_cli.batch.state import DATABASE, STATE_FOLDER
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def batch(tiny_weights, tmp_path, monkeypatch, capfd) -> Iterator[Callable[..., 
 
 def results_of(manifest: Path) -> list[dict[str, Any]]:
     """The last word about every row of a batch, as another program would read it."""
-    path = state_folder(manifest.with_name(f"{manifest.stem}_out")) / DATABASE
+    path = manifest.with_name(f"{manifest.stem}_out") / STATE_FOLDER / DATABASE
     if not path.exists():
         return []
     query = "SELECT r.*, p.line FROM results r JOIN plan p USING (output) ORDER BY p.line"

@@ -7,10 +7,10 @@ from collections import deque
 
 import pytest
 
-from cmet_cli.batch.plan import RUN, Decision, Outcome, Row, Task
+from cmet_cli.batch.plan import RUN, Decision, Outcome, Row, Schedule, Task
 from cmet_cli.batch.report import Report
 from cmet_cli.batch.row_worker import is_out_of_memory, judge
-from cmet_cli.batch.runner import Rules, Runner, Schedule
+from cmet_cli.batch.run import BatchOptions, Runner
 from cmet_cli.batch.state import State
 from cmet_cli.batch.storage import local_entry
 from cmet_cli.batch.workers import Broken, Died, Ready
@@ -69,12 +69,13 @@ def go(tmp_path):
         with State(tmp_path, write=True) as state:
             state.begin([task.row for task in tasks], [Decision(RUN, "new")] * len(tasks))
             report = Report(tmp_path, tmp_path / "work", state, len(tasks), "<title>")
-            runner = Runner(pool, tasks, state, report, Rules(retries, fail_fast))
+            options = BatchOptions(tmp_path / "m.csv", retries=retries, fail_fast=fail_fast)
+            runner = Runner(pool, tasks, state, report, options)
             try:
                 runner.run(Silent())
             finally:
                 report.write()
-            lines = [dict(row) for row in state.all_rows() if row["status"] != "waiting"]
+            lines = [dict(row) for row in state.rows() if row["status"] != "waiting"]
         return pool, {line["output"]: line["status"] for line in lines}, lines
 
     return run

@@ -10,17 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cmet_cli.batch.plan import (
-    KEEP,
-    RUN,
-    Decision,
-    Key,
-    Outcome,
-    Row,
-    decide,
-    differences,
-    made_of,
-)
+from cmet_cli.batch.plan import KEEP, RUN, Decision, Key, Outcome, Row, differences, made_of
 from cmet_cli.batch.state import DATABASE, State, only_run
 from cmet_cli.batch.storage import Digests, deliver, local_entry
 from cmet_cli.errors import CmetError, UsageError
@@ -54,7 +44,7 @@ def put_down(folder, row, outcome):
 
 def decision(folder, row, key=KEY):
     with State(folder) as state:
-        return decide(row, state, Digests(), key)
+        return key.decide(row, state, Digests())
 
 
 def test_what_is_written_down_is_there_without_a_goodbye(tmp_path, row):

@@ -1,26 +1,31 @@
 """Everything about a manifest that can be wrong before a model is loaded, found in one pass."""
 
 # Paths stay text: 100,000 rows are checked in seconds.
-# ruff: noqa: PTH100, PTH113, PTH116, PTH118, PTH120
+# ruff: noqa: PTH100, PTH113, PTH114, PTH116, PTH117, PTH118, PTH119, PTH120, PTH122
 
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import CmetError, UsageError
 from ..options import EditOptions
-from .columns import CLIP_SEPARATOR, TRUE, columns, parse_cell, unknown_column
+from .columns import CLIP_SEPARATOR, TRUE, Column, columns, parse_cell, unknown_column
 from .manifest import Problem, Problems, RawManifest, RawRow, TooManyProblems
-from .naming import OutputBook, default_name, video_suffix
 from .plan import Row
+from .state import STATE_FOLDER
 from .storage import Entry, is_as_made, is_url, look_at
 
 FOLDER = "is a folder"
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
+MAX_NAME_BYTES = 255
+_AWKWARD = re.compile(r"[^\w.+-]+")
 _TAKEN = "exists and was not made by this batch: {} (--overwrite replaces it)"
 #: What an output was when this batch made it; ``None`` for anybody else's.
 Made = Callable[[str], "Entry | None"]
@@ -58,6 +63,113 @@ def parse_defaults(pairs: list[str]) -> dict[str, str]:
             raise UsageError(f"--set {name}: every row needs its own")
         found[name] = value.strip()
     return found
+
+
+def video_suffix(name: str) -> str:
+    """The suffix of a name where it is one an edit can be written as, else nothing."""
+    suffix = os.path.splitext(name)[1].lower()
+    return suffix if suffix in VIDEO_SUFFIXES else ""
+
+
+def default_name(cells: Mapping[str, str], video: str, emotion: tuple[str, ...], base: str) -> str:
+    """``a/talk.mp4`` with ``sad.wav`` at intensity 1.2 -> ``a/talk_sad_intensity1.2.mp4``.
+
+    The name depends on the row alone, so rows may be added and moved between runs.
+    """
+    path = PurePosixPath(video.replace(os.sep, "/"))
+    folder = os.path.dirname(os.path.relpath(video, base)) if not is_url(video) else ""
+    folder = "" if folder.startswith("..") or os.path.isabs(folder) else folder
+    voice = PurePosixPath(emotion[0].replace(os.sep, "/")).stem if emotion else "edit"
+    more = f"+{len(emotion) - 1}" if len(emotion) > 1 else ""
+    parts = [path.stem, voice + more]
+    for name in sorted(cells):
+        column = columns()[name]
+        plain = column.role == "option" and not column.is_path and name != "overwrite"
+        if plain and not _is_default(column, cells[name]):
+            parts.append(_AWKWARD.sub("-", name + cells[name]))
+    return os.path.join(folder, "_".join(parts) + (video_suffix(path.name) or ".mp4"))
+
+
+def _is_default(column: Column, text: str) -> bool:
+    try:
+        return parse_cell(column, text) == column.default
+    except UsageError:
+        return False
+
+
+class OutputBook:
+    """Every output of a batch, to see which leave the root or meet each other.
+
+    root: absolute path or URL.
+    """
+
+    def __init__(self, root: str, allow_outside: bool) -> None:
+        self._root, self._allow_outside = root.rstrip("/") or "/", allow_outside
+        real_root = root if is_url(root) else os.path.realpath(root)
+        self._prefix = real_root.rstrip("/") + "/"
+        self._state = os.path.join(real_root, STATE_FOLDER) + os.sep
+        self._real_folders: dict[str, str] = {}
+        self._lines: dict[str, tuple[int, str]] = {}
+        self._status: dict[str, os.stat_result | None] = {}
+
+    def locate(self, text: str) -> str:
+        """A cell's text as an absolute path or URL."""
+        if is_url(text):
+            return text
+        if is_url(self._root):
+            return f"{self._root}/{text}"
+        return os.path.abspath(os.path.join(self._root, text))
+
+    def shown(self, location: str) -> str:
+        """Relative to the root where it lies in it."""
+        return location.removeprefix(self._root.rstrip("/") + "/")
+
+    def claim(self, line: int, location: str, text: str) -> str:
+        """Take a name for a row; -> what is wrong with it, or an empty text."""
+        real = self._real(location)
+        inside = real.startswith(self._prefix) and not real.startswith(self._state)
+        if is_url(self._root):
+            inside = inside and ".." not in text.split("/")
+        if not (inside or self._allow_outside):
+            return f"outside the output folder: {text} (--allow-outside permits it)"
+        # Equal for names that some file system takes for one: by case or by Unicode form.
+        key = unicodedata.normalize("NFC", real).casefold()
+        if taken := self._lines.get(key):
+            same = "the same output as" if taken[1] == location else "an output that collides with"
+            return f"{same} line {taken[0]}: {text}"
+        self._lines[key] = (line, location)
+        long = len(os.path.basename(location).encode()) > MAX_NAME_BYTES
+        return f"too long a name: {text}" if long else ""
+
+    def _real(self, location: str) -> str:
+        """With every symbolic link followed; each folder is resolved once."""
+        if is_url(location):
+            return location
+        folder, name = os.path.split(location)
+        if folder not in self._real_folders:
+            self._real_folders[folder] = os.path.realpath(folder)
+        real = os.path.join(self._real_folders[folder], name)
+        return os.path.realpath(real) if os.path.islink(real) else real
+
+    def existing(self, location: str) -> os.stat_result | None:
+        """What is there already under a name (asked once)."""
+        if location not in self._status:
+            try:
+                self._status[location] = None if is_url(location) else os.stat(location)
+            except (OSError, ValueError):
+                self._status[location] = None
+        return self._status[location]
+
+    def is_file(self, folder: str) -> bool:
+        """Whether what should be a folder is something else."""
+        status = self.existing(folder)
+        return status is not None and not stat.S_ISDIR(status.st_mode)
+
+    def claimed(self) -> Iterator[tuple[str, tuple[int, int] | None, int]]:
+        """Each output with its inode, if it exists, and the line that asks for it."""
+        for line, location in self._lines.values():
+            status = self._status.get(location)
+            yield location, (status.st_dev, status.st_ino) if status else None, line
 
 
 def check_manifest(manifest: RawManifest, settings: CheckSettings, made: Made) -> Checked:

@@ -1,14 +1,14 @@
-"""One edit of a batch: what it reads and makes, what its result is made of, whether it must run."""
+"""The rows of a batch: what each reads and makes, whether it must run, and which comes next."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._version import __version__
 from ..options import EditOptions
@@ -98,16 +98,6 @@ class Outcome:
     poisoned: bool = False
 
 
-@dataclass(frozen=True)
-class Key:
-    """What every row of a run shares of its result. model: digest of the weights; computes: device
-    kinds with their number formats, as ``cuda bf16``, that a kept result may come from (empty: any,
-    where only the machines of a cluster know theirs)."""
-
-    model: str
-    computes: Collection[str] = ()
-
-
 def compute_name(compute: Compute) -> str:
     """``cpu fp32``: results of another kind of device or number format are others."""
     return f"{compute.device.type} {compute.precision}"
@@ -137,40 +127,96 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return ", ".join(name for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name))
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """action: ``run`` or ``keep``; why: in a few words."""
 
     action: str
     why: str
 
 
-def decide(row: Row, state: State, digests: Digests, key: Key) -> Decision:
-    """What to do with a row. Digests are taken only where the row is called done."""
-    known = state.result(row.output)
-    if known is None:
-        return Decision(RUN, "new")
-    if known["status"] == FAILED:
-        return Decision(RUN, f"failed before: {known['error']}")
-    lost = [name for name, p in row.outputs().items() if not is_as_made(p, state.made(p))]
-    if lost:
-        return Decision(RUN, f"{', '.join(lost)} is missing or not as it was made")
-    before = json.loads(known["made_of"])
-    compute = before.get("compute", "")
-    if key.computes and compute not in key.computes:
-        compute = next(iter(key.computes))
-    try:
-        entries = row.entries(digests)
-    except OSError as error:
-        return Decision(RUN, f"changed: {error.filename or row.video} cannot be read")
-    now = made_of(row, entries, key.model, compute)
-    changed = differences(before, now)
-    return Decision(RUN, f"changed: {changed}") if changed else Decision(KEEP, "done")
+@dataclass(frozen=True)
+class Key:
+    """What every row of a run shares of its result. model: digest of the weights; computes: device
+    kinds with their number formats, as ``cuda bf16``, that a kept result may come from (empty: any,
+    where only the machines of a cluster know theirs)."""
+
+    model: str
+    computes: Collection[str] = ()
+
+    @classmethod
+    def of(cls, weights: Weights, computes: Collection[Compute]) -> Key:
+        return cls(model_digest(weights), tuple(map(compute_name, computes)))
+
+    def decide(self, row: Row, state: State, digests: Digests) -> Decision:
+        """What to do with a row. Digests are taken only where the row is called done."""
+        known = state.result(row.output)
+        if known is None:
+            return Decision(RUN, "new")
+        if known["status"] == FAILED:
+            return Decision(RUN, f"failed before: {known['error']}")
+        lost = [name for name, p in row.outputs().items() if not is_as_made(p, state.made(p))]
+        if lost:
+            return Decision(RUN, f"{', '.join(lost)} is missing or not as it was made")
+        before = json.loads(known["made_of"])
+        compute = before.get("compute", "")
+        if self.computes and compute not in self.computes:
+            compute = next(iter(self.computes))
+        try:
+            now = made_of(row, row.entries(digests), self.model, compute)
+        except OSError as error:
+            return Decision(RUN, f"changed: {error.filename or row.video} cannot be read")
+        changed = differences(before, now)
+        return Decision(RUN, f"changed: {changed}") if changed else Decision(KEEP, "done")
 
 
 def summary(decisions: Sequence[Decision]) -> dict[str, int]:
     """How many rows run and stay, by the kind of reason."""
     return dict(Counter(DONE if d.action == KEEP else d.why.split(":")[0] for d in decisions))
+
+
+class Schedule:
+    """Rows still to be given out.
+
+    A worker takes a video's rows one after the other; when no video is left untouched, an idle
+    worker takes over the later half of the longest queue.
+    """
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        groups: dict[str, list[Task]] = {}
+        for task in sorted(tasks, key=lambda t: (t.row.reading(), t.index)):
+            groups.setdefault(task.row.video, []).append(task)
+        by_first = sorted(groups.values(), key=lambda group: min(t.index for t in group))
+        self._groups = deque(deque(group) for group in by_first)
+        self._queues: dict[int, deque[Task]] = {}
+        self._again: deque[Task] = deque()
+        self.waiting = len(tasks)
+
+    def next(self, worker: int) -> Task | None:
+        """A row for this worker; ``None`` where nothing waits."""
+        queue = self._queues.get(worker)
+        if not queue and self._groups:
+            queue = self._groups.popleft()
+        elif not queue and self._again:
+            queue = deque([self._again.popleft()])
+        elif not queue:
+            longest = max(self._queues.values(), key=len, default=deque[Task]())
+            taken = [longest.pop() for _ in range(-(-len(longest) // 2))]
+            queue = deque(reversed(taken))
+        if not queue:
+            return None
+        self._queues[worker] = queue
+        self.waiting -= 1
+        return queue.popleft()
+
+    def again(self, task: Task) -> None:
+        """Another try, after the rows that have had none."""
+        self._again.append(task)
+        self.waiting += 1
+
+    def give_up(self, worker: int) -> None:
+        """A worker will not come back: its rows are anybody's."""
+        if queue := self._queues.pop(worker, None):
+            self._groups.append(queue)
 
 
 def model_digest(weights: Weights) -> str:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..errors import CmetError, UsageError
+from ..weights.folder import Weights, inspect_folder
 from .plan import Outcome, Task
 from .row_worker import RowWorker, WorkerSetup, judge
 from .workers import Broken, Died, Event, Ready
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-    from ..weights.folder import Weights
 
 LOCAL = "local"
 CONNECT_TIMEOUT_S = 10.0
@@ -67,15 +66,19 @@ class RayWorker:
 class RayPool:
     """Workers on a cluster, as many tasks in flight as actors.
 
-    Raises :class:`CmetError` where the cluster cannot be reached.
+    Nodes look for weights where the driver found them, not in their own working folder. Raises
+    :class:`CmetError` where the cluster cannot be reached.
     """
 
-    def __init__(self, cluster: Cluster, setup: WorkerSetup, rows: int) -> None:
+    def __init__(self, cluster: Cluster, setup: WorkerSetup, weights: Weights, rows: int) -> None:
         self._ray = _connect(cluster)
         total = self._ray.cluster_resources()
         gpus = int(total.get("GPU", 0))
         wanted = cluster.workers or gpus or int(total.get("CPU", 1)) // cluster.cpus
         self.size = max(1, min(wanted, rows))
+        if setup.weights_dir is None and setup.model != "mini":
+            whole = not inspect_folder(weights.root).missing
+            setup = replace(setup, weights_dir=str(weights.root.absolute()) if whole else None)
         self._setup = replace(setup, threads=cluster.cpus)
         self._class = self._ray.remote(RayWorker).options(
             num_cpus=cluster.cpus, num_gpus=1 if gpus else 0, max_restarts=0, max_task_retries=0
@@ -133,7 +136,7 @@ def _connect(cluster: Cluster) -> ModuleType:
         import ray
     except ImportError as error:
         raise UsageError("--ray needs Ray", 'pip install "cmet-cli[ray]"') from error
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     host, _, port = cluster.address.removeprefix("ray://").rpartition(":")
     try:
         if cluster.address == LOCAL:
@@ -147,13 +150,3 @@ def _connect(cluster: Cluster) -> ModuleType:
         what = next(iter(str(error).splitlines()), type(error).__name__)
         raise CmetError(f"no Ray cluster at '{cluster.address}': {what}") from error
     return ray
-
-
-def cluster_setup(weights: Weights, setup: WorkerSetup) -> WorkerSetup:
-    """Nodes look for weights where the driver found them, not in their own working folder."""
-    from ..weights.folder import inspect_folder
-
-    root = weights.root.absolute()
-    if setup.weights_dir is None and setup.model != "mini" and not inspect_folder(root).missing:
-        return replace(setup, weights_dir=str(root))
-    return setup

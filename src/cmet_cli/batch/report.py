@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from ..errors import CmetError
-from .plan import DONE, WAITING
+from .plan import FAILED, WAITING
 from .state import State
 from .storage import deliver
 
@@ -83,12 +83,13 @@ class Report:
         with part.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
             table.writerow(COLUMNS)
-            for row in map(_told, self._state.all_rows()):
+            for row in map(_told, self._state.rows()):
                 table.writerow(_harmless(row.get(name)) for name in COLUMNS)
         deliver(part, str(self.csv_path), replace=True)
 
     def _write_page(self, number: int) -> None:
-        failures = self._state.failures(FAILED_LISTED) if number == 0 else []
+        first = number * PAGE_ROWS
+        failures = self._state.rows(most=FAILED_LISTED if number == 0 else 0, status=FAILED)
         text = self._template.render(
             title=self._title,
             number=number,
@@ -97,7 +98,7 @@ class Report:
             page_name=page_name,
             counts=self._state.counts(),
             failed=list(map(_told, failures)),
-            rows=map(_told, self._state.report_rows(number * PAGE_ROWS, PAGE_ROWS)),
+            rows=map(_told, self._state.rows(first, PAGE_ROWS, pictures=True)),
         )
         part = self._work / page_name(number)
         part.write_text(text, "utf-8")
@@ -108,7 +109,7 @@ def _told(row: sqlite3.Row) -> Mapping[str, Any]:
     """A row of the plan with everything that is known of its result."""
     found = {**json.loads(row["result"] or "{}"), **dict(row)}
     note = "; ".join(found.get("warnings", ()))
-    if row["status"] not in (DONE, WAITING):
+    if row["status"] == FAILED:
         note = row["error"] + (f" ({row['hint']})" if row["hint"] else "")
     run = "" if row["status"] == WAITING else "earlier" if row["earlier"] else "this"
     return {**found, "note": note, "run": run, "emotion_audio": row["voices"]}

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import UsageError
+from ..errors import CmetError, UsageError
 from ..options import Model, RuntimeOptions
 from .checks import Checked, CheckSettings, check_manifest, parse_defaults
 from .manifest import read_manifest
-from .plan import DONE, FAILED, RUN, WAITING, Decision, Key, Row, Task, decide
-from .state import DATABASE, WORKERS_LOG, State, is_running, only_run, state_folder
+from .plan import DONE, FAILED, MADE, RUN, WAITING, Decision, Key, Outcome, Row, Schedule, Task
+from .report import Report
+from .row_worker import WorkerSetup
+from .state import DATABASE, STATE_FOLDER, WORKERS_LOG, State, is_running, only_run
 from .storage import Digests, is_url
-from .workers import MAX_WORKERS
+from .workers import Broken, Died, Event, LocalPool, Pool, Ready, Stage, local_setups
 
 if TYPE_CHECKING:
     from ..weights.folder import Weights
-    from .runner import Listener
-    from .workers import Pool
 
 MAX_RETRIES = 100
+POLL_S = 0.5
+STARTS_TRIED = 3
+LOG_HINT = "its last words are in .cmet/workers.log beside the outputs"
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ class BatchOptions:
 
     output_dir: a path or URL, ``None`` for ``<manifest>_out`` beside the manifest; defaults:
     ``column=value`` for rows that leave it empty; workers: 0 for as many as the machine bears;
-    devices: given to workers in turn; ray: a cluster's address, or ``local``; cpus_per_worker: on
-    a cluster without GPUs.
+    devices: given to workers in turn; retries: further tries of a row after a failure that may
+    pass; ray: a cluster's address, or ``local``; cpus_per_worker: on a cluster without GPUs.
     """
 
     manifest: Path
@@ -75,7 +79,7 @@ class BatchOptions:
 
     @property
     def state_folder(self) -> Path:
-        return state_folder(self.local_root)
+        return self.local_root / STATE_FOLDER
 
 
 @dataclass(frozen=True)
@@ -100,37 +104,32 @@ class BatchResult:
 @dataclass(frozen=True)
 class BatchStatus:
     """How the last run in an output folder stands. running: it is still at work; waiting: rows that
-    have no last word yet; failures: (line, output, error)."""
+    have no last word yet; failures: line, output and error of each."""
 
     folder: Path
     running: bool
     done: int
     failed: int
     waiting: int
-    failures: tuple[tuple[int, str, str], ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        named = [dict(zip(("line", "output", "error"), row, strict=True)) for row in self.failures]
-        rows = self.done + self.failed + self.waiting
-        return {**vars(self), "folder": str(self.folder), "rows": rows, "failures": named}
+    failures: tuple[dict[str, Any], ...]
 
 
-def parse_workers(text: str) -> int:
-    """``auto`` -> 0. Raises :class:`UsageError`."""
-    if text == "auto":
-        return 0
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_WORKERS:
-        raise UsageError(f"workers must be auto or 1 to {MAX_WORKERS}, got '{text}'")
-    return int(text)
+class Listener(Protocol):
+    """Hears how a batch goes: how many rows are to be done, that a worker was given one, how far it
+    is, its last word, and whatever is worth a line of the log."""
+
+    def total(self, rows: int) -> None: ...
+    def began(self, worker: int, task: Task) -> None: ...
+    def stage(self, worker: int, stage: Stage) -> None: ...
+    def ended(self, worker: int, task: Task, outcome: Outcome) -> None: ...
+    def note(self, text: str) -> None: ...
 
 
 def check_batch(options: BatchOptions) -> Checked:
     """Read and judge the whole manifest; nothing is written and no model loaded."""
     defaults = parse_defaults(list(options.defaults))
-    settings = CheckSettings(
-        options.output_root, defaults, options.allow_outside, options.overwrite
-    )
+    permissions = options.allow_outside, options.overwrite
+    settings = CheckSettings(options.output_root, defaults, *permissions)
     with State(options.state_folder) as state:
         return check_manifest(read_manifest(options.manifest), settings, state.made)
 
@@ -138,7 +137,7 @@ def check_batch(options: BatchOptions) -> Checked:
 def plan_batch(options: BatchOptions, rows: Sequence[Row]) -> list[Decision]:
     """What a run would do with each row, and why. Raises :class:`WeightsError`."""
     with State(options.state_folder) as state:
-        return _decide(rows, state, _Model.find(options).key)
+        return _Model.find(options).decide(rows, state)
 
 
 def batch_status(options: BatchOptions) -> BatchStatus:
@@ -146,40 +145,32 @@ def batch_status(options: BatchOptions) -> BatchStatus:
     nothing. Raises :class:`UsageError` where no run has begun."""
     given = options.manifest
     root = given.absolute() if given.is_dir() else options.local_root
-    folder = state_folder(root)
-    if not (folder / DATABASE).is_file():
+    if not (root / STATE_FOLDER / DATABASE).is_file():
         raise UsageError(f"no batch has run in {root}", "give a manifest or its output folder")
-    with State(folder) as state:
-        counts, failed = state.counts(), state.failures()
-    failures = tuple((row["line"], row["output"], row["error"]) for row in failed)
-    done, bad, waiting = (counts.get(status, 0) for status in (DONE, FAILED, WAITING))
-    return BatchStatus(root, is_running(folder), done, bad, waiting, failures)
+    with State(root / STATE_FOLDER) as state:
+        done, failed, waiting = (state.counts().get(s, 0) for s in (DONE, FAILED, WAITING))
+        names = ("line", "output", "error")
+        failures = tuple({name: row[name] for name in names} for row in state.rows(status=FAILED))
+    return BatchStatus(root, is_running(root / STATE_FOLDER), done, failed, waiting, failures)
 
 
 def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) -> BatchResult:
     """Do the rows that need doing. Raises :class:`CmetError`; whatever is done stays done."""
-    start = time.monotonic()
+    start, ended = time.monotonic(), dict[int, Outcome]()
     model = _Model.find(options)
     options.state_folder.mkdir(parents=True, exist_ok=True)
     with only_run(options.state_folder) as work, State(options.state_folder, write=True) as state:
-        from .report import Report
-        from .runner import Rules, Runner
-
-        decisions = _decide(rows, state, model.key)
+        decisions = model.decide(rows, state)
         tasks = _tasks(options, rows, decisions, state)
         state.begin(rows, decisions)
         title = f"cmet batch: {options.manifest.name}"
         report = Report(options.local_root, work, state, len(rows), title)
         listener.total(len(tasks))
         listener.note(f"{len(tasks)} rows to do, {len(rows) - len(tasks)} done already")
-        ended = {}
         try:
             if tasks:
-                rules = Rules(options.retries, options.fail_fast)
                 with closing(model.pool(options, len(tasks), work)) as pool:
-                    runner = Runner(pool, tasks, state, report, rules)
-                    runner.run(listener)
-                    ended = runner.ended
+                    ended = Runner(pool, tasks, state, report, options).run(listener)
         finally:
             report.write()
     failed = tuple((rows[i], o.error) for i, o in sorted(ended.items()) if o.status == FAILED)
@@ -195,11 +186,6 @@ def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) ->
     )
 
 
-def _decide(rows: Sequence[Row], state: State, key: Key) -> list[Decision]:
-    digests = Digests(state.digest)
-    return [decide(row, state, digests, key) for row in rows]
-
-
 def _tasks(
     options: BatchOptions, rows: Sequence[Row], decisions: Sequence[Decision], state: State
 ) -> list[Task]:
@@ -213,7 +199,7 @@ def _tasks(
 
 @dataclass(frozen=True)
 class _Model:
-    """The weights of a run and the devices it was resolved to (none on a cluster)."""
+    """The weights of a run, and the devices that its workers will have (none on a cluster)."""
 
     weights: Weights
     key: Key
@@ -224,19 +210,19 @@ class _Model:
         """Raises :class:`WeightsError`, :class:`DeviceError`."""
         from ..backends.devices import resolve
         from ..weights.folder import find_weights
-        from .plan import compute_name, model_digest
 
         weights = find_weights(options.weights_dir, options.model)
         names = options.devices if options.ray is None else ()
         computes = [resolve(replace(options.runtime, device=name)) for name in names]
-        key = Key(model_digest(weights), tuple(map(compute_name, computes)))
+        key = Key.of(weights, computes)
         return cls(weights, key, tuple(str(compute.device) for compute in computes))
+
+    def decide(self, rows: Sequence[Row], state: State) -> list[Decision]:
+        digests = Digests(state.digest)
+        return [self.key.decide(row, state, digests) for row in rows]
 
     def pool(self, options: BatchOptions, rows: int, work: Path) -> Pool:
         """Workers for so many rows."""
-        from .row_worker import WorkerSetup
-        from .workers import LocalPool, local_setups
-
         setup = WorkerSetup(
             weights_dir=str(options.weights_dir.absolute()) if options.weights_dir else None,
             model=options.model,
@@ -248,9 +234,109 @@ class _Model:
             model_digest=self.key.model,
         )
         if options.ray is not None:
-            from .ray_pool import Cluster, RayPool, cluster_setup
+            from .ray_pool import Cluster, RayPool
 
             cluster = Cluster(options.ray, options.workers, options.cpus_per_worker)
-            return RayPool(cluster, cluster_setup(self.weights, setup), rows)
+            return RayPool(cluster, setup, self.weights, rows)
         size = sum(path.stat().st_size for path in self.weights.root.glob("*.safetensors"))
         return LocalPool(local_setups(setup, self.devices, options.workers, rows, size))
+
+
+class Runner:
+    """Runs rows on a pool until none is left, or until one fails with ``fail_fast``. Everything is
+    written down before it is told. A row whose worker dies has one further try in any case."""
+
+    def __init__(
+        self, pool: Pool, tasks: Sequence[Task], state: State, report: Report, options: BatchOptions
+    ) -> None:
+        self._pool, self._state, self._report, self._options = pool, state, report, options
+        self._schedule = Schedule(tasks)
+        self._idle, self._alive = set[int](), set(range(pool.size))
+        self._flight: dict[int, Task] = {}
+        self._deaths = Counter[int]()  # by row
+        self._lost_starts = Counter[int]()  # by worker
+        self._ended: dict[int, Outcome] = {}
+        self._stopped = False
+
+    def run(self, listener: Listener) -> dict[int, Outcome]:
+        """-> each row's last word. Raises :class:`CmetError` where no worker can be had or nothing
+        can be written down."""
+        self._listener = listener
+        while (self._schedule.waiting or self._flight) and not self._stopped:
+            for worker in sorted(self._idle):
+                if (task := self._schedule.next(worker)) is not None:
+                    self._idle.discard(worker)
+                    self._flight[worker] = task
+                    self._pool.make(worker, task)
+                    listener.began(worker, task)
+            for worker, event in self._pool.events(POLL_S):
+                if worker in self._alive:  # what one that was given up still says is nothing
+                    self._hear(worker, event)
+            self._report.tick()
+        return self._ended
+
+    def _hear(self, worker: int, event: Event) -> None:
+        if isinstance(event, Ready):
+            del self._lost_starts[worker]
+            self._idle.add(worker)
+        elif isinstance(event, Stage):
+            self._listener.stage(worker, event)
+        elif isinstance(event, Broken):
+            self._give_up(worker, event)
+        elif isinstance(event, Died):
+            self._replace(worker, event)
+        elif worker in self._flight and event.status == MADE:
+            self._state.hold(self._flight[worker].row.output, event)
+            self._pool.place(worker)
+        elif worker in self._flight:
+            self._end(worker, self._flight.pop(worker), event)
+
+    def _end(self, worker: int, task: Task, outcome: Outcome) -> None:
+        if outcome.poisoned:
+            self._pool.restart(worker)
+        else:
+            self._idle.add(worker)
+        if outcome.transient and task.attempt <= self._options.retries:
+            self._try_again(task, outcome.error)
+        else:
+            self._settle(worker, task, outcome)
+
+    def _settle(self, worker: int, task: Task, outcome: Outcome) -> None:
+        self._state.finish(task.row.output, outcome)
+        self._report.tell(task.index)
+        self._ended[task.index] = outcome
+        self._listener.ended(worker, task, outcome)
+        self._stopped |= outcome.status == FAILED and self._options.fail_fast
+
+    def _try_again(self, task: Task, why: str) -> None:
+        self._listener.note(f"line {task.row.line}: {task.row.name}: trying again ({why})")
+        self._schedule.again(replace(task, attempt=task.attempt + 1))
+
+    def _replace(self, worker: int, death: Died) -> None:
+        """A dead worker costs at most its row, and that only the second time."""
+        task = self._flight.pop(worker, None)
+        self._idle.discard(worker)
+        if task is None:
+            self._lost_starts[worker] += 1
+            if self._lost_starts[worker] < STARTS_TRIED:
+                self._pool.restart(worker)
+            else:
+                self._give_up(worker, Broken(death.why, LOG_HINT))
+            return
+        self._pool.restart(worker)
+        self._deaths[task.index] += 1
+        if (finished := self._state.held(task.row.output)) is not None:
+            self._settle(worker, task, finished)
+        elif self._deaths[task.index] == 1:
+            self._try_again(task, death.why)
+        else:
+            failed = Outcome(task.index, FAILED, error=death.why, hint=LOG_HINT)
+            self._settle(worker, task, failed)
+
+    def _give_up(self, worker: int, broken: Broken) -> None:
+        """A worker that cannot start is done without; without any, the batch ends."""
+        self._alive.discard(worker)
+        self._schedule.give_up(worker)
+        if not self._alive:
+            raise CmetError(f"no worker could be started: {broken.error}", broken.hint)
+        self._listener.note(f"worker {worker + 1} could not be started: {broken.error}")

@@ -21,10 +21,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..errors import CmetError, UsageError
-from .naming import STATE_FOLDER
 from .plan import DONE, FAILED, KEEP, WAITING, Decision, Outcome, Row
 from .storage import Entry, is_as_made
 
+STATE_FOLDER = ".cmet"
 DATABASE, LOCK, HOLDER, WORK, WORKERS_LOG = "state.db", "lock", "holder", "work", "workers.log"
 BUSY_TIMEOUT_S = 60.0
 _SCHEMA = """
@@ -41,17 +41,11 @@ CREATE TABLE IF NOT EXISTS plan (  -- the rows of the last run
     position INTEGER PRIMARY KEY, line INTEGER, name TEXT, output TEXT UNIQUE, video TEXT,
     voices TEXT, status TEXT, earlier INTEGER);
 """
-_REPORT = """
-SELECT p.position, p.line, p.status, p.earlier, p.name, p.output, p.video, p.voices,
-    r.elapsed_s, r.result, r.error, r.hint {pictures}
+_ROWS = """
+SELECT p.*, r.elapsed_s, r.result, r.error, r.hint {}
 FROM plan p LEFT JOIN results r ON r.output = p.output AND p.status != 'waiting'
-WHERE {where} ORDER BY p.position LIMIT {limit}
+WHERE p.position >= ? AND p.status LIKE ? ORDER BY p.position LIMIT ?
 """
-
-
-def state_folder(root: Path) -> Path:
-    """Where a batch keeps its own files."""
-    return root / STATE_FOLDER
 
 
 class State:
@@ -124,20 +118,13 @@ class State:
         rows = self._read("SELECT status, count(*) AS n FROM plan GROUP BY status ORDER BY status")
         return {row["status"]: row["n"] for row in rows}
 
-    def report_rows(self, first: int, count: int) -> list[sqlite3.Row]:
-        """Rows of the last run with their results and pictures, from a position on."""
-        query = _REPORT.format(pictures=", r.before, r.after", where="position >= ?", limit=count)
-        return self._read(query, first)
-
-    def all_rows(self) -> Iterator[sqlite3.Row]:
-        """Every row of the last run with its result, without pictures, read as it goes."""
-        query = _REPORT.format(pictures="", where="1", limit=-1)
+    def rows(
+        self, first: int = 0, most: int = -1, *, status: str = "%", pictures: bool = False
+    ) -> Iterator[sqlite3.Row]:
+        """Rows of the last run with their results, from a position on, read as they are taken."""
+        query = _ROWS.format(", r.before, r.after" if pictures else "")
         with self._told(), closing(self._db.cursor()) as cursor:
-            yield from cursor.execute(query)
-
-    def failures(self, most: int = -1) -> list[sqlite3.Row]:
-        """Failed rows of the last run."""
-        return self._read(_REPORT.format(pictures="", where="p.status = 'failed'", limit=most))
+            yield from cursor.execute(query, (first, status, most))
 
     # ------------------------------------------------------------------ what happens
 

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -57,24 +57,20 @@ Event = Ready | Broken | Stage | Outcome | Died
 
 
 class Pool(Protocol):
-    """What the runner needs of workers, wherever they are. Workers are numbered from 0."""
+    """What the runner needs of workers, wherever they are; they are numbered from 0.
+
+    make: give a ready worker a row; place: let it give what it made its names; events: what has
+    happened, waiting at most so long; restart: put a fresh worker in a dead one's place; close: end
+    every worker, rows in flight are lost.
+    """
 
     size: int
 
-    def make(self, worker: int, task: Task) -> None:
-        """Give a ready worker a row."""
-
-    def place(self, worker: int) -> None:
-        """Let it give the row that it made its names."""
-
-    def events(self, timeout_s: float) -> list[tuple[int, Event]]:
-        """What has happened, waiting at most so long."""
-
-    def restart(self, worker: int) -> None:
-        """Put a fresh worker in a dead one's place."""
-
-    def close(self) -> None:
-        """End every worker; rows in flight are lost."""
+    def make(self, worker: int, task: Task) -> None: ...
+    def place(self, worker: int) -> None: ...
+    def events(self, timeout_s: float) -> list[tuple[int, Event]]: ...
+    def restart(self, worker: int) -> None: ...
+    def close(self) -> None: ...
 
 
 # ---------------------------------------------------------------------- in the worker's process
@@ -83,6 +79,8 @@ class Pool(Protocol):
 def _main(pipe: Connection, setup: WorkerSetup) -> None:
     """Answer the driver until it is gone."""
     threading.Thread(target=_follow, daemon=True).start()
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(setup.threads)  # before the libraries that read it are loaded
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to answer
     signal.signal(signal.SIGTERM, _terminated)
     log = os.open(setup.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -138,8 +136,7 @@ class LocalPool:
         ours, theirs = self._context.Pipe()
         arguments = (theirs, self._setups[worker])
         process = self._context.Process(target=_main, args=arguments, daemon=True)
-        with _threads(self._setups[worker].threads):
-            process.start()
+        process.start()
         theirs.close()
         self._processes[worker], self._pipes[worker] = process, ours
 
@@ -197,20 +194,6 @@ class LocalPool:
         for worker in workers:
             if worker in self._pipes:
                 self._pipes.pop(worker).close()
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Set before a worker's libraries load; later is too late for some of them."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, str(count)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            os.environ.update({name: value} if value is not None else {})
 
 
 # ---------------------------------------------------------------------- how many

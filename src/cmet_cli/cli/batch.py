@@ -199,9 +199,14 @@ def batch(
 
 
 def _workers(text: str) -> int:
-    from ..batch.run import parse_workers
+    """``auto`` -> 0. Raises :class:`UsageError`."""
+    from ..batch.workers import MAX_WORKERS
 
-    return parse_workers(text)
+    if text == "auto":
+        return 0
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_WORKERS:
+        raise UsageError(f"workers must be auto or 1 to {MAX_WORKERS}, got '{text}'")
+    return int(text)
 
 
 def _refused(manifest: Path, checked: Checked, as_json: bool) -> UsageError:
@@ -246,10 +251,11 @@ def _show_status(options: BatchOptions, as_json: bool) -> None:
 
     status = batch_status(options)
     if as_json:
-        print_json(status.as_dict())
+        rows = status.done + status.failed + status.waiting
+        print_json({**vars(status), "folder": str(status.folder), "rows": rows})
         return
-    for line, output, error in status.failures:
-        typer.echo(one_line(f"failed: line {line}: {output}: {error}"))
+    for row in status.failures:
+        typer.echo(one_line(f"failed: line {row['line']}: {row['output']}: {row['error']}"))
     typer.echo(
         one_line(f"{status.folder}  {status.done} done, {status.failed} failed, ")
         + f"{status.waiting} waiting; {'at work' if status.running else 'no run is at work'}"
