@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from cmet_cli import CmetError, EditOptions, EmotionEditor
+from cmet_cli.media.pictures import write_picture
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader
-from cmet_cli.pipeline.numbered_faces import write_picture
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "demo"

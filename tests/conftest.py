@@ -23,7 +23,7 @@ from cmet_cli.backends.edtalk.audio2lip import Audio2Lip, Audio2LipConfig
 from cmet_cli.backends.edtalk.connector import Connector, ConnectorConfig
 from cmet_cli.backends.edtalk.networks import EDTalk, EDTalkConfig
 from cmet_cli.emotion.speech.speechnet import SpeechNet, SpeechNetConfig
-from cmet_cli.media.ffmpeg import find_ffmpeg
+from cmet_cli.media.program import bundled_ffmpeg, find_ffmpeg
 
 torch.set_num_threads(2)
 
@@ -62,13 +62,17 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def make_media(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """``make_media("name.mp4", "ffmpeg arguments ...")`` -> path, made once per session."""
+    """``make_media("name.mp4", "ffmpeg arguments ...")`` -> path, made once per session.
+
+    Made by the bundled ffmpeg, whichever ``CMET_FFMPEG`` puts to the test.
+    """
     folder = tmp_path_factory.mktemp("media")
+    maker = bundled_ffmpeg() or find_ffmpeg()
 
     def make(name: str, arguments: str) -> Path:
         path = folder / name
         if not path.exists():
-            command = [find_ffmpeg(), "-hide_banner", "-loglevel", "error", "-y"]
+            command = [maker, "-hide_banner", "-loglevel", "error", "-y"]
             subprocess.run([*command, *arguments.split(), str(path)], check=True, timeout=60)
         return path
 
@@ -97,6 +101,8 @@ def cmet(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "CMET_"))}
+        if "CMET_FFMPEG" in os.environ:  # the suite is run once with another ffmpeg
+            clean["CMET_FFMPEG"] = os.environ["CMET_FFMPEG"]
         clean |= {"HF_HOME": str(tmp_path / "hf-home"), "COLUMNS": "200"} | environment
         return subprocess.run(
             [sys.executable, "-m", "cmet_cli", *map(str, arguments)],

@@ -71,14 +71,11 @@ def _device() -> str:
 
 
 def _ffmpeg() -> str:
-    from .media.ffmpeg import ffmpeg_version, find_ffmpeg, run_short
+    from .media.program import chosen_ffmpeg
 
-    encoders = run_short(["-encoders"]).stdout.decode(errors="replace")
-    if "libx264" not in encoders:
-        raise CmetError(
-            f"{find_ffmpeg()} has no H.264 encoder (libx264)", "pip install imageio-ffmpeg"
-        )
-    return f"{ffmpeg_version()} ({find_ffmpeg()})"
+    chosen = chosen_ffmpeg()
+    reading = "ffprobe beside it is used" if chosen.ffprobe else "no ffprobe beside it"
+    return f"{chosen.version} ({chosen.program}): {chosen.why}; {reading}"
 
 
 def _weights(weights_dir: Path | None) -> str:

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ._version import __version__
-from .backends.devices import Compute, batch_for, resolve
-from .backends.edtalk.load import Networks, load_networks, load_speechnet
-from .emotion.prompt import Clips, EmotionPrompt, SemanticVector, semantic_vector
-from .emotion.speech.encoder import Remembering, SpeechEncoder
-from .errors import UsageError, WeightsError
+from .backends.devices import Compute
+from .emotion.source import EmotionSource, SpeechEmotion
+from .emotion.speech.encoder import SpeechEncoder
+from .emotion.speech_prompt import (
+    Clips,
+    SemanticVector,
+    SpeechPrompt,
+    choose_neutral,
+    semantic_vector,
+)
+from .errors import UsageError
 from .media.ffmpeg import check_input
 from .media.files import atomic_path, check_output
 from .media.probe import VideoInfo
 from .media.writer import EncodeSettings, StreamPlan, container_of, plan_streams
-from .options import EditOptions, Model, Progress, RuntimeOptions, no_progress
-from .pipeline.codes import CodeEdit, edit_codes, save_codes
-from .pipeline.paint import FacePainter
-from .pipeline.preview import preview_edit
-from .pipeline.read import Clock, VideoReading, read_video, reading_key
-from .pipeline.render import output_info, render_video
+from .model import Model, load_model
+from .options import EditOptions, ModelChoice, Progress, RuntimeOptions, SourceChoice, no_progress
+from .pipeline.codes import Change, CodesFile, FaceEdit, edit_codes, save_codes
+from .pipeline.paint import PaintSettings
+from .pipeline.preview import PreviewRequest, write_preview
+from .pipeline.read import VideoReader, VideoReading
+from .pipeline.render import Destination, RenderJob, output_info, render_video
+from .pipeline.stopwatch import Stopwatch
 from .result import EditResult
-from .weights.folder import Weights, find_weights
+from .weights.folder import Weights
 
 EDIT_NOTE = (
     f"Synthetic edit: facial expression changed with cmet {__version__} (C-MET). "
     "Not an original recording."
 )
-READINGS_KEPT = 4
+#: An emotion as the API takes it: recordings (a path or several), or a source of its own.
+Emotion = Clips | EmotionSource
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The emotion of one edit, and with what its speech was compared."""
+
+    source: EmotionSource
+    neutral_from: str = ""
 
 
 class EmotionEditor:
@@ -40,17 +58,16 @@ class EmotionEditor:
     >>> editor.edit("in.mp4", emotion="sarcastic.wav", output="out.mp4")
     """
 
-    def __init__(self, networks: Networks, weights: Weights, compute: Compute) -> None:
-        self.networks, self.weights = networks, weights
-        self.compute = batch_for(compute, networks.edtalk.config.image_size_px)
-        self._readings: dict[tuple[object, ...], VideoReading] = {}
+    def __init__(self, model: Model) -> None:
+        self.model, self.backend = model, model.backend
+        self._reader = VideoReader(model.backend, model.weights.root)
 
     @classmethod
     def from_weights(
         cls,
         weights_dir: Path | str | None = None,
         *,
-        model: Model = "auto",
+        model: ModelChoice = "auto",
         runtime: RuntimeOptions | None = None,
     ) -> EmotionEditor:
         """Load the networks.
@@ -59,32 +76,31 @@ class EmotionEditor:
         ``./weights`` and the Hub cache; model: ``mini`` for the one that ships with the package.
         Raises :class:`WeightsError`, :class:`DeviceError`.
         """
-        compute = resolve(runtime or RuntimeOptions())
-        weights = find_weights(Path(weights_dir) if weights_dir is not None else None, model)
-        return cls(load_networks(weights, compute.device), weights, compute)
+        folder = Path(weights_dir) if weights_dir is not None else None
+        return cls(load_model(folder, model, runtime))
 
-    @cached_property
+    @property
+    def weights(self) -> Weights:
+        return self.model.weights
+
+    @property
     def speech_encoder(self) -> SpeechEncoder:
         """The model's own encoder; emotion2vec+ loads when speech is first heard (seconds)."""
-        config = self.networks.config
-        if config.speech is not None:
-            from .emotion.speech.mini import MiniSpeechEncoder
+        return self.model.speech_encoder
 
-            network = load_speechnet(self.weights, config)
-            return Remembering(MiniSpeechEncoder(network, self.compute.device))
-        from .emotion.speech.emotion2vec import Emotion2vec
+    @property
+    def compute(self) -> Compute:
+        """Device, number format and frames per network call; may be replaced between edits."""
+        return self.backend.compute
 
-        if self.weights.speech is None:
-            raise WeightsError(
-                f"no speech encoder in {self.weights.root}",
-                "run `cmet download-weights --only emotion2vec`",
-            )
-        return Remembering(Emotion2vec(self.weights.speech, self.compute.device))
+    @compute.setter
+    def compute(self, compute: Compute) -> None:
+        self.backend.compute = compute
 
     def edit(
         self,
         video: Path | str,
-        emotion: Clips,
+        emotion: Emotion,
         output: Path | str,
         *,
         neutral: Clips = (),
@@ -93,68 +109,57 @@ class EmotionEditor:
     ) -> EditResult:
         """Edit one video.
 
-        emotion: a recording with the wanted emotion, a folder of them, or several (averaged);
-        neutral: the same for the input side of the difference (see :mod:`cmet_cli.emotion.prompt`).
-        The output appears only when it is complete. Raises :class:`CmetError`.
+        emotion: a recording with the wanted emotion, a folder of them, several (averaged), or an
+        :class:`~cmet_cli.emotion.source.EmotionSource`; neutral: recordings for the input side of
+        the difference (see :mod:`cmet_cli.emotion.speech_prompt`). The output appears only when it
+        is complete. Raises :class:`CmetError`.
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
-        clock, prompt = Clock(), EmotionPrompt.of(emotion, neutral)
-        check_request(video, output, prompt, options)
-        container = container_of(output)
-        reading = self.read(video, options, clock=clock, progress=progress)
-        with clock.stage("speech"):
-            vector = self.semantic_vector(prompt, reading.info, progress)
-        with clock.stage("emotion"):
+        stopwatch = Stopwatch()
+        check_request(video, output, _clips(emotion, neutral), options)
+        streams_for = container_of(output)
+        reading = self.read(video, options, stopwatch=stopwatch, progress=progress)
+        with stopwatch.stage("speech"):
+            asked = self._ask(emotion, neutral, reading.info, progress)
+        with stopwatch.stage("emotion"):
+            layout, timeline = self.backend.layout, reading.faces.timeline
             edits = [
-                edit_codes(
-                    face, reading.faces.timeline, vector.vector, reading.lips, options.intensity,
-                    self.networks, self.compute,
-                )
-                for face in reading.people
-            ]  # fmt: skip
-        streams = plan_streams(reading.info, container)
-        with clock.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
-            self._render(reading, edits, options, streams, part, progress)
+                edit_codes(face, timeline, Change(asked.source, options.intensity, lips), layout)
+                for face, lips in zip(reading.people, reading.lips, strict=True)
+            ]
+        streams = plan_streams(reading.info, streams_for)
+        with stopwatch.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
+            self._render(
+                reading, edits, options, Destination(part, _encode(options), streams), progress
+            )
         if options.save_codes is not None:
-            save_codes(
-                options.save_codes, options.overwrite, reading.faces.timeline, reading.people[0],
-                edits[0], options.intensity, self.networks,
-            )  # fmt: skip
-        return self._report(video, output, reading, vector, options, streams, clock)
+            file = CodesFile(options.save_codes, options.overwrite)
+            save_codes(file, edits, timeline, layout, options.intensity)
+        return self._report(_Finished(video, output, options, asked, streams, stopwatch), reading)
 
     def read(
         self,
         video: Path,
         options: EditOptions,
         *,
-        clock: Clock | None = None,
+        stopwatch: Stopwatch | None = None,
         progress: Progress = no_progress,
     ) -> VideoReading:
         """Find the faces and encode them. The last readings are kept, so that several edits of one
         video read it once."""
-        key = reading_key(video, options)
-        if key not in self._readings:
-            reading = read_video(
-                video, options, self.networks, self.weights, self.compute, clock or Clock(),
-                progress,
-            )  # fmt: skip
-            while len(self._readings) >= READINGS_KEPT:
-                self._readings.pop(next(iter(self._readings)))
-            self._readings[key] = reading
-        return self._readings[key]
+        return self._reader.read(video, options, stopwatch or Stopwatch(), progress)
 
     def semantic_vector(
-        self, prompt: EmotionPrompt, info: VideoInfo, progress: Progress = no_progress
+        self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress = no_progress
     ) -> SemanticVector:
         """What the speech asks for; every recording is heard once."""
-        return semantic_vector(
-            prompt, self.speech_encoder, info, self.weights.neutral_presets, progress
-        )
+        neutral = choose_neutral(prompt, info, self.weights.neutral_presets)
+        return semantic_vector(prompt, self.speech_encoder, neutral, progress)
 
     def preview(
         self,
         video: Path | str,
-        emotion: Clips,
+        emotion: Emotion,
         output: Path | str,
         *,
         frames: int = 6,
@@ -167,56 +172,49 @@ class EmotionEditor:
         output: ``.png``; frames: 1 to 24. Lips follow the picture. Raises :class:`CmetError`.
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
-        return preview_edit(
-            self, video, EmotionPrompt.of(emotion, neutral), output, frames, options, progress
-        )
+        request = PreviewRequest(video, output, frames, options, self.source_for(options))
+        check_request(video, output, _clips(emotion, neutral), options)
+
+        def ask(info: VideoInfo) -> EmotionSource:
+            return self._ask(emotion, neutral, info, progress).source
+
+        return write_preview(request, ask, self._reader, progress)
 
     # ------------------------------------------------------------------ steps of an edit
 
-    def source_for(self, options: EditOptions) -> str:
+    def source_for(self, options: EditOptions) -> SourceChoice:
         """``auto`` is what the model was found to do best."""
-        return self.networks.config.source if options.source == "auto" else options.source
+        return self.backend.source if options.source == "auto" else options.source
+
+    def _ask(self, emotion: Emotion, neutral: Clips, info: VideoInfo, progress: Progress) -> _Asked:
+        if not _is_clips(emotion):
+            return _Asked(emotion)  # type: ignore[arg-type]
+        prompt = SpeechPrompt.of(emotion, neutral)  # type: ignore[arg-type]
+        vector = self.semantic_vector(prompt, info, progress)
+        return _Asked(SpeechEmotion(self.model.connector, vector.vector), vector.neutral_from)
 
     def _render(
         self,
         reading: VideoReading,
-        edits: list[CodeEdit],
+        edits: list[FaceEdit],
         options: EditOptions,
-        streams: StreamPlan,
-        part: Path,
+        destination: Destination,
         progress: Progress,
     ) -> None:
-        painters = [
-            FacePainter(
-                reading.info, face, edit.codes, self.source_for(options), options.paste,
-                self.networks.edtalk, self.compute,
-            )
-            for face, edit in zip(reading.people, edits, strict=True)
-        ]  # fmt: skip
-        render_video(
-            reading.info, reading.faces, painters, options.paste, options.compare,
-            self.compute.batch_size, part, EncodeSettings(crf=options.crf, note=EDIT_NOTE), streams,
-            progress,
-        )  # fmt: skip
+        settings = PaintSettings(self.source_for(options), options.paste)
+        job = RenderJob(reading.info, reading.faces, edits, settings, options.compare)
+        render_video(job, self.backend, destination, progress)
 
-    def _report(
-        self,
-        video: Path,
-        output: Path,
-        reading: VideoReading,
-        vector: SemanticVector,
-        options: EditOptions,
-        streams: StreamPlan,
-        clock: Clock,
-    ) -> EditResult:
-        placements = [face.placement for face in reading.people]
+    def _report(self, done: _Finished, reading: VideoReading) -> EditResult:
+        placements, options = [face.placement for face in reading.people], done.options
+        noticed = tuple(self.backend.warnings)
+        self.backend.warnings.clear()
         edited = np.any([p.weights > 0 for p in placements], axis=0)
         bridged = np.any([p.bridged & (p.weights > 0) for p in placements], axis=0)
-        size_px = self.networks.edtalk.config.image_size_px
-        shape = output_info(reading.info, options.paste, options.compare, size_px)
+        shape = output_info(reading.info, options.paste, options.compare, self.backend.crop.size_px)
         return EditResult(
-            output=output,
-            video=video,
+            output=done.output,
+            video=done.video,
             frames=len(reading.faces.ticks),
             frames_edited=int(edited.sum()),
             frames_bridged=int(bridged.sum()),
@@ -224,24 +222,51 @@ class EmotionEditor:
             duration_s=round(reading.faces.timeline.duration_s, 6),
             width=shape.width,
             height=shape.height,
-            elapsed_s=clock.elapsed_s,
-            lips="video" if reading.lips is None else "audio",
+            elapsed_s=done.stopwatch.elapsed_s,
+            lips="video" if all(lips is None for lips in reading.lips) else "audio",
             source=self.source_for(options),
-            model=self.networks.config.name,
-            neutral_from=vector.neutral_from,
+            model=self.backend.name,
+            neutral_from=done.asked.neutral_from,
             face_detector=reading.faces.detector,
             device=str(self.compute.device),
             precision=self.compute.precision,
             codes=options.save_codes,
-            stages_s=clock.stages_s,
-            warnings=(*reading.warnings, *((streams.warning,) if streams.warning else ())),
+            stages_s=done.stopwatch.stages_s,
+            warnings=(*reading.warnings, *filter(None, [done.streams.warning]), *noticed),
         )
 
 
-def check_request(video: Path, output: Path, prompt: EmotionPrompt, options: EditOptions) -> None:
+@dataclass(frozen=True)
+class _Finished:
+    """What the report of an edit is made from, besides the reading."""
+
+    video: Path
+    output: Path
+    options: EditOptions
+    asked: _Asked
+    streams: StreamPlan
+    stopwatch: Stopwatch
+
+
+def _encode(options: EditOptions) -> EncodeSettings:
+    return EncodeSettings(crf=options.crf, note=EDIT_NOTE)
+
+
+def _is_clips(emotion: Emotion) -> bool:
+    return isinstance(emotion, str | Path | Sequence)
+
+
+def _clips(emotion: Emotion, neutral: Clips) -> list[Path]:
+    """Every recording a request names. Raises :class:`UsageError` for those that are not there."""
+    if not _is_clips(emotion):
+        return []
+    prompt = SpeechPrompt.of(emotion, neutral)  # type: ignore[arg-type]
+    return [*prompt.target_clips(), *prompt.neutral_clips()]
+
+
+def check_request(video: Path, output: Path, clips: list[Path], options: EditOptions) -> None:
     """Everything that can be refused before work begins. Raises :class:`UsageError`."""
     check_input(video, "video")
-    clips = [*prompt.target_clips(), *prompt.neutral_clips()]
     for clip in clips:
         check_input(clip, "audio")
     check_output(output, overwrite=options.overwrite, inputs=(video, *clips))

@@ -7,6 +7,11 @@ The command line prints ``message`` and ``hint`` and exits with ``exit_code``; l
 from __future__ import annotations
 
 
+def one_line(text: str) -> str:
+    """With line breaks, control characters and undecodable bytes of file names written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class CmetError(Exception):
     """A failed run. ``message`` says what and where, ``hint`` what to do next (may be empty).
 
@@ -16,9 +21,10 @@ class CmetError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "", *, transient: bool = False) -> None:
+        message = one_line(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = one_line(hint)
         self.transient = transient
 
     def __str__(self) -> str:

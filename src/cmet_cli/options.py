@@ -1,34 +1,35 @@
-"""Every option of an edit, with its default, in one place."""
+"""Every option once: name, type, range, default and help.
+
+The command line, the Python API and the batch manifest all read what stands here, so that a new
+field of :class:`EditOptions` is at the same time a flag, an argument and a column.
+"""
 
 from __future__ import annotations
 
 import math
+import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .errors import UsageError
 
 Lips = Literal["audio", "video"]
 FaceDetectorKind = Literal["auto", "yunet", "haar", "none"]
 Paste = Literal["face", "crop", "none"]
-Source = Literal["auto", "first", "best", "frame"]
-Model = Literal["auto", "cmet", "mini"]
+SourceChoice = Literal["auto", "first", "best", "frame"]
+ModelChoice = Literal["auto", "cmet", "mini"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-
-LIPS = ("audio", "video")
-FACE_DETECTORS = ("auto", "yunet", "haar", "none")
-PASTES = ("face", "crop", "none")
-SOURCES = ("auto", "first", "best", "frame")
-MODELS = ("auto", "cmet", "mini")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-MAX_INTENSITY = 10.0
-MAX_CRF = 51
-MAX_BATCH = 1024
 
 #: Called with a stage's name, how much of it is done, and its whole size (None: not known yet).
 Progress = Callable[[str, int, "int | None"], None]
+
+TRUE, FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
+_KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
+# How the command line groups options in its help.
+_EMOTION, _FACE, _NETWORK, _OUTPUT = "Emotion", "Face", "How it runs", "Output"
 
 
 def no_progress(stage: str, done: int, total: int | None) -> None:
@@ -36,64 +37,237 @@ def no_progress(stage: str, done: int, total: int | None) -> None:
 
 
 @dataclass(frozen=True)
+class Option:
+    """What is said of a field besides its name, type and default.
+
+    help: for people; panel: its group in ``--help``; short: a one-letter flag; low, high: the least
+    and the greatest value; writes: whether the path it takes is a file that the edit makes.
+    """
+
+    help: str
+    panel: str
+    short: str = ""
+    low: float | None = None
+    high: float | None = None
+    writes: bool = False
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One declared field. kinds: the types a text may be read as, strictest first."""
+
+    name: str
+    kinds: tuple[Any, ...]
+    default: Any
+    option: Option
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def label(self) -> str:
+        """Its name in messages: ``batch size``."""
+        return self.name.replace("_", " ")
+
+    @property
+    def is_path(self) -> bool:
+        return Path in self.kinds
+
+    @property
+    def accepts(self) -> str:
+        """For people: ``one of audio, video``, ``a number from 0 to 51``."""
+        return " or ".join(_described(kind) for kind in self.kinds) + self._range
+
+    @property
+    def _range(self) -> str:
+        low, high = self.option.low, self.option.high
+        if low is None or high is None:
+            return "" if low is None else f" from {low:g}"
+        return f" from {low:g} to {high:g}"
+
+    def parse(self, text: str) -> Any:
+        """The value that a text means. Raises :class:`UsageError` saying what would be accepted."""
+        for kind in self.kinds:
+            value = _read(kind, text)
+            if value is not None:
+                return value
+        raise UsageError(f"'{text}' is not {self.accepts}")
+
+    def check(self, value: Any) -> None:
+        """Raises :class:`UsageError` for a value outside the declared choices or range."""
+        choices = [c for kind in self.kinds if get_origin(kind) is Literal for c in get_args(kind)]
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        if choices and value not in choices and value is not None and not numeric:
+            allowed = ", ".join(map(str, choices))
+            raise UsageError(f"{self.label} must be one of {allowed}, got '{value}'")
+        low, high = self.option.low, self.option.high
+        if numeric and (low is not None or high is not None):
+            below, above = low is not None and value < low, high is not None and value > high
+            if not math.isfinite(value) or below or above:
+                raise UsageError(f"{self.label} must be{_between(low, high)}, got {value}")
+
+
+def _between(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" between {low:g} and {high:g}"
+    return f" at least {low:g}" if low is not None else f" at most {high:g}"
+
+
+def _described(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        return ("one of " if len(choices) > 1 else "") + ", ".join(map(str, choices))
+    return _KIND_NAMES.get(kind, "text")
+
+
+def _read(kind: Any, text: str) -> Any:
+    if get_origin(kind) is Literal:
+        return next((choice for choice in get_args(kind) if str(choice) == text), None)
+    if kind is bool:
+        lower = text.lower()
+        return True if lower in TRUE else False if lower in FALSE else None
+    try:
+        return kind(text)
+    except (TypeError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=8)
+def declared(options: type) -> dict[str, Declared]:
+    """Every field of an options class that carries an :class:`Option`, by name."""
+    hints, found = get_type_hints(options, include_extras=True), {}
+    for field in fields(options):
+        hint, *notes = get_args(hints[field.name]) if _is_annotated(hints[field.name]) else (None,)
+        option = next((note for note in notes if isinstance(note, Option)), None)
+        if option is not None:
+            default = None if field.default is MISSING else field.default
+            found[field.name] = Declared(field.name, _kinds(hint), default, option)
+    return found
+
+
+def _is_annotated(hint: Any) -> bool:
+    return get_origin(hint) is Annotated
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """``int | Literal["all"] | None`` -> (int, Literal["all"])."""
+    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return tuple(m for m in members if m is not type(None))
+
+
+def check_declared(options: Any) -> None:
+    """Check every declared field of an options object. Raises :class:`UsageError`."""
+    for name, field in declared(type(options)).items():
+        field.check(getattr(options, name))
+
+
+@dataclass(frozen=True)
 class EditOptions:
     """What to do to one video. Raises :class:`UsageError` on values that make no sense."""
 
-    #: Scales the predicted expression change; 0 gives the neutral reconstruction.
-    intensity: float = 1.0
-    #: Where lip motion comes from: the video's own sound, or its own picture.
-    lips: Lips = "audio"
-    #: Which frame lends its face: the first for the whole clip (as published), the frontal sharpest
-    #: one, or every frame its own. ``auto``: what the model was found to do best.
-    source: Source = "auto"
-    #: x264 quality of the output, 0 (lossless) to 51.
-    crf: int = 18
-    #: Replace an existing output.
-    overwrite: bool = False
-    #: How faces are found: YuNet where its file is there, else OpenCV's Haar cascade; ``none``
-    #: takes the middle square of every frame.
-    face_detector: FaceDetectorKind = "auto"
-    #: Which face: ``None`` for the largest and most present, a number from the left, or ``all``.
-    face: int | str | None = None
-    #: What goes back into the frame: the face, the whole square, or nothing (the bare crop is the
-    #: result).
-    paste: Paste = "face"
-    #: Write original and edited beside each other.
-    compare: bool = False
-    #: Also write every frame's codes to this .npz file.
-    save_codes: Path | None = None
+    intensity: Annotated[
+        float,
+        Option(
+            "Strength of the emotion; 0 keeps the expression, negative reverses the change.",
+            _EMOTION,
+            short="-i",
+            low=-10,
+            high=10,
+        ),
+    ] = 1.0
+    lips: Annotated[Lips, Option("Lip motion from the video's sound or its picture.", _EMOTION)] = (
+        "audio"
+    )
+    source: Annotated[
+        SourceChoice,
+        Option(
+            "Frame that lends its face: the first of a shot (as published), the best (frontal and "
+            "sharp), or every frame its own; auto: what the model was found to do best.",
+            _FACE,
+        ),
+    ] = "auto"
+    crf: Annotated[int, Option("x264 quality: 0 lossless ... 51.", _OUTPUT, low=0, high=51)] = 18
+    overwrite: Annotated[bool, Option("Replace an existing output.", _OUTPUT)] = False
+    face_detector: Annotated[
+        FaceDetectorKind,
+        Option(
+            "How the face is found: YuNet where its file is there, else OpenCV's Haar cascade; "
+            "none: the middle square of the picture.",
+            _FACE,
+        ),
+    ] = "auto"
+    face: Annotated[
+        int | Literal["all"] | None,
+        Option(
+            "Which face: a number from the left (see cmet faces), or all. Default: the largest and "
+            "most present.",
+            _FACE,
+            low=1,
+        ),
+    ] = None
+    paste: Annotated[
+        Paste,
+        Option(
+            "What goes back into the frame: face, crop (the whole square), or none (the result is "
+            "the bare crop).",
+            _FACE,
+        ),
+    ] = "face"
+    compare: Annotated[bool, Option("Original and edited side by side.", _OUTPUT)] = False
+    save_codes: Annotated[
+        Path | None, Option("Also write every frame's codes (.npz).", _OUTPUT, writes=True)
+    ] = None
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.intensity) or abs(self.intensity) > MAX_INTENSITY:
-            raise UsageError(f"intensity must be between -10 and 10, got {self.intensity}")
-        _one_of("lips", self.lips, LIPS)
-        _one_of("source", self.source, SOURCES)
-        _one_of("face detector", self.face_detector, FACE_DETECTORS)
-        _one_of("paste", self.paste, PASTES)
-        if not (self.face in (None, "all") or (isinstance(self.face, int) and self.face >= 1)):
+        if isinstance(self.save_codes, str):
+            object.__setattr__(self, "save_codes", Path(self.save_codes))
+        check_declared(self)
+        if isinstance(self.face, bool) or not (self.face in (None, "all") or self._face_number):
             raise UsageError(f"face must be a number from 1, or 'all', got '{self.face}'")
         if self.paste == "none" and self.face == "all":
             raise UsageError("paste 'none' gives one crop, and face 'all' asks for several")
-        if not 0 <= self.crf <= MAX_CRF:
-            raise UsageError(f"crf must be between 0 and {MAX_CRF}, got {self.crf}")
         if self.save_codes is not None and self.save_codes.suffix != ".npz":
             raise UsageError(f"codes are saved as .npz, got {self.save_codes}")
+
+    @property
+    def _face_number(self) -> bool:
+        return isinstance(self.face, int)
 
 
 @dataclass(frozen=True)
 class RuntimeOptions:
-    """Where and how the networks run. ``batch_size``: frames per network call, 0 = by device."""
+    """Where and how the networks run."""
 
-    device: str = "auto"
-    precision: Precision = "auto"
-    batch_size: int = 0
+    device: Annotated[str, Option("auto, cpu, cuda, cuda:N or mps.", _NETWORK)] = "auto"
+    precision: Annotated[Precision, Option("Number format of the networks.", _NETWORK)] = "auto"
+    batch_size: Annotated[
+        int, Option("Frames per network call; 0: by device.", _NETWORK, low=0, high=1024)
+    ] = 0
 
     def __post_init__(self) -> None:
-        _one_of("precision", self.precision, PRECISIONS)
-        if not 0 <= self.batch_size <= MAX_BATCH:
-            raise UsageError(f"batch size must be between 0 and {MAX_BATCH}, got {self.batch_size}")
+        check_declared(self)
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UsageError(f"{name} must be one of {', '.join(allowed)}, got '{value}'")
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which networks, and where they lie."""
+
+    model: Annotated[
+        ModelChoice,
+        Option(
+            "cmet: the published networks; mini: the small one that ships with the tool, for drawn "
+            "faces; auto: cmet.",
+            _NETWORK,
+        ),
+    ] = "auto"
+    weights_dir: Annotated[
+        Path | None,
+        Option(
+            "Folder with the model weights. Default: $CMET_WEIGHTS_DIR, ./weights, the Hub cache.",
+            _NETWORK,
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_declared(self)

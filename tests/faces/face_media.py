@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmet_cli.faces.detect import Detection
+from cmet_cli.faces.detection import Detection
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 CROPPED = SHARED / "media" / "talking_cropped_256_25fps.mp4"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cmet_cli import EditOptions, EmotionEditor
+from cmet_cli.backends.edtalk.crop import EDTALK_CROP
 from cmet_cli.errors import FaceError, UsageError
 from cmet_cli.faces.blend import face_mask, head_mask, match_colours
 from cmet_cli.lab.avatar.clip import make_clip
@@ -21,6 +22,7 @@ from cmet_cli.options import RuntimeOptions
 
 WIDTH, HEIGHT, FACE_PX, N = 480, 270, 200, 20
 LEFT, TOP = 250, 40
+FACE = EDTALK_CROP.face
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +128,11 @@ def test_faces_picture_and_preview(cmet, person, voice, tiny_weights, tmp_path):
 
 
 def test_mask_is_soft_bounded_and_follows_the_head():
-    mask = face_mask(128)
+    mask = face_mask(128, FACE)
     assert mask.max() == 1.0
     assert mask[0].max() == mask[-1].max() == mask[:, 0].max() == mask[:, -1].max() == 0.0
     assert np.abs(np.diff(mask, axis=0)).max() < 0.2
-    moved = head_mask(128, 0.1, 0.0)
+    moved = head_mask(128, FACE, 0.1, 0.0)
     middle = [float((m.sum(0) * np.arange(128)).sum() / m.sum()) for m in (mask, moved)]
     assert middle[1] - middle[0] == pytest.approx(12.8, abs=2.0)
 
@@ -142,7 +144,7 @@ def test_colours_meet_at_the_border_and_contrast_stays():
     original = np.broadcast_to(slope, (size, size, 3)).copy()
     rendered = original + np.array([25, -10, 5], np.float32)
     rendered[40:56, 40:56] += 30  # a feature that must survive
-    mask = face_mask(size)
+    mask = face_mask(size, FACE)
     matched = match_colours(rendered, original, mask)
     band = (mask > 0.1) & (mask < 0.9)
     assert np.abs(matched - original)[band].mean() < 0.25 * np.abs(rendered - original)[band].mean()

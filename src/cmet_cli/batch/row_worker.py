@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import CmetError, DeviceError, MediaError, UsageError, WeightsError
 from ..media.ffmpeg import file_url, run_short
 from ..media.files import OVERWRITE_HINT, check_output
-from ..options import EditOptions, Model, RuntimeOptions
+from ..options import EditOptions, ModelChoice, RuntimeOptions
 from ..result import EditResult
 from .plan import DONE, FAILED, MADE, Outcome, Row, Task, compute_name, made_of, model_digest
 from .storage import Digests, Entry, Fetched, deliver, exists, is_url, local_entry, make_durable
@@ -52,7 +52,7 @@ class WorkerSetup:
     model_digest: of the weights it will load."""
 
     weights_dir: str | None
-    model: Model
+    model: ModelChoice
     runtime: RuntimeOptions
     threads: int
     pictures: bool

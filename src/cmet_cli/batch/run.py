@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import CmetError, UsageError
-from ..options import Model, RuntimeOptions
+from ..options import ModelChoice, RuntimeOptions
 from .checks import Checked, CheckSettings, check_manifest, parse_defaults
 from .manifest import read_manifest
 from .plan import DONE, FAILED, MADE, RUN, WAITING, Decision, Key, Outcome, Row, Schedule, Task
@@ -45,7 +45,7 @@ class BatchOptions:
     defaults: tuple[str, ...] = ()
     workers: int = 0
     devices: tuple[str, ...] = ("auto",)
-    model: Model = "auto"
+    model: ModelChoice = "auto"
     weights_dir: Path | None = None
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     retries: int = 1

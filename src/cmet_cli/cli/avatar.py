@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from .console import State, print_json, progress_bars
+from .console import print_json, progress_bars
+from .params import Json, Overwrite, Quiet, Verbose
 
 if TYPE_CHECKING:
     from ..lab.avatar.writer import Scene
 
-_WHO, _DATASET, _OUTPUT = "Who and how", "A whole data set", "Output"
+_WHO, _DATASET = "Who and how", "A whole data set"
 MAX_SECONDS, MAX_FPS = 600.0, 240
 
 
@@ -67,24 +68,15 @@ def avatar(
         bool,
         typer.Option("--extended", help="The two extended emotions too.", rich_help_panel=_DATASET),
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what exists.", rich_help_panel=_OUTPUT)
-    ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_OUTPUT)
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=_OUTPUT)
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Tracebacks for errors.", rich_help_panel=_OUTPUT)
-    ] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Draw a made-up person who talks with an emotion: picture, voice, or a data set of them.
 
     [bold]cmet avatar happy.mp4 --emotion happy --identity 7[/]
     """
-    State.verbose, State.json = verbose, json
     rate = _frame_rate(fps)
     _check_numbers(level, seconds, rate, (identity, seed, voice or 0))
     if dataset:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import options as opt
 from ..errors import UsageError
+from ..options import ModelChoice, Precision, RuntimeOptions
 from .console import State, error_console, one_line, print_json
-from .edit import DEFAULT_MODEL, DEFAULT_PRECISION, Model, Precision
 
 if TYPE_CHECKING:
     from ..batch.checks import Checked
@@ -20,7 +19,7 @@ _ROWS, _RUN, _NETWORK, _OUTPUT = "Rows", "How the batch runs", "How a worker run
 _CLUSTER = "Many machines"
 PROBLEMS_SHOWN, FAILURES_SHOWN = 500, 50
 EXIT_INTERRUPTED = 130
-RUNTIME = opt.RuntimeOptions()
+RUNTIME = RuntimeOptions()
 
 
 def batch(
@@ -130,15 +129,15 @@ def batch(
         ),
     ] = RUNTIME.device,
     model: Annotated[
-        Model, typer.Option("--model", help="As for cmet edit.", rich_help_panel=_NETWORK)
-    ] = DEFAULT_MODEL,
+        ModelChoice, typer.Option("--model", help="As for cmet edit.", rich_help_panel=_NETWORK)
+    ] = "auto",
     weights_dir: Annotated[
         Path | None,
         typer.Option("--weights-dir", help="As for cmet edit.", rich_help_panel=_NETWORK),
     ] = None,
     precision: Annotated[
         Precision, typer.Option("--precision", help="As for cmet edit.", rich_help_panel=_NETWORK)
-    ] = DEFAULT_PRECISION,
+    ] = RUNTIME.precision,
     batch_size: Annotated[
         int, typer.Option("--batch-size", help="As for cmet edit.", rich_help_panel=_NETWORK)
     ] = RUNTIME.batch_size,
@@ -173,9 +172,9 @@ def batch(
         defaults=tuple(defaults or ()),
         workers=_workers(workers),
         devices=tuple(name.strip() for name in device.split(",") if name.strip()),
-        model=model.value,
+        model=model,
         weights_dir=weights_dir,
-        runtime=opt.RuntimeOptions(precision=precision.value, batch_size=batch_size),
+        runtime=RuntimeOptions(precision=precision, batch_size=batch_size),
         retries=retries,
         fail_fast=fail_fast,
         overwrite=overwrite,

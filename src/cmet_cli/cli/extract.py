@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .. import options as opt
 from ..errors import UsageError
-from .console import State, error_console, one_line, print_json, progress_bars
+from ..options import FaceDetectorKind, ModelChoice, RuntimeOptions
+from .console import error_console, one_line, print_json, progress_bars
+from .params import Json, Overwrite, Quiet, Verbose, WeightsDir
 
-RUNTIME = opt.RuntimeOptions()
-ModelName = enum.Enum("ModelName", {name: name for name in opt.MODELS}, type=str)
-Detector = enum.Enum("Detector", {name: name for name in opt.FACE_DETECTORS}, type=str)
-AUTO_MODEL, AUTO_DETECTOR = ModelName("auto"), Detector("auto")
+RUNTIME = RuntimeOptions()
 FAILURES_SHOWN = 20
 
 
@@ -24,16 +21,14 @@ def extract(
     folder: Annotated[
         Path, typer.Argument(help="Clips as ID/front/EMOTION/level_N/NNN.mp4 (and .wav).")
     ],
-    weights_dir: Annotated[
-        Path | None,
-        typer.Option("--weights-dir", help="Folder with the encoders; no connector is needed."),
-    ] = None,
+    weights_dir: WeightsDir = None,
     model: Annotated[
-        ModelName, typer.Option("--model", help="mini: the one that ships with the package.")
-    ] = AUTO_MODEL,
+        ModelChoice, typer.Option("--model", help="mini: the one that ships with the package.")
+    ] = "auto",
     face_detector: Annotated[
-        Detector, typer.Option("--face-detector", help="none: the clips are cropped already.")
-    ] = AUTO_DETECTOR,
+        FaceDetectorKind,
+        typer.Option("--face-detector", help="none: the clips are cropped already."),
+    ] = "auto",
     published: Annotated[
         bool, typer.Option("--published", help="Only the published selection of sentences.")
     ] = False,
@@ -43,24 +38,21 @@ def extract(
     batch_size: Annotated[
         int, typer.Option("--batch-size", help="Frames per network call; 0: by device.")
     ] = RUNTIME.batch_size,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make all of them anew.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Cache expression codes and speech features beside the clips of a data set.
 
     Resumable: what is there is kept. Exit 1 if any clip failed; the others are done all the same.
     """
-    State.verbose, State.json = verbose, json
     if not folder.is_dir():
         raise UsageError(f"data folder not found: {folder}")
     from ..lab.training.extract import extract_folder, load_extractor
 
-    runtime = opt.RuntimeOptions(device=device, batch_size=batch_size)
-    extractor = load_extractor(
-        weights_dir, model=model.value, detector=face_detector.value, runtime=runtime
-    )
+    runtime = RuntimeOptions(device=device, batch_size=batch_size)
+    extractor = load_extractor(weights_dir, model=model, detector=face_detector, runtime=runtime)
     with progress_bars(quiet or json, unit="clips/s") as progress:
         report = extract_folder(
             folder, extractor, published_only=published, overwrite=overwrite, progress=progress

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ..options import FaceDetectorKind
 from .console import State, print_json, progress_bars
-from .edit import DEFAULT_DETECTOR, FaceDetectorKind
 
 
 def faces(
@@ -18,7 +18,7 @@ def faces(
     ] = Path("faces.png"),
     face_detector: Annotated[
         FaceDetectorKind, typer.Option("--face-detector", help="How faces are found.")
-    ] = DEFAULT_DETECTOR,
+    ] = "auto",
     weights_dir: Annotated[
         Path | None, typer.Option("--weights-dir", help="Folder that may hold YuNet.")
     ] = None,
@@ -37,7 +37,7 @@ def faces(
         found = face_sheet(
             video,
             output,
-            detector=face_detector.value,
+            detector=face_detector,
             weights_dir=weights_dir,
             overwrite=overwrite,
             progress=progress,

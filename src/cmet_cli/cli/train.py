@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .. import options as opt
 from ..errors import UsageError
-from .console import State, error_console, one_line, print_json, progress_bars
+from ..options import RuntimeOptions
+from .console import error_console, one_line, print_json, progress_bars
+from .params import Json, Quiet, Verbose
 
 if TYPE_CHECKING:
     from ..backends.devices import Compute
@@ -27,10 +27,10 @@ train_app = typer.Typer(
 )  # fmt: skip
 _DATA, _LOSSES, _SCHEDULE = "Data", "Losses", "Size and schedule"
 
-Size = enum.Enum("Size", {"published": "published", "mini": "mini"}, type=str)
-Recon = enum.Enum("Recon", {"focal": "focal", "l2": "l2"}, type=str)
-Contrast = enum.Enum("Contrast", {"labels": "labels", "pairs": "pairs"}, type=str)
-Direction = enum.Enum("Direction", {"squared": "squared", "plain": "plain"}, type=str)
+Size = Literal["published", "mini"]
+Recon = Literal["focal", "l2"]
+Contrast = Literal["labels", "pairs"]
+Direction = Literal["squared", "plain"]
 
 
 @train_app.command("connector")
@@ -108,40 +108,39 @@ def connector(
             "--threads", help="CPU threads; 0: one for the mini's size, which is quickest."
         ),
     ] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train the connector; the same command again goes on with a stopped run, exactly."""
-    State.verbose, State.json = verbose, json
     if (data is None) == (not world):
         raise UsageError("give either --data FOLDER or --world")
     if install is not None and not world:
         raise UsageError("--install is for the mini model, trained with --world")
     if data is not None and not data.is_dir():
         raise UsageError(f"data folder not found: {data}")
-    wishes = Wishes(
-        None if size is None else size is Size("mini"),
+    asked = AskedTraining(
+        None if size is None else size == "mini",
         {
-            "reconstruction": recon and recon.value,
-            "contrast": contrast and contrast.value,
-            "direction": direction and direction.value,
+            "reconstruction": recon,
+            "contrast": contrast,
+            "direction": direction,
             "lambda_contrast": lambda_contrast,
             "lambda_direction": lambda_direction,
         },
         {"steps": steps, "batch": batch, "learning_rate": learning_rate, "seed": seed},
     )
-    wishes.check()
+    asked.check()
     from ..backends.devices import resolve
 
-    compute = resolve(opt.RuntimeOptions(device=device))
-    small = world if wishes.mini is None else wishes.mini
+    compute = resolve(RuntimeOptions(device=device))
+    small = world if asked.mini is None else asked.mini
     if threads or small:
         _use_threads(threads or 1)
     listener = _listener(weights_dir) if world else None
     source = _mead(data, split, all_sentences) if data else _world(people, clips, listener)
     with progress_bars(quiet or json, unit="/s") as progress:
-        trained, steps_done = _train(source, wishes, small, run_dir, compute, progress)
+        trained, steps_done = _train(source, asked, small, run_dir, compute, progress)
         gain = _install(install, trained, listener, progress) if install and listener else None
     weights = run_dir / "connector.safetensors"
     if json:
@@ -158,14 +157,13 @@ def mini(
         Path, typer.Option("--run-dir", help="What is drawn and trained on the way.")
     ] = Path("runs/mini"),
     threads: Annotated[int, typer.Option("--threads", help="CPU threads of PyTorch.")] = 2,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Make the mini model from nothing: the world, the renderer, the listeners, the connector.
 
     A stopped run goes on where it was.
     """
-    State.verbose = verbose
     _use_threads(threads)
     from ..lab.training.mini import MiniConfig, train_mini
 
@@ -175,7 +173,7 @@ def mini(
 
 
 @dataclasses.dataclass(frozen=True)
-class Wishes:
+class AskedTraining:
     """What the command line asks for; ``None`` keeps the setting as it is."""
 
     mini: bool | None
@@ -236,7 +234,7 @@ def _world(people: int, clips: int, listener: SpeechEncoder | None) -> FeatureSo
 
 def _train(
     source: FeatureSource,
-    wishes: Wishes,
+    asked: AskedTraining,
     small: bool,
     run_dir: Path,
     compute: Compute,
@@ -251,7 +249,7 @@ def _train(
     for line in loaded.skipped:
         error_console().print(one_line(f"left out: {line}"), markup=False)
     bank = FeatureBank(loaded.clips)
-    config = wishes.settings(small, bank.speech_dim, compute.precision == "bf16")
+    config = asked.settings(small, bank.speech_dim, compute.precision == "bf16")
     trained = train_connector(bank, config, run_dir, progress, device=compute.device)
     return trained, config.schedule.steps
 

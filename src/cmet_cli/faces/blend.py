@@ -7,10 +7,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-#: The part of a published crop that an expression moves, brows to chin and cheek to cheek: an
-#: ellipse in crop units. Hair, neck and background lie outside and stay the frame's own.
-FACE_CENTRE = (0.5, 0.53)
-FACE_RADII = (0.33, 0.385)
+from .calibration import FaceEllipse
+
 #: The mask falls from 1 to 0 between these multiples of the radii.
 FADE_FROM, FADE_TO = 0.88, 1.12
 #: A border of the whole-square mask over which it fades, in crop units.
@@ -20,20 +18,22 @@ SPREAD = 0.12
 
 
 @lru_cache(maxsize=8)
-def face_mask(size_px: int) -> np.ndarray:
+def face_mask(size_px: int, face: FaceEllipse) -> np.ndarray:
     """Soft ellipse over the moving part of the face. float32 ``[size, size]`` in [0, 1]."""
     axis = (np.arange(size_px) + 0.5) / size_px
-    x = (axis[None] - FACE_CENTRE[0]) / FACE_RADII[0]
-    y = (axis[:, None] - FACE_CENTRE[1]) / FACE_RADII[1]
+    x = (axis[None] - face.centre[0]) / face.radii[0]
+    y = (axis[:, None] - face.centre[1]) / face.radii[1]
     return _smoothstep((FADE_TO - np.hypot(x, y)) / (FADE_TO - FADE_FROM))
 
 
-def head_mask(size_px: int, right: float, down: float) -> np.ndarray:
+def head_mask(size_px: int, face: FaceEllipse, right: float, down: float) -> np.ndarray:
     """The face mask moved with the head, by shares of the crop; always 0 at the crop's border."""
     if right == 0.0 and down == 0.0:
-        return face_mask(size_px)
+        return face_mask(size_px, face)
     move = np.array([[1.0, 0.0, right * size_px], [0.0, 1.0, down * size_px]])
-    moved = cv2.warpAffine(face_mask(size_px), move, (size_px, size_px), flags=cv2.INTER_LINEAR)
+    moved = cv2.warpAffine(
+        face_mask(size_px, face), move, (size_px, size_px), flags=cv2.INTER_LINEAR
+    )
     return moved * square_mask(size_px, True)
 
 

@@ -3,82 +3,29 @@
 from __future__ import annotations
 
 import math
-from array import array
 from itertools import pairwise
 
 import numpy as np
 
 from ..errors import FaceError
-from .detect import Detection, FaceDetector, NearDetector, distinct
+from .appearance import appearance_of
+from .detection import Detection, FaceDetector, NearDetector, distinct
+from .live import EXPECT_FRAMES, ROW, LiveFace, Sight
 from .regions import Box, overlap
 from .shots import CutFinder
 from .track import ABSENT, BRIDGED, DETECTED, FaceTrack
 
 # With a NearDetector, frames between full searches look only around known faces.
 FULL_SEARCH_EVERY_FRAMES = 10
-# A face lost for a moment is still looked for where it was going, this long.
-EXPECT_FRAMES = 15
-# The window of the near search stays put until the face has moved or grown by this share of its
-# size: a detector's error depends on where in the window the face is, so moving it adds jitter.
-ANCHOR_SHARE = 0.2
 LEAST_OVERLAP = 0.2
 MOST_DISTANCE = 0.6  # in face sizes, for quick heads whose boxes no longer overlap
 MOST_SIZE_RATIO = 1.7
 BRIDGE_S = 0.5
-# A track needs this many detections, or half of a shorter shot: false alarms come and go.
-LEAST_HITS = 5
-# ... and a short one must be there in this share of its span.
-LEAST_DENSITY, DENSE_ENOUGH_HITS = 0.4, 25
 # Faces that appear within this many frames of each other are numbered together, left to right.
 TOGETHER_FRAMES = 10
 
 
-class _Live:
-    """A face of the current shot: 20 bytes per frame in which it is seen."""
-
-    def __init__(self, index: int, box: Box) -> None:
-        self.frames = array("I")
-        self.values = array("f")
-        self.box = self.anchor = box
-        self.speed = (0.0, 0.0)  # px per frame
-        self.take(index, box)
-
-    def take(self, index: int, box: Box) -> None:
-        """Record the face at a frame."""
-        if self.frames:
-            gap = index - self.frames[-1]
-            step = [
-                (box[i] + box[i + 2] / 2 - self.box[i] - self.box[i + 2] / 2) / gap for i in (0, 1)
-            ]
-            self.speed = (0.5 * (self.speed[0] + step[0]), 0.5 * (self.speed[1] + step[1]))
-        self.frames.append(index)
-        self.values.extend(box)
-        self.box = box
-        size = max(box[2:])
-        shift = max(
-            abs(box[i] + box[i + 2] / 2 - self.anchor[i] - self.anchor[i + 2] / 2) for i in (0, 1)
-        )
-        grown = abs(math.log(size / max(self.anchor[2:])))
-        if shift > ANCHOR_SHARE * size or grown > ANCHOR_SHARE:
-            self.anchor = box
-
-    def expected(self, index: int) -> Box:
-        """Where the face should be at a frame, by its speed."""
-        age = index - self.frames[-1]
-        if age > EXPECT_FRAMES:
-            return self.box
-        x, y, w, h = self.box
-        return x + age * self.speed[0], y + age * self.speed[1], w, h
-
-    def worth_keeping(self, shot_frames: int) -> bool:
-        """Whether this looks like a face rather than a false alarm."""
-        hits = len(self.frames)
-        span = self.frames[-1] - self.frames[0] + 1
-        steady = hits >= DENSE_ENOUGH_HITS or hits >= LEAST_DENSITY * span
-        return steady and hits >= min(LEAST_HITS, math.ceil(shot_frames / 2))
-
-
-class Tracker:
+class FaceFollower:
     """Give it every frame in order with :meth:`add`, then ask :meth:`finish` for the tracks."""
 
     def __init__(
@@ -86,10 +33,12 @@ class Tracker:
     ) -> None:
         """``full_search_every`` frames new faces are looked for; it matters to NearDetectors."""
         self.detector = detector
+        # "none" sees no face, but the same part of every picture.
+        self._has_looks = detector.name != "none"
         self._every = max(1, full_search_every)
         self._cut_finder = CutFinder()
-        self._live: list[_Live] = []
-        self._kept: list[tuple[int, list[_Live]]] = []  # (shot, its faces)
+        self._live: list[LiveFace] = []
+        self._kept: list[LiveFace] = []  # of closed shots
         self._cuts: list[int] = []
         self._shot_start = 0
         self.n_frames = 0
@@ -97,10 +46,12 @@ class Tracker:
     def add(self, rgb: np.ndarray) -> None:
         """Look at the next frame, uint8 [H, W, 3]."""
         if self._cut_finder.is_cut(rgb):
-            self._close_shot()
-            self._cuts.append(self.n_frames)
-        self._link(self._look(rgb))
+            self._cut(self.n_frames)
+        swap = self._link(rgb, self._look(rgb))
         self.n_frames += 1
+        if swap is not None:
+            # Another face in the place of the last one, before the same wall: a cut all the same.
+            self._cut(swap)
 
     def finish(self, times_s: np.ndarray) -> list[FaceTrack]:
         """All tracks, numbered; gaps up to 0.5 s are bridged. ``times_s``: seconds [n_frames].
@@ -109,16 +60,16 @@ class Tracker:
         """
         if len(times_s) != self.n_frames:
             raise ValueError(f"{len(times_s)} times for {self.n_frames} frames")
-        self._close_shot()
-        live = [one for _, faces in self._kept for one in _left_to_right(faces)]
-        if not live:
+        self._close_shot(self.n_frames)
+        self._live = []
+        if not self._kept:
             raise FaceError(
                 f"no face was found in {self.n_frames} frames by the detector "
                 f"{self.detector.name!r}",
                 "the face should be upright, mostly frontal and at least 1/20 of the picture wide; "
                 "for a video that is a face crop already, choose the detector 'none'",
             )
-        return [self._track(one, k, times_s) for k, one in enumerate(live, start=1)]
+        return [self._track(one, k, times_s) for k, one in enumerate(self._kept, start=1)]
 
     def _look(self, rgb: np.ndarray) -> list[Detection]:
         """All faces of the frame: the known ones measured in place, new ones now and then."""
@@ -142,38 +93,52 @@ class Tracker:
             found for found in fresh if all(overlap(found.box, one.box) < 0.3 for one in known)
         ]
 
-    def _link(self, detections: list[Detection]) -> None:
-        """Give each detection to the face it fits best; the rest begin new tracks."""
+    def _link(self, rgb: np.ndarray, detections: list[Detection]) -> int | None:
+        """Give each detection to the face it fits best; the rest begin new tracks.
+
+        -> the frame since when a face is somebody else's, if one is.
+        """
         pairs = [
             (_fit(one, found.box, self.n_frames), i, k)
             for i, one in enumerate(self._live)
             for k, found in enumerate(detections)
         ]
-        faces, taken = set(), set()
+        faces: dict[int, int] = {}  # of each detection
         for fit, i, k in sorted(pairs, reverse=True):
-            if fit > 0 and i not in faces and k not in taken:
-                self._live[i].take(self.n_frames, detections[k].box)
-                faces.add(i)
-                taken.add(k)
+            if fit > 0 and k not in faces and i not in faces.values():
+                faces[k] = i
+        swaps = []
         for k, found in enumerate(detections):
-            if k not in taken:
-                self._live.append(_Live(self.n_frames, found.box))
+            look = appearance_of(rgb, found) if self._has_looks else None
+            seen = Sight(look, self._cut_finder.picture)
+            if k in faces:
+                swaps.append(self._live[faces[k]].take(self.n_frames, found, seen))
+            else:
+                self._live.append(LiveFace(self.n_frames, found, seen))
+        return min((swap for swap in swaps if swap is not None), default=None)
 
-    def _close_shot(self) -> None:
+    def _cut(self, index: int) -> None:
+        """Begin a new shot at a frame, the next one or one just seen."""
+        tails = [tail for one in self._live if (tail := one.split(index))]
+        self._live = [one for one in self._live if one.frames]
+        self._close_shot(index)
+        self._cuts.append(index)
+        self._live, self._shot_start = tails, index
+
+    def _close_shot(self, end: int) -> None:
         """Forget false alarms; what is left no longer takes detections."""
-        shot_frames = self.n_frames - self._shot_start
-        kept = [one for one in self._live if one.worth_keeping(shot_frames)]
-        if kept:
-            self._kept.append((len(self._cuts), kept))
-        self._live = []
-        self._shot_start = self.n_frames
+        shot_frames = end - self._shot_start
+        self._kept += _left_to_right([f for f in self._live if f.worth_keeping(shot_frames)])
 
-    def _track(self, one: _Live, number: int, times_s: np.ndarray) -> FaceTrack:
+    def _track(self, one: LiveFace, number: int, times_s: np.ndarray) -> FaceTrack:
         seen = np.array(one.frames, np.int64)
         first, length = int(seen[0]), int(seen[-1] - seen[0]) + 1
         boxes = np.full((length, 4), np.nan, np.float32)
         status = np.full(length, ABSENT, np.uint8)
-        boxes[seen - first] = np.array(one.values, np.float32).reshape(-1, 4)
+        rows = np.array(one.values, np.float32).reshape(-1, ROW)
+        boxes[seen - first] = rows[:, :4]
+        landmarks = np.full((length, 5, 2), np.nan, np.float32)
+        landmarks[seen - first] = rows[:, 4:].reshape(-1, 5, 2)
         status[seen - first] = DETECTED
         for a, b in pairwise(seen):
             # From the first frame without the face to the one that has it again.
@@ -183,11 +148,20 @@ class Tracker:
                 boxes[a + 1 - first : b - first] = start + share[:, None] * (end - start)
                 status[a + 1 - first : b - first] = BRIDGED
         return FaceTrack(
-            number, self.detector.name, self.n_frames, first, boxes, status, tuple(self._cuts)
+            number=number,
+            detector=self.detector.name,
+            n_frames=self.n_frames,
+            first=first,
+            span_boxes=boxes,
+            span_status=status,
+            span_landmarks=landmarks,
+            cuts=tuple(self._cuts),
+            appearance=one.look,
+            setting=np.stack(one.setting),
         )
 
 
-def _fit(one: _Live, box: Box, index: int) -> float:
+def _fit(one: LiveFace, box: Box, index: int) -> float:
     """How well a box continues a face; 0 where it does not."""
     due = one.expected(index)
     size, due_size = math.sqrt(box[2] * box[3]), math.sqrt(due[2] * due[3])
@@ -203,10 +177,10 @@ def _fit(one: _Live, box: Box, index: int) -> float:
     return 2.0 + shared - 0.5 * apart - 0.5 * math.log(ratio) - waited
 
 
-def _left_to_right(faces: list[_Live]) -> list[_Live]:
+def _left_to_right(faces: list[LiveFace]) -> list[LiveFace]:
     """In order of appearance; those that appear together by where they first stood."""
-    ordered: list[_Live] = []
-    group: list[_Live] = []
+    ordered: list[LiveFace] = []
+    group: list[LiveFace] = []
     for one in sorted(faces, key=lambda face: face.frames[0]):
         if group and one.frames[0] - group[0].frames[0] > TOGETHER_FRAMES:
             ordered += sorted(group, key=lambda face: face.values[0] + face.values[2] / 2)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import cv2.data
 import numpy as np
 
 from ..errors import FaceError
-from .detect import Detection, search_whole
+from .detection import Detection, search_whole
 from .regions import Box, cut_square, overlap, square_around
 
 # Of the bundled frontal cascades, alt2 was the fastest of those with few false alarms.
@@ -58,7 +59,7 @@ class Haar:
         found = self._cascade.detectMultiScale(
             gray, SEARCH_STEP, SEARCH_NEIGHBOURS, minSize=(least_px, least_px)
         )
-        return [Detection(*(float(v) for v in box), 0.5) for box in found]
+        return [Detection.of(box, 0.5) for box in found]
 
     def _measure(self, rgb: np.ndarray, box: Box) -> Detection | None:
         left, top, side = square_around(box, WINDOW_REACH)
@@ -79,9 +80,7 @@ class Haar:
         )
         sure = (np.ravel(votes) - LEAST_VOTES) / (SURE_VOTES - LEAST_VOTES)
         faces = [
-            Detection(*(float(v) for v in one), float(np.clip(0.5 + trust / 2, 0, 1))).moved(
-                side / size, left, top
-            )
+            Detection.of(one, float(np.clip(0.5 + trust / 2, 0, 1))).moved(side / size, left, top)
             for one, trust in zip(found, sure, strict=True)
             if trust >= 0
         ]

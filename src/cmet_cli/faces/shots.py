@@ -25,6 +25,12 @@ class CutFinder:
         self._last: np.ndarray | None = None
         self._changes: deque[float] = deque(maxlen=RECENT_FRAMES)
 
+    @property
+    def picture(self) -> np.ndarray:
+        """The last frame reduced, uint8 [32, 32, 3]: to know a camera's place again."""
+        assert self._last is not None
+        return self._last.astype(np.uint8)
+
     def is_cut(self, rgb: np.ndarray) -> bool:
         """Whether ``rgb`` (uint8 [H, W, 3]) begins a new shot; never for the first frame."""
         grid = _reduce(rgb)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..errors import WeightsError
-from .detect import Detection, search_whole
+from .detection import Detection, search_whole
 from .regions import Box, cut_square, overlap, square_around
 
 SEARCH_LONG_PX = 640  # finds faces from about 12 px up, at 20 ms for a 16:9 picture
@@ -90,7 +90,7 @@ def _faces(network: cv2.FaceDetectorYN, picture: np.ndarray) -> list[Detection]:
         weight = votes[:, 14] ** VOTE_POWER
         mean = (votes * weight[:, None]).sum(axis=0) / weight.sum()
         marks = mean[4:14].reshape(5, 2).astype(np.float32)
-        faces.append(Detection(*(float(v) for v in mean[:4]), float(rows[0, 14]), marks))
+        faces.append(Detection.of(mean[:4], float(rows[0, 14]), marks))
         # Stray boxes of the same face that agree less than a vote must not become a second face.
         rows = rows[_overlaps(rows, rows[0]) < VOTE_OVERLAP / 2]
     return faces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import ffmpeg
@@ -9,36 +10,52 @@ import numpy as np
 
 from ..errors import MediaError
 from .ffmpeg import FfmpegProcess, check_input, file_url
-from .mel import SAMPLE_RATE_HZ
 
+SAMPLE_RATE_HZ = 16_000
 SHORTEST_SPEECH_S = 0.2
 SILENCE_PEAK = 1e-3  # -60 dBFS: below the noise of any recorded voice
 MAX_SPEECH_S = 600.0
+CHUNK_S = 10.0
+
+
+def audio_chunks(
+    path: Path, what: str = "audio", *, max_s: float | None = None, chunk_s: float = CHUNK_S
+) -> Iterator[np.ndarray]:
+    """The first audio stream on the file's own clock: sample 0 is the container's time zero.
+
+    Late starts and gaps are filled with silence. -> float32 ``[k]`` at 16 kHz, mono, nominally in
+    [-1, 1]; every chunk but the last holds ``chunk_s`` seconds, none is empty. Memory does not grow
+    with the length. Raises :class:`UsageError` (missing, empty) or :class:`MediaError` (no sound);
+    what ffmpeg says of a stream it cannot read comes with the first chunk.
+    """
+    check_input(path, what)
+    options: dict[str, object] = {"map": "0:a:0", "af": "aresample=async=1:first_pts=0"}
+    options |= {"f": "f32le", "ac": 1, "ar": SAMPLE_RATE_HZ} | ({"t": max_s} if max_s else {})
+    source = ffmpeg.input(file_url(path))
+    command = source.output("pipe:1", **options).global_args("-loglevel", "error")
+    size = max(1, round(chunk_s * SAMPLE_RATE_HZ))
+    with FfmpegProcess(command.get_args()) as process:
+        empty = True
+        while True:
+            chunk = np.empty(size, "<f4")
+            samples = process.read_into(chunk.data.cast("B")) // chunk.itemsize
+            if samples:
+                empty = False
+                if not np.isfinite(chunk[:samples]).all():
+                    raise MediaError(f"{path}: the sound holds NaN or infinite samples")
+                yield chunk[:samples]
+            if samples < size:
+                break
+        process.wait()
+        if empty and process.said("matches no streams"):
+            raise MediaError(f"{path}: has no audio stream")
+        if empty:
+            raise MediaError(f"{path}: no sound could be decoded ({process.last_words})")
 
 
 def decode_audio(path: Path, what: str = "audio", *, max_s: float | None = None) -> np.ndarray:
-    """The first audio stream on the file's own clock: sample 0 is the container's time zero.
-
-    Late starts and gaps are filled with silence. -> float32 ``[n]`` at 16 kHz, mono, nominally in
-    [-1, 1]. Raises :class:`UsageError` (missing, empty) or :class:`MediaError` (no sound).
-    """
-    check_input(path, what)
-    options = {"map": "0:a:0", "af": "aresample=async=1:first_pts=0", "f": "f32le"}
-    options |= {"ac": 1, "ar": SAMPLE_RATE_HZ} | ({"t": max_s} if max_s else {})
-    source = ffmpeg.input(file_url(path))
-    command = source.output("pipe:1", **options).global_args("-loglevel", "error")
-    with FfmpegProcess(command.get_args()) as process:
-        data = process.stdout.read()
-        process.wait()
-        words, streamless = process.last_words, process.said("matches no streams")
-    wave = np.frombuffer(data, "<f4", count=len(data) // 4).copy()
-    if wave.size == 0:
-        if streamless:
-            raise MediaError(f"{path}: has no audio stream")
-        raise MediaError(f"{path}: no sound could be decoded ({words})")
-    if not np.isfinite(wave).all():
-        raise MediaError(f"{path}: the sound holds NaN or infinite samples")
-    return wave
+    """All of :func:`audio_chunks` in one array, float32 ``[n]``, n > 0."""
+    return np.concatenate(list(audio_chunks(path, what, max_s=max_s)))
 
 
 def decode_speech(path: Path, what: str = "speech") -> np.ndarray:

@@ -1,23 +1,25 @@
-"""Between the video's own frame times and the networks' 25 Hz grid."""
+"""Between the video's own frame times and the grid on which a backend thinks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from .mel import GRID_HZ
-
+GRID_HZ = 25  # of the published networks, and of everything made for them
 _ROUNDING_SLACK = 1e-6
+SILENCE_SAMPLES = 160_000
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Frame times in seconds on the file's clock, rising. float64 ``[n]``, n >= 1."""
+    """Frame times in seconds on the file's clock, rising, float64 ``[n]``, n >= 1; and the rate of
+    the grid that emotion and lips are computed on."""
 
     times_s: np.ndarray
+    grid_hz: int = GRID_HZ
 
     @classmethod
     def from_ticks(cls, ticks: Sequence[int], time_base: Fraction) -> Timeline:
@@ -25,17 +27,17 @@ class Timeline:
 
     @property
     def grid_s(self) -> np.ndarray:
-        """25 Hz times from the first frame to past the last one, float64 ``[N]``."""
+        """Times of the grid from the first frame to past the last one, float64 ``[N]``."""
         span = self.times_s[-1] - self.times_s[0]
-        n = int(np.ceil(span * GRID_HZ - _ROUNDING_SLACK)) + 1
-        return self.times_s[0] + np.arange(n) / GRID_HZ
+        n = int(np.ceil(span * self.grid_hz - _ROUNDING_SLACK)) + 1
+        return self.times_s[0] + np.arange(n) / self.grid_hz
 
     @property
     def duration_s(self) -> float:
         """First frame's time to the end of the last, whose length is the mean step."""
         n = len(self.times_s)
         span = float(self.times_s[-1] - self.times_s[0])
-        return span * n / (n - 1) if n > 1 else 1 / GRID_HZ
+        return span * n / (n - 1) if n > 1 else 1 / self.grid_hz
 
     def to_grid(self, values: np.ndarray) -> np.ndarray:
         """Per-frame ``[n, D]`` -> on the grid ``[N, D]``, linear in time. float32."""
@@ -54,12 +56,36 @@ def interpolate(at: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.nda
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def sound_on_grid(wave: np.ndarray, grid_s: np.ndarray, samples_per_frame: int) -> np.ndarray:
-    """Cut or pad sound (sample 0 at time zero) to exactly the grid's span: the picture decides."""
-    start = round(grid_s[0] * samples_per_frame * GRID_HZ)
-    length = len(grid_s) * samples_per_frame
-    out = np.zeros(length, np.float32)
-    first, last = max(0, start), min(wave.size, start + length)
-    if last > first:
-        out[first - start : last - start] = wave[first:last]
-    return out
+def _span_samples(timeline: Timeline, rate_hz: int) -> tuple[int, int]:
+    """First sample of the grid's span (may be negative), and how many samples it is long."""
+    grid_s = timeline.grid_s
+    return round(grid_s[0] * rate_hz), len(grid_s) * (rate_hz // timeline.grid_hz)
+
+
+def sound_on_grid(
+    chunks: Iterable[np.ndarray], timeline: Timeline, rate_hz: int
+) -> Iterator[np.ndarray]:
+    """Cut or pad sound (sample 0 at time zero) to exactly the grid's span: the picture decides.
+
+    chunks: float32 ``[k]`` each. -> chunks whose total is the span. Silence is given in chunks too,
+    and nothing more is asked for once the picture has ended.
+    """
+    (start, left), at = _span_samples(timeline, rate_hz), 0
+    if start < 0:
+        lead = min(-start, left)
+        yield from _silence(lead)
+        left -= lead
+    for chunk in chunks:
+        if not left:
+            return
+        wanted = chunk[max(0, start - at) :][:left]
+        at += len(chunk)
+        left -= len(wanted)
+        if len(wanted):
+            yield wanted
+    yield from _silence(left)
+
+
+def _silence(samples: int) -> Iterator[np.ndarray]:
+    for at in range(0, samples, SILENCE_SAMPLES):
+        yield np.zeros(min(SILENCE_SAMPLES, samples - at), np.float32)

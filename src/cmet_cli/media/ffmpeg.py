@@ -1,62 +1,26 @@
-"""Finding ffmpeg and running it: argv lists, never a shell, and its last words in the error."""
+"""Running ffmpeg: argv lists, never a shell, its last words in the error, and no hang."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
-import shutil
+import signal
 import subprocess
 import threading
+import time
 from collections import deque
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ..errors import MediaError, UsageError
+from .program import find_ffmpeg
 
 SHORT_RUN_TIMEOUT_S = 120.0
+STALL_S = 120.0  # a running ffmpeg that neither gives nor takes a byte for so long is ended
 STDERR_LINES_KEPT = 40
-OLDEST_VERSION = (5, 1)
 _NOISE = ("Press [q]", "frame=", "  lib", "Last message repeated", "Conversion failed")
-
-
-@lru_cache(maxsize=1)
-def find_ffmpeg() -> str:
-    """``$CMET_FFMPEG``, else a recent ffmpeg on PATH, else the one imageio-ffmpeg ships."""
-    chosen = os.environ.get("CMET_FFMPEG")
-    if chosen:
-        if not shutil.which(chosen):
-            raise MediaError(f"CMET_FFMPEG is not a program: {chosen}", "unset it, or correct it")
-        return chosen
-    on_path = shutil.which("ffmpeg")
-    if on_path and _is_recent(on_path):
-        return on_path
-    try:
-        import imageio_ffmpeg
-
-        return imageio_ffmpeg.get_ffmpeg_exe()
-    except (ImportError, RuntimeError) as error:
-        raise MediaError(
-            "no ffmpeg found", "install ffmpeg, or `pip install imageio-ffmpeg`"
-        ) from error
-
-
-def _is_recent(program: str) -> bool:
-    """Whether an ffmpeg knows the options used here (5.1 and later; development builds do)."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        text = subprocess.run(
-            [program, "-version"], capture_output=True, text=True, timeout=20, check=False
-        ).stdout
-        number = re.match(r"ffmpeg version n?(\d+)\.(\d+)", text)
-        return number is None or (int(number[1]), int(number[2])) >= OLDEST_VERSION
-    return False
-
-
-def ffmpeg_version() -> str:
-    """First line of ``ffmpeg -version``, e.g. ``ffmpeg version 7.1``."""
-    text = run_short(["-version"]).stdout.decode(errors="replace")
-    return text.splitlines()[0].split(" Copyright")[0] if text else "unknown"
+FULL_DISK = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
 def file_url(path: Path) -> str:
@@ -70,23 +34,31 @@ def base_argv() -> list[str]:
 
 def check_input(path: Path, what: str) -> None:
     """Refuse what no decoder should be asked to open. Raises :class:`UsageError`."""
-    if not path.exists():
-        raise UsageError(f"{what} not found: {path}")
-    if not path.is_file():
-        raise UsageError(f"{what} is not a file: {path}")
-    if path.stat().st_size == 0:
-        raise UsageError(f"{what} is empty: {path}")
-    if not os.access(path, os.R_OK):
-        raise UsageError(f"{what} cannot be read (permissions): {path}")
+    try:
+        if not path.exists():
+            broken = " (a link that leads nowhere)" if path.is_symlink() else ""
+            raise UsageError(f"{what} not found: {path}{broken}")
+        if not path.is_file():  # a folder, a pipe, a device: opening one may wait for ever
+            raise UsageError(f"{what} is not a file: {path}")
+        if path.stat().st_size == 0:
+            raise UsageError(f"{what} is empty: {path}")
+        if not os.access(path, os.R_OK):
+            raise UsageError(f"{what} cannot be read (permissions): {path}")
+    except (OSError, ValueError, RuntimeError) as error:  # a loop, no permission, an odd name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{what} cannot be opened: {path} ({reason})") from error
 
 
 def run_short(
-    arguments: list[str], timeout_s: float = SHORT_RUN_TIMEOUT_S
+    arguments: list[str], timeout_s: float = SHORT_RUN_TIMEOUT_S, *, program: str | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run ffmpeg to its end and capture everything. A run past its time is an error, not a hang."""
+    """Run ffmpeg to its end and capture everything. A run past its time is an error, not a hang.
+
+    program: another one of the family, ffprobe, with all its arguments.
+    """
     try:
         return subprocess.run(
-            [*base_argv(), *arguments],
+            [*([program] if program else base_argv()), *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout_s,
@@ -104,9 +76,9 @@ def last_words(lines: list[str] | str) -> str:
     """The most telling line of ffmpeg's stderr, for an error message."""
     lines = lines.splitlines() if isinstance(lines, str) else lines
     useful = [s.strip() for s in lines if s.strip() and not s.strip().startswith(_NOISE)]
-    for line in useful:
-        if "No space left" in line:
-            return "No space left on device"
+    for words in FULL_DISK:
+        if any(words in line for line in useful):
+            return words
     telling = [s for s in useful if "rror" in s or "nvalid" in s or "not " in s]
     return (telling or useful or ["no message"])[-1][:300]
 
@@ -114,11 +86,17 @@ def last_words(lines: list[str] | str) -> str:
 class FfmpegProcess:
     """A running ffmpeg with piped stdin or stdout; its stderr is drained by a thread.
 
-    Use as a context manager: leaving the block, by success or error, ends the process.
+    Use as a context manager: leaving the block, by success or error, ends the process. ``read``
+    and ``write`` end it too once it has been silent for ``stall_s`` while they waited.
     """
 
     def __init__(
-        self, arguments: list[str], *, feed: bool = False, on_line: object | None = None
+        self,
+        arguments: list[str],
+        *,
+        feed: bool = False,
+        on_line: Callable[[str], None] | None = None,
+        stall_s: float | None = None,
     ) -> None:
         try:
             self._process = subprocess.Popen(
@@ -133,16 +111,61 @@ class FfmpegProcess:
             raise MediaError(f"ffmpeg could not be started: {error}", transient=True) from error
         self._tail: deque[str] = deque(maxlen=STDERR_LINES_KEPT)
         self._on_line = on_line
+        self._stall_s = STALL_S if stall_s is None else stall_s
+        self._waiting_since: float | None = None
+        self._stalled = False
+        self._over = threading.Event()
         self._drain = threading.Thread(target=self._read_stderr, daemon=True)
+        self._watch = threading.Thread(target=self._end_if_stalled, daemon=True)
         self._drain.start()
+        self._watch.start()
 
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None
         for raw in self._process.stderr:
             line = raw.decode(errors="replace").rstrip()
-            if callable(self._on_line):
+            if self._on_line is not None:
                 self._on_line(line)
             self._tail.append(line)
+
+    def _end_if_stalled(self) -> None:
+        while not self._over.wait(min(1.0, self._stall_s / 4)):
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > self._stall_s:
+                self._stalled = True
+                self._kill()
+                return
+
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        self._waiting_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._waiting_since = None
+        if self._stalled:
+            raise MediaError(f"ffmpeg stood still for {self._stall_s:.0f} s and was ended")
+
+    def read_into(self, view: memoryview) -> int:
+        """Fill a buffer with output; -> bytes got, fewer than asked for only at the end."""
+        filled = 0
+        while filled < len(view):
+            with self._waiting():
+                got = self.stdout.readinto(view[filled:])  # type: ignore[attr-defined]
+            if not got:
+                break
+            filled += got
+        return filled
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Give ffmpeg input. Raises ``BrokenPipeError`` where it has ended by itself."""
+        try:
+            with self._waiting():
+                self.stdin.write(data)
+        except OSError:
+            with self._waiting():  # says so where it was ended for standing still
+                pass
+            raise
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -160,6 +183,11 @@ class FfmpegProcess:
 
     @property
     def last_words(self) -> str:
+        """What it last complained about, or which signal ended it."""
+        code = self._process.poll()
+        if code is not None and code < 0 and not self._stalled:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+            return "File too large" if name == "SIGXFSZ" else f"ffmpeg was ended by {name}"
         return last_words(list(self._tail))
 
     def wait(self, timeout_s: float = SHORT_RUN_TIMEOUT_S) -> int:
@@ -173,10 +201,17 @@ class FfmpegProcess:
         self._drain.join(timeout_s)
         return code
 
+    def _kill(self) -> None:
+        try:  # it leads a group of its own
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (AttributeError, OSError):
+            self._process.kill()
+
     def close(self) -> None:
         """End the process if it still runs, and free its pipes."""
+        self._over.set()
         if self._process.poll() is None:
-            self._process.kill()
+            self._kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
 """Pixel formats and colour: raw planes as ffmpeg delivers them, and RGB squares cut from them.
 
 Frames stay in the video's own planes from decoder to encoder; only the face square is ever
-converted. So everything outside it is untouched, and full-range, 10-bit and BT.709 sources keep
-their numbers.
+converted. So everything outside it is untouched, and full-range, 10-bit, RGB and BT.709 sources
+keep their numbers.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .tonemap import TONE_MAPS
+
 HD_HEIGHT_PX = 720
 
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """A planar YUV layout.
+    """A planar layout: Y, U, V; or G, B, R where ``rgb`` is set.
 
     name: ffmpeg's name; bits per sample; sub_x, sub_y: luma pixels per chroma pixel;
     fourcc: the tag under which ffmpeg's raw decoder knows it.
@@ -27,13 +29,19 @@ class PixelFormat:
     sub_x: int
     sub_y: int
     fourcc: bytes
+    rgb: bool = False
+
+    @property
+    def grey(self) -> str:
+        """ffmpeg's name of the first plane alone."""
+        return "gray" if self.bits == 8 else f"gray{self.bits}le"
 
     @property
     def dtype(self) -> np.dtype:
         return np.dtype(np.uint8 if self.bits == 8 else "<u2")
 
     def plane_shapes(self, width: int, height: int) -> tuple[tuple[int, int], ...]:
-        """(height, width) of Y, U and V."""
+        """(height, width) of the three planes."""
         chroma = (-(-height // self.sub_y), -(-width // self.sub_x))
         return ((height, width), chroma, chroma)
 
@@ -52,32 +60,11 @@ def _formats() -> dict[str, PixelFormat]:
         table[layout] = PixelFormat(layout, 8, *sub, tag8)
         name = f"{layout}10le"
         table[name] = PixelFormat(name, 10, *sub, b"Y3" + bytes([tag, 10]))
+    table["gbrp"] = PixelFormat("gbrp", 8, 1, 1, b"G3\x00\x08", rgb=True)
     return table
 
 
 FORMATS = _formats()
-
-
-def working_format(source: str, width: int, height: int) -> PixelFormat:
-    """The layout to decode a source format into: its own where the encoder can take it.
-
-    Semi-planar and deprecated full-range names map onto the equal planar layout; odd sizes need
-    4:4:4, because H.264 cannot crop 4:2:0 to an odd number; anything else becomes 8- or 10-bit
-    4:4:4 or 4:2:0 by its depth.
-    """
-    name = source.replace("yuvj", "yuv").replace("yuva", "yuv")
-    name = {"nv12": "yuv420p", "nv21": "yuv420p", "p010le": "yuv420p10le", "nv16": "yuv422p"}.get(
-        name, name
-    )
-    name = name.replace("p12le", "p10le").replace("p16le", "p10le").replace("p9le", "p10le")
-    deep = any(tag in source for tag in ("10", "12", "14", "16", "48", "64", "f32"))
-    if name not in FORMATS:
-        name = "yuv444p" if source.startswith(("gbr", "rgb", "bgr", "argb", "pal")) else "yuv420p"
-        name += "10le" if deep and "gray" not in source else ""
-    chosen = FORMATS[name]
-    if (width % chosen.sub_x) or (height % chosen.sub_y):
-        chosen = FORMATS[name.replace("420", "444").replace("422", "444")]
-    return chosen
 
 
 @dataclass(frozen=True)
@@ -94,6 +81,22 @@ class Colour:
         return self.range == "pc"
 
     @property
+    def hdr(self) -> bool:
+        """PQ or HLG."""
+        return self.transfer in TONE_MAPS
+
+    def settled(self, height: int, *, rgb: bool = False) -> Colour:
+        """With a matrix where none is named, for YUV planes of a video of that height.
+
+        A crop of the video keeps this one: it must not be guessed again from the crop's height.
+        """
+        if not rgb and self.space in ("unknown", "gbr"):
+            edges = "tv" if self.space == "gbr" else self.range
+            space = "bt709" if height >= HD_HEIGHT_PX else "smpte170m"
+            return replace(self, range=edges, space=space)
+        return self
+
+    @property
     def luma_weights(self) -> tuple[float, float]:
         """Kr, Kb of ITU-R BT.601, 709 or 2020."""
         if self.space in ("bt709", "smpte240m"):
@@ -106,13 +109,14 @@ class Colour:
 class ColourConverter:
     """Between planes' numbers and RGB in [0, 255] (float32), for one video's format and colour.
 
-    Where a file does not name its matrix, the picture's height decides, as in players.
+    Where a file does not name its matrix, the picture's height decides, as in players. PQ and HLG
+    are tone-mapped to SDR on the way to RGB and back on the way from it, so that networks and
+    whoever looks at the RGB see an SDR picture.
     """
 
     def __init__(self, colour: Colour, pixel_format: PixelFormat, height: int) -> None:
-        if colour.space == "unknown":  # settled here, so that a crop keeps its video's matrix
-            colour = replace(colour, space="bt709" if height >= HD_HEIGHT_PX else "smpte170m")
-        self.colour = colour
+        self.colour = colour = colour.settled(height, rgb=pixel_format.rgb)
+        self._tone_map = TONE_MAPS.get(colour.transfer)
         kr, kb = colour.luma_weights
         kg = 1 - kr - kb
         to_yuv = np.array(
@@ -124,7 +128,10 @@ class ColourConverter:
         )
         step = 2 ** (pixel_format.bits - 8)
         peak = 2**pixel_format.bits - 1
-        if colour.full_range:
+        if pixel_format.rgb:
+            to_yuv = np.eye(3)[[1, 2, 0]]  # G, B, R
+            scale, offset = np.full(3, peak / 255.0), np.zeros(3)
+        elif colour.full_range:
             scale, offset = np.full(3, peak / 255.0), np.array([0.0, 128 * step, 128 * step])
         else:
             scale = np.array([219.0, 224.0, 224.0]) * step / 255.0
@@ -134,9 +141,15 @@ class ColourConverter:
         self._to_rgb = np.linalg.inv(to_yuv * scale[:, None]).astype(np.float32)
 
     def to_rgb(self, yuv: np.ndarray) -> np.ndarray:
-        """``[H, W, 3]`` plane numbers -> RGB in [0, 255], clipped. float32."""
-        return np.clip((yuv - self._offset) @ self._to_rgb.T, 0.0, 255.0)
+        """``[H, W, 3]`` plane numbers -> SDR RGB in [0, 255], clipped. float32."""
+        rgb = np.clip((yuv - self._offset) @ self._to_rgb.T, 0.0, 255.0)
+        if self._tone_map is not None:
+            rgb = self._tone_map.to_sdr(rgb / np.float32(255)) * np.float32(255)
+        return rgb
 
     def to_yuv(self, rgb: np.ndarray) -> np.ndarray:
-        """``[H, W, 3]`` RGB in [0, 255] -> plane numbers, not rounded. float32."""
-        return rgb.astype(np.float32) @ self._to_yuv.T + self._offset
+        """``[H, W, 3]`` SDR RGB in [0, 255] -> plane numbers, not rounded. float32."""
+        rgb = rgb.astype(np.float32)
+        if self._tone_map is not None:
+            rgb = self._tone_map.from_sdr(rgb / np.float32(255)) * np.float32(255)
+        return rgb @ self._to_yuv.T + self._offset

@@ -6,15 +6,18 @@ import contextlib
 import queue
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import ffmpeg
 import numpy as np
 
 from ..errors import MediaError
+from .facts import SHOW_FRAMES
 from .ffmpeg import FfmpegProcess, file_url
-from .probe import SHOW_FRAMES, VideoInfo
+from .formats import Decoding, decoding, is_grey, planes_of
+from .probe import VideoInfo
+from .tonemap import sdr_table
 
 FRAMES_AHEAD = 4
 _PTS = re.compile(r"\] n:\s*\d+ pts:\s*(-?\d+|NOPTS)")
@@ -22,7 +25,7 @@ _PTS = re.compile(r"\] n:\s*\d+ pts:\s*(-?\d+|NOPTS)")
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded picture. ``planes``: Y, U, V ``[h, w]``, or one RGB array ``[h, w, 3]``."""
+    """One decoded picture. ``planes``: Y, U, V or G, B, R ``[h, w]``, or one RGB ``[h, w, 3]``."""
 
     index: int
     planes: tuple[np.ndarray, ...]
@@ -32,8 +35,9 @@ class FrameReader:
     """Iterate over every frame of a video, in display order, with nothing dropped or repeated.
 
     timestamps: collect the frames' times too; ``reader.ticks`` is complete once the iteration has
-    ended. rgb_size: (width, height) of 8-bit RGB pictures to get instead of the video's own planes.
-    start_s, frames: only a stretch. Use as a context manager.
+    ended. rgb_size: (width, height) of 8-bit RGB pictures (tone-mapped from HDR) to get instead of
+    the video's own planes. only: the indices of the frames to get, in stretches; the others are
+    decoded and dropped. Use as a context manager.
     """
 
     def __init__(
@@ -42,8 +46,7 @@ class FrameReader:
         *,
         timestamps: bool = False,
         rgb_size: tuple[int, int] | None = None,
-        start_s: float = 0.0,
-        frames: int | None = None,
+        only: Sequence[range] | None = None,
     ) -> None:
         self._info = info
         self._dtype = np.dtype(np.uint8) if rgb_size else info.pixel_format.dtype
@@ -52,14 +55,17 @@ class FrameReader:
             if rgb_size
             else info.pixel_format.plane_shapes(info.width, info.height)
         )
+        self._reduced = rgb_size is not None
+        if is_grey(info.source_format) and not rgb_size:
+            self._shapes = self._shapes[:1]
+        self._table = sdr_table(info.colour.transfer) if rgb_size else None
         self._sizes = [int(np.prod(shape)) for shape in self._shapes]
         self._pts: list[int | None] = []
         self._count = 0
         self._stop = threading.Event()
         self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(FRAMES_AHEAD)
-        arguments = decode_argv(
-            info, timestamps=timestamps, rgb_size=rgb_size, start_s=start_s, frames=frames
-        )
+        self._indices = sorted({i for span in only for i in span}) if only is not None else None
+        arguments = decode_argv(info, timestamps=timestamps, rgb_size=rgb_size, only=only)
         self._process = FfmpegProcess(arguments, on_line=self._on_line if timestamps else None)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -88,22 +94,28 @@ class FrameReader:
 
     def _read_frame(self) -> Frame | None:
         buffer = np.empty(sum(self._sizes) * self._dtype.itemsize, np.uint8)
-        view, filled = memoryview(buffer), 0
-        while filled < len(view):
-            got = self._process.stdout.readinto(view[filled:])  # type: ignore[attr-defined]
-            if not got:
-                return None  # a torn last frame is no frame
-            filled += got
+        if self._process.read_into(buffer.data) < len(buffer):
+            return None  # a torn last frame is no frame
+        if self._table is not None:
+            buffer = self._table[buffer]
         samples, planes, start = buffer.view(self._dtype), [], 0
         for shape, size in zip(self._shapes, self._sizes, strict=True):
             planes.append(samples[start : start + size].reshape(shape))
             start += size
         self._count += 1
-        return Frame(self._count - 1, tuple(planes))
+        at = self._count - 1
+        index = at if self._indices is None else self._indices[at]
+        if self._reduced:
+            return Frame(index, tuple(planes))
+        info = self._info
+        whole = planes_of(planes, info.source_format, info.colour, info.pixel_format)
+        return Frame(index, whole)
 
     def __iter__(self) -> Iterator[Frame]:
         while True:
             item = self._queue.get()
+            if isinstance(item, MediaError):
+                raise MediaError(f"{self._info.path}: {item.message}", item.hint) from item
             if isinstance(item, Exception):
                 raise MediaError(f"{self._info.path}: decoding failed ({item})") from item
             if item is None:
@@ -144,23 +156,31 @@ def decode_argv(
     *,
     timestamps: bool = False,
     rgb_size: tuple[int, int] | None = None,
-    start_s: float = 0.0,
-    frames: int | None = None,
+    only: Sequence[range] | None = None,
 ) -> list[str]:
     """ffmpeg arguments that write frames to stdout as raw planes or reduced RGB."""
-    # A full-range source must be asked for under its full-range name, or swscale squeezes it.
-    target = info.pixel_format.name
-    if info.source_format.replace("yuvj", "yuv") == target:
-        target = info.source_format
-    options = {"map": "0:V:0", "fps_mode": "passthrough", "pix_fmt": target, "f": "rawvideo"}  # type: dict[str, object]
-    filters = [SHOW_FRAMES] if timestamps else []  # tells each frame's time on stderr, at info
+    way = decoding(info.source_format, info.colour, info.pixel_format)
+    filters = []
+    if only is not None:
+        # Frames are counted, not sought: seeking is exact on some containers only.
+        spans = "+".join(f"between(n,{span[0]},{span[-1]})" for span in only if len(span))
+        filters.append(f"select='{spans or 0}'")
+    if timestamps:
+        filters.append(SHOW_FRAMES)  # tells each frame's time on stderr, at info
     if rgb_size:
-        options["pix_fmt"] = "rgb24"
-        filters.append(f"scale={rgb_size[0]}:{rgb_size[1]}:flags=area")
+        way = Decoding("rgb24", (f"scale={rgb_size[0]}:{rgb_size[1]}:flags=area",))
+    filters += way.filters
+    options: dict[str, object] = {
+        "map": "0:V:0",
+        "fps_mode": "passthrough",
+        "pix_fmt": way.pix_fmt,
+        "f": "rawvideo",
+    }
     options |= {"vf": ",".join(filters)} if filters else {}
-    options |= {"frames:v": frames} if frames else {}
+    if only is not None:
+        options["frames:v"] = len({i for span in only for i in span})
     log_level = "info" if timestamps else "error"
-    source = ffmpeg.input(file_url(info.path), **({"ss": start_s} if start_s > 0 else {}))
+    source = ffmpeg.input(file_url(info.path))
     return source.output("pipe:1", **options).global_args("-loglevel", log_level).get_args()
 
 

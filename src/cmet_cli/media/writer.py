@@ -22,7 +22,7 @@ import ffmpeg
 import numpy as np
 
 from ..errors import MediaError, UsageError
-from .ffmpeg import FfmpegProcess, file_url, run_short
+from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, run_short
 from .probe import VideoInfo
 
 FRAMES_BEHIND = 4
@@ -102,12 +102,12 @@ class EncodeSettings:
 def frame_clock(ticks: Sequence[int], time_base: Fraction) -> tuple[list[int], Fraction, Fraction]:
     """Frame times in the coarsest unit that holds them exactly.
 
-    -> ticks from zero, seconds per tick, first frame's time in seconds. A constant rate comes out
-    as 0, 1, 2, ... of one frame duration, which lets the encoder know the rate.
+    -> ticks from zero, seconds per tick, first frame's time in seconds, a whole number of ticks. A
+    constant rate that starts on its own grid comes out as 0, 1, 2, ... of one frame duration.
     """
     first = ticks[0]
     offsets = [t - first for t in ticks]
-    unit = math.gcd(*offsets) or 1
+    unit = math.gcd(*offsets, first) or 1
     return [t // unit for t in offsets], time_base * unit, first * time_base
 
 
@@ -124,20 +124,18 @@ def encode_argv(
     colour, aspect = info.colour, info.sample_aspect
     tags = f"setparams=range={colour.range}:colorspace={colour.space}"
     tags += f":color_primaries={colour.primaries}:color_trc={colour.transfer}"
-    feed = ffmpeg.input(
-        "pipe:0", f="ivf", probesize=32, analyzeduration=0, itsoffset=f"{float(start):.9f}",
-        **{"c:v": "rawvideo"},
-    )  # fmt: skip
+    taking: dict[str, object] = {"f": "ivf", "probesize": 32, "analyzeduration": 0}
+    taking |= {"itsoffset": f"{float(start):.9f}", "c:v": "rawvideo"}
+    feed = ffmpeg.input("pipe:0", **taking)
     source = ffmpeg.input(file_url(info.path))
     options: dict[str, object] = {
         "vf": f"{tags},setsar={aspect.numerator}/{aspect.denominator}",
         "fps_mode": "passthrough",
         "enc_time_base": f"{unit.numerator}:{unit.denominator}",
-        "c:v": "libx264",
+        "c:v": "libx264rgb" if info.pixel_format.rgb else "libx264",
         "preset": settings.preset,
-        "pix_fmt": info.pixel_format.name,
-        # x264 would take the clock's tick for the frame rate and set an absurd level.
-        "x264-params": f"fps={_mean_rate(ticks, info)}",
+        "pix_fmt": "rgb24" if info.pixel_format.rgb else info.pixel_format.name,
+        "x264-params": _x264_params(ticks, info),
         "map_metadata": 1,
         "map_chapters": 1,
         "f": container,
@@ -145,16 +143,27 @@ def encode_argv(
     # CRF 0 is lossless in 8 bits only; a quantiser of 0 is in 10 bits too.
     options |= {"qp": 0} if settings.crf == 0 else {"crf": settings.crf}
     options |= {"metadata": f"comment={settings.note}"} if settings.note else {}
+    # ffmpeg 5.1 loses what the filter says of the range.
+    options |= {} if colour.range == "unknown" else {"color_range": colour.range}
     if container != "matroska":
         options["movflags"] = "+faststart"
         options["video_track_timescale"] = _timescale(info.time_base, unit)
     companions = [source[f"{kind}?"] for kind in streams.kinds]
-    if not companions:
-        options["map_metadata"] = options["map_chapters"] = -1  # the source is then no input
+    if not companions:  # its metadata and chapters need it as an input; no stream is taken
+        companions, options["dn"] = [source["d?"]], None
     command = ffmpeg.output(
         feed["v:0"], *companions, file_url(output), **options, **dict(streams.options)
     )
     return command.global_args("-y", "-loglevel", "error").get_args()
+
+
+def _x264_params(ticks: Sequence[int], info: VideoInfo) -> str:
+    # x264 would take the clock's tick for the frame rate and set an absurd level.
+    params = [f"fps={_mean_rate(ticks, info)}"]
+    if info.colour.hdr:
+        params += [f"mastering-display={info.hdr.mastering}"] if info.hdr.mastering else []
+        params += [f"cll={info.hdr.light}"] if info.hdr.light else []
+    return ":".join(params)
 
 
 def _timescale(time_base: Fraction, unit: Fraction) -> int:
@@ -193,31 +202,31 @@ class FrameWriter:
             encode_argv(info, ticks, output, settings, streams), feed=True
         )
         self._queue: queue.Queue[tuple[np.ndarray, ...] | None] = queue.Queue(FRAMES_BEHIND)
+        pixels, size = info.pixel_format, (info.width, info.height)
+        rate = (unit.denominator, unit.numerator)
         self._header = struct.pack(
-            "<4sHH4sHHIIII", b"DKIF", 0, 32, info.pixel_format.fourcc, info.width, info.height,
-            unit.denominator, unit.numerator, len(ticks), 0,
-        )  # fmt: skip
+            "<4sHH4sHHIIII", b"DKIF", 0, 32, pixels.fourcc, *size, *rate, len(ticks), 0
+        )
         self._thread = threading.Thread(target=self._feed, daemon=True)
         self._thread.start()
 
     def _feed(self) -> None:
         try:
-            stdin = self._process.stdin
-            stdin.write(self._header)
+            self._process.write(self._header)
             while (planes := self._queue.get()) is not None:
                 size = sum(p.nbytes for p in planes)
-                stdin.write(struct.pack("<IQ", size, self._times[self._written]))
+                self._process.write(struct.pack("<IQ", size, self._times[self._written]))
                 for plane in planes:
-                    stdin.write(np.ascontiguousarray(plane).data)
+                    self._process.write(np.ascontiguousarray(plane).data)
                 self._written += 1
-            stdin.close()
+            self._process.stdin.close()
         except Exception as error:
             self._error = error
             while self._queue.get() is not None:  # keep the producer from blocking
                 pass
 
     def write(self, planes: tuple[np.ndarray, ...]) -> None:
-        """Queue one frame's Y, U, V planes. Raises :class:`MediaError` once encoding has failed."""
+        """Queue one frame's planes. Raises :class:`MediaError` once encoding has failed."""
         if self._error is not None:
             raise self._failure()
         self._queue.put(planes)
@@ -233,12 +242,12 @@ class FrameWriter:
             raise MediaError(f"{self._written} of {len(self._times)} frames were encoded")
 
     def _failure(self) -> MediaError:
+        if isinstance(self._error, MediaError):
+            return self._error
         with contextlib.suppress(MediaError):
             self._process.wait(10)
         words = self._process.last_words
-        hint = "free some disk space" if "No space left" in words else ""
-        if "libx264" in words:
-            hint = "this ffmpeg has no H.264 encoder; unset CMET_FFMPEG to use the bundled one"
+        hint = "free some disk space" if words in FULL_DISK else ""
         return MediaError(f"writing {self._output.suffix[1:]} video failed: {words}", hint)
 
     def __enter__(self) -> FrameWriter:

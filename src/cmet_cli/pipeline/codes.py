@@ -1,96 +1,88 @@
-"""From a clip's own codes to the edited ones."""
+"""From a face's own codes to the edited ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
-from ..backends.devices import Compute
-from ..backends.edtalk.audio2lip import smooth_codes
-from ..backends.edtalk.load import Networks
-from ..errors import MediaError
-from ..media.audio import decode_audio
-from ..media.clock import Timeline, sound_on_grid
+from ..backends.base import CodeLayout
+from ..emotion.source import EmotionSource
+from ..media.clock import Timeline
 from ..media.files import atomic_path
-from ..media.mel import SAMPLES_PER_FRAME, mel_windows
-from ..media.probe import VideoInfo
 from .encode import FaceCodes
-
-LIP_BATCH = 64  # mel windows per call of the lip network
 
 
 @dataclass(frozen=True)
-class CodeEdit:
-    """codes: edited, float32 ``[n, code_dim]``; delta: expression change at intensity 1."""
+class FaceEdit:
+    """One face and what becomes of it.
 
+    codes: edited, float32 ``[n, layout.dim]``; delta: expression change at intensity 1 ``[n, D]``.
+    """
+
+    face: FaceCodes
     codes: np.ndarray
     delta: np.ndarray
 
 
-def lip_codes(
-    info: VideoInfo, timeline: Timeline, lips: str, networks: Networks, compute: Compute
-) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Lip codes from the sound, per frame ``[n, lip_dim]`` (None: from the picture); warnings."""
-    if lips == "video" or not info.audio_streams:
-        return None, ()
-    try:
-        wave = decode_audio(info.path, "video")
-    except MediaError as error:
-        return None, (f"lips follow the picture: {error.message}",)
-    wave = sound_on_grid(wave, timeline.grid_s, SAMPLES_PER_FRAME)
-    windows = mel_windows(torch.from_numpy(wave))[:, None]
-    with torch.inference_mode():
-        parts = [networks.audio2lip(w.to(compute.device)) for w in windows.split(LIP_BATCH)]
-    return timeline.from_grid(smooth_codes(torch.cat(parts)).float().cpu().numpy()), ()
+@dataclass(frozen=True)
+class Change:
+    """What is done to codes: the emotion, how much of it, and from where the lips come
+    (``[n, layout.lip]``, or None to keep them as they are in the picture)."""
+
+    emotion: EmotionSource
+    intensity: float
+    lips: np.ndarray | None = None
 
 
-def edit_codes(
-    face: FaceCodes,
-    timeline: Timeline,
-    vector: np.ndarray,
-    lips: np.ndarray | None,
-    intensity: float,
-    networks: Networks,
-    compute: Compute,
-) -> CodeEdit:
-    """Pose as it was, lips as chosen, expression moved by the predicted change.
+def edit_codes(face: FaceCodes, timeline: Timeline, change: Change, layout: CodeLayout) -> FaceEdit:
+    """Pose as it was, lips as chosen, expression moved by what the emotion asks for."""
+    codes, part = face.codes.copy(), layout.expression_slice
+    delta = change.emotion.delta(face.codes[:, part], timeline)
+    codes[:, part] += delta * change.intensity
+    if change.lips is not None:
+        codes[:, layout.lip_slice] = change.lips
+    return FaceEdit(face, codes, delta)
 
-    vector: speech semantic vector ``[speech_dim]``; lips: ``[n, lip_dim]`` or None to keep them.
-    """
-    config, codes, device = networks.edtalk.config, face.codes.copy(), compute.device
-    neutral = torch.from_numpy(timeline.to_grid(codes[:, config.expression_slice])).to(device)
-    change = networks.connector.predict_clip(neutral, torch.from_numpy(vector).to(device))
-    delta = timeline.from_grid(change.float().cpu().numpy()) * networks.config.gain
-    codes[:, config.expression_slice] += delta * intensity
-    if lips is not None:
-        codes[:, config.lip_slice] = lips
-    return CodeEdit(codes, delta)
+
+@dataclass(frozen=True)
+class CodesFile:
+    """Where ``--save-codes`` goes."""
+
+    path: Path
+    overwrite: bool
 
 
 def save_codes(
-    path: Path,
-    overwrite: bool,
+    file: CodesFile,
+    edits: list[FaceEdit],
     timeline: Timeline,
-    face: FaceCodes,
-    edit: CodeEdit,
+    layout: CodeLayout,
     intensity: float,
-    networks: Networks,
 ) -> None:
-    """Every frame's codes as ``.npz``, for whoever wants to look inside."""
-    config = networks.edtalk.config
-    with atomic_path(path, overwrite=overwrite) as part:
-        np.savez_compressed(
-            part,
-            times_s=timeline.times_s,
-            neutral_expression=face.codes[:, config.expression_slice],
-            delta=edit.delta,
-            intensity=np.float32(intensity),
-            pose=edit.codes[:, config.pose_slice],
-            lip=edit.codes[:, config.lip_slice],
-            square=face.placement.squares,
-            weight=face.placement.weights,
-            head=face.placement.heads,
-        )
+    """Every frame's codes as ``.npz``, for whoever wants to look inside.
+
+    The first face's arrays have plain names, those of the others end in ``_2``, ``_3`` and so on.
+    """
+    arrays: dict[str, Any] = {"times_s": timeline.times_s, "intensity": np.float32(intensity)}
+    arrays["faces"] = np.int64(len(edits))
+    for number, edit in enumerate(edits, start=1):
+        suffix = "" if number == 1 else f"_{number}"
+        arrays |= {f"{name}{suffix}": value for name, value in _arrays(edit, layout).items()}
+    with atomic_path(file.path, overwrite=file.overwrite) as part:
+        np.savez_compressed(part, **arrays)
+
+
+def _arrays(edit: FaceEdit, layout: CodeLayout) -> dict[str, np.ndarray]:
+    placement = edit.face.placement
+    return {
+        "neutral_expression": edit.face.codes[:, layout.expression_slice],
+        "delta": edit.delta,
+        "pose": edit.codes[:, layout.pose_slice],
+        "lip": edit.codes[:, layout.lip_slice],
+        "square": placement.squares,
+        "weight": placement.weights,
+        "head": placement.head_offsets,
+    }

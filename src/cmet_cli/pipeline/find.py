@@ -1,21 +1,28 @@
-"""Pass one: when each frame is shown, and where the faces are. Frames are looked at reduced."""
+"""Pass one: when each frame is shown, and who is where. Frames are looked at reduced.
+
+Everybody is found and numbered here, for ``edit``, ``faces`` and previews alike; who is edited is
+chosen afterwards.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import FaceError
-from ..faces.detect import make_detector
-from ..faces.follow import Tracker
+from ..faces.calibration import CropCalibration
+from ..faces.detectors import make_detector
+from ..faces.follow import FaceFollower
+from ..faces.people import choose_people, number_people, shots_of_others
 from ..faces.placement import Placement
-from ..faces.track import FaceTrack, select_faces
+from ..faces.track import FaceTrack
 from ..media.clock import Timeline
 from ..media.probe import VideoInfo
 from ..media.reader import FrameReader
 from ..options import Progress
+from ..weights.folder import find_yunet
 
 #: Faces are looked for on pictures of at most this long side; smaller videos are taken as they are.
 LOOK_SIDE_PX = 1280
@@ -25,57 +32,89 @@ BLIND_SIDE_PX = 64
 
 @dataclass(frozen=True)
 class FaceMap:
-    """The faces to edit and every frame's time, in ``info.time_base`` ticks and in seconds."""
+    """Everybody in a video, and every frame's time in ``info.time_base`` ticks and in seconds.
 
-    placements: tuple[Placement, ...]
-    tracks: tuple[FaceTrack, ...]
+    people: one track each over the whole clip, numbered from 1, in pixels of pictures ``scale``
+    times as large as the frames; placements: of those chosen, in frame pixels; frame_size: (width,
+    height).
+    """
+
+    people: tuple[FaceTrack, ...]
     ticks: list[int]
     timeline: Timeline
     detector: str
     scale: float
+    frame_size: tuple[int, int]
     warnings: tuple[str, ...] = ()
+    placements: tuple[Placement, ...] = ()
+
+    def choose(self, face: int | str | None, calibration: CropCalibration) -> FaceMap:
+        """The same map with the placements of those to edit, for a backend's crop.
+
+        face: ``None`` for the most prominent person, a number from 1, or ``all``. Says so where
+        whole shots show somebody else. Raises :class:`UsageError` for a number that does not exist.
+        """
+        chosen = choose_people(self.people, face)
+        times_s = self.timeline.times_s
+        placements = tuple(
+            Placement.of_track(person, self.frame_size, times_s, calibration, self.scale)
+            for person in chosen
+        )
+        shots, frames = shots_of_others(self.people, chosen)
+        warnings = (*self.warnings, *((_passed_through(shots, frames),) if shots else ()))
+        return replace(self, placements=placements, warnings=warnings)
 
 
 def follow_faces(
-    info: VideoInfo, detector: str, yunet: Path | None, face: int | str | None, progress: Progress
+    info: VideoInfo, detector: str, weights_dir: Path | None, progress: Progress
 ) -> FaceMap:
-    """Find and follow faces through the whole video.
+    """Find everybody and follow them through the whole video.
 
     detector: ``auto``, ``yunet``, ``haar`` or ``none`` (the middle square of every frame);
-    face: ``None``, a number from 1, or ``all``. Raises :class:`FaceError` where none is found.
+    weights_dir: where YuNet is looked for first. Raises :class:`FaceError` where nobody is found.
     """
-    finder = make_detector(detector, yunet)
+    finder = make_detector(detector, find_yunet(weights_dir))
     limit = BLIND_SIDE_PX if detector == "none" else LOOK_SIDE_PX
     scale = min(1.0, limit / max(info.width, info.height))
     size = (max(2, round(info.width * scale)), max(2, round(info.height * scale)))
-    tracker, count = Tracker(finder), 0
+    follower, count = FaceFollower(finder), 0
+    warnings: tuple[str, ...] = ()
     with FrameReader(info, timestamps=True, rgb_size=size) as reader:
         for frame in reader:
-            tracker.add(frame.planes[0])
+            follower.add(frame.planes[0])
             count += 1
             progress("finding faces", count, max(count, expected_frames(info)) or None)
-        ticks, warnings = reader.ticks, ()
+        ticks = reader.ticks
         if reader.exit_code:
             words = f"the video is damaged ({reader.last_words})"
             warnings = (f"{words}; {count} frames could be decoded",)
     progress("finding faces", count, count)
     timeline = Timeline.from_ticks(ticks, info.time_base)
-    tracks = _finish(tracker, timeline.times_s, info)
-    chosen = select_faces(tracks, face)
-    frame_size = (info.width, info.height)
-    placements = [Placement.of_track(t, frame_size, timeline.times_s, scale) for t in chosen]
-    return FaceMap(tuple(placements), tuple(tracks), ticks, timeline, finder.name, scale, warnings)
+    return FaceMap(
+        people=tuple(_people(follower, timeline.times_s, info)),
+        ticks=ticks,
+        timeline=timeline,
+        detector=finder.name,
+        scale=scale,
+        frame_size=(info.width, info.height),
+        warnings=warnings,
+    )
 
 
-def _finish(tracker: Tracker, times_s: np.ndarray, info: VideoInfo) -> list[FaceTrack]:
+def _people(follower: FaceFollower, times_s: np.ndarray, info: VideoInfo) -> list[FaceTrack]:
     try:
-        return tracker.finish(times_s)
+        return number_people(follower.finish(times_s))
     except FaceError as error:
         raise FaceError(
             f"{info.path}: {error.message}",
             "use a video with a frontal face, try --face-detector yunet or haar, or take the "
             "middle of the picture with --face-detector none",
         ) from error
+
+
+def _passed_through(shots: int, frames: int) -> str:
+    some = "1 shot shows" if shots == 1 else f"{shots} shots show"
+    return f"{some} somebody else ({frames} frames); passed through"
 
 
 def expected_frames(info: VideoInfo) -> int:

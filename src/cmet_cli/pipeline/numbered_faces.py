@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from ..errors import MediaError, UsageError
-from ..faces.draw import busiest_frame, draw_faces, faces_in_frame
-from ..faces.track import select_faces
-from ..media.files import atomic_path, check_output
+from ..errors import UsageError
+from ..faces.draw import as_tile, draw_faces, faces_in_frame, telling_frames, tiled
+from ..media.files import check_output
+from ..media.pictures import write_picture
 from ..media.probe import VideoInfo, probe_video
 from ..media.reader import FrameReader
 from ..options import Progress, no_progress
-from ..weights.folder import find_yunet
 from .find import follow_faces
 
 
@@ -36,27 +35,23 @@ def face_sheet(
         raise UsageError(f"the picture must be a .png or .jpg: {output}")
     check_output(output, overwrite=overwrite, inputs=(video,))
     info = probe_video(video)
-    found = follow_faces(info, detector, find_yunet(weights_dir), "all", progress)
-    people = select_faces(found.tracks, "all")
-    index = busiest_frame(people)
-    boxes = [(n, box / found.scale) for n, box in faces_in_frame(people, index)]
-    write_picture(draw_faces(frame_at(info, index), boxes), output, overwrite=overwrite)
+    found = follow_faces(info, detector, weights_dir, progress)
+    indices = telling_frames(found.people)
+    pictures = []
+    for index, picture in zip(indices, frames_at(info, indices), strict=True):
+        boxes = [(n, box / found.scale) for n, box in faces_in_frame(found.people, index)]
+        drawn = draw_faces(picture, boxes)
+        pictures.append(drawn if len(indices) == 1 else as_tile(drawn))
+    write_picture(tiled(pictures), output, overwrite=overwrite)
     return [
-        {"number": p.number, "frames": int((p.status > 0).sum()), "of": p.n_frames} for p in people
+        {"number": p.number, "frames": int((p.status > 0).sum()), "of": p.n_frames}
+        for p in found.people
     ]
 
 
-def frame_at(info: VideoInfo, index: int) -> np.ndarray:
-    """One frame as RGB uint8 ``[H, W, 3]``, decoding up to it."""
-    with FrameReader(info, rgb_size=(info.width, info.height)) as reader:
+def frames_at(info: VideoInfo, indices: Sequence[int]) -> Iterator[np.ndarray]:
+    """Frames as RGB uint8 ``[H, W, 3]``, by rising index."""
+    size, spans = (info.width, info.height), [range(i, i + 1) for i in indices]
+    with FrameReader(info, rgb_size=size, only=spans) as reader:
         for frame in reader:
-            if frame.index == index:
-                return frame.planes[0]
-    raise MediaError(f"{info.path}: frame {index} could not be decoded again")
-
-
-def write_picture(rgb: np.ndarray, output: Path, *, overwrite: bool) -> None:
-    """RGB uint8 ``[H, W, 3]`` -> an image file, atomically."""
-    with atomic_path(output, overwrite=overwrite) as part:
-        if not cv2.imwrite(str(part), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)):
-            raise MediaError(f"{output}: the picture could not be written")
+            yield frame.planes[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import torch
 
-from ..backends.devices import Compute
-from ..backends.edtalk.decoder import SourceFeatures
-from ..backends.edtalk.networks import EDTalk
+from ..backends.base import Backend
+from ..backends.images import to_images, to_pictures
 from ..errors import MediaError
 from ..faces.blend import head_mask, match_colours, square_mask
 from ..faces.geometry import Square
@@ -15,45 +17,43 @@ from ..faces.paste import paste_rgb
 from ..faces.placement import Placement
 from ..media.probe import VideoInfo
 from ..media.reader import Frame, FrameReader
-from .encode import Cropper, FaceCodes, from_network, to_network
+from ..options import Paste, SourceChoice
+from .codes import FaceEdit
+from .crops import Cropper
 
 Planes = tuple[np.ndarray, ...]
 
 
-class FacePainter:
-    """Paints one face of one video.
+@dataclass(frozen=True)
+class PaintSettings:
+    """source: which frame lends its face (never ``auto``); paste: what goes back into the frame."""
 
-    edited: codes float32 ``[n, code_dim]``; source: ``first``, ``best`` or ``frame``; paste:
-    ``face``, ``crop`` or ``none``.
-    """
+    source: SourceChoice
+    paste: Paste
+
+
+class FacePainter:
+    """Paints one face of one video."""
 
     def __init__(
-        self,
-        info: VideoInfo,
-        face: FaceCodes,
-        edited: np.ndarray,
-        source: str,
-        paste: str,
-        edtalk: EDTalk,
-        compute: Compute,
+        self, info: VideoInfo, edit: FaceEdit, settings: PaintSettings, backend: Backend
     ) -> None:
-        self._info, self._paste = info, paste
-        self._edtalk, self._compute = edtalk, compute
-        self.placement: Placement = face.placement
-        self._edited, self._own_source = edited, source == "frame"
-        self.crop = Cropper(info, edtalk.config.image_size_px)
-        self._kept: tuple[int, SourceFeatures] | None = None
+        self._info, self._settings, self._backend = info, settings, backend
+        self.placement: Placement = edit.face.placement
+        self._codes = edit.codes
+        self.crop = Cropper(info, backend.crop.size_px)
+        self._kept: tuple[int, Any] | None = None  # the source frame in use, prepared
         self._borrowed: dict[int, np.ndarray] = {}
-        scores = None
-        if source == "best":
-            scores = face.fitness(edtalk.config.pose_slice, edtalk.config.expression_slice)
-        self._lenders = self.placement.lenders(scores)
-        if source == "best":
-            self._fetch_lenders()
+        best = settings.source == "best"
+        self._source_frames = self.placement.source_frames(
+            edit.face.fitness(backend.layout) if best else None
+        )
+        if best:
+            self._fetch_source_frames()
 
-    def _fetch_lenders(self) -> None:
-        """Decode up to the last lender and keep the lenders' crops (one a shot)."""
-        wanted = {int(i) for i in np.unique(self._lenders) if i >= 0}
+    def _fetch_source_frames(self) -> None:
+        """Decode up to the last source frame and keep their crops (one a shot)."""
+        wanted = {int(i) for i in np.unique(self._source_frames) if i >= 0}
         with FrameReader(self._info) as reader:
             for frame in reader:
                 square = self.placement.square(frame.index) if frame.index in wanted else None
@@ -65,7 +65,7 @@ class FacePainter:
 
     def active(self, index: int) -> bool:
         """Whether a frame is edited at all."""
-        return bool(self.placement.weights[index] > 0) and self._lenders[index] >= 0
+        return bool(self.placement.weights[index] > 0) and self._source_frames[index] >= 0
 
     def render(self, frames: list[Frame]) -> list[tuple[Frame, np.ndarray, np.ndarray]]:
         """Active frames -> (frame, rendered, original) crops, RGB float32 in [0, 255]."""
@@ -73,16 +73,15 @@ class FacePainter:
         for run in self._runs(frames):
             originals = [self.crop(f, self._square(f)) for f in run]
             source = self._source(run, originals)
-            codes = torch.from_numpy(self._edited[[f.index for f in run]])
-            with self._compute.autocast(), torch.inference_mode():
-                rendered = self._edtalk.render(source, codes.to(self._compute.device))
-            out += list(zip(run, from_network(rendered), originals, strict=True))
+            codes = torch.from_numpy(self._codes[[f.index for f in run]])
+            rendered = self._backend.render(source, codes.to(self._backend.compute.device))
+            out += list(zip(run, to_pictures(rendered), originals, strict=True))
         return out
 
     def paint(self, planes: Planes, frame: Frame, rendered: np.ndarray, old: np.ndarray) -> Planes:
         """The frame's planes with the rendered face joined in."""
         square = self._square(frame)
-        mask = self._mask(square, self.placement.heads[frame.index])
+        mask = self._mask(square, self.placement.head_offsets[frame.index])
         if float(mask.min()) < 1.0:
             rendered = match_colours(rendered, old, mask)
         weight = np.float32(self.placement.weights[frame.index])
@@ -91,8 +90,8 @@ class FacePainter:
 
     def _mask(self, square: Square, head: np.ndarray) -> np.ndarray:
         size = self.crop.size_px
-        if self._paste == "face":
-            return head_mask(size, float(head[0]), float(head[1]))
+        if self._settings.paste == "face":
+            return head_mask(size, self._backend.crop.calibration.face, *map(float, head))
         whole = square.side >= min(self._info.width, self._info.height) - 1
         return square_mask(size, faded=not whole)
 
@@ -101,28 +100,31 @@ class FacePainter:
         assert square is not None  # active frames have one
         return square
 
+    @property
+    def _own_source(self) -> bool:
+        return self._settings.source == "frame"
+
     def _runs(self, frames: list[Frame]) -> list[list[Frame]]:
-        """Frames in lists that share a source (with ``frame``: one list, each its own)."""
+        """Frames in lists that share a source (each its own with ``frame``: then one list)."""
         runs: list[list[Frame]] = []
         for frame in frames:
-            lender = self._lenders[frame.index]
-            same = runs and (self._own_source or self._lenders[runs[-1][0].index] == lender)
-            if same:
+            source = self._source_frames[frame.index]
+            if runs and (self._own_source or self._source_frames[runs[-1][0].index] == source):
                 runs[-1].append(frame)
             else:
                 runs.append([frame])
         return runs
 
-    def _source(self, run: list[Frame], originals: list[np.ndarray]) -> SourceFeatures:
+    def _source(self, run: list[Frame], originals: list[np.ndarray]) -> Any:
+        """The prepared source of a run: of a whole shot, or one per frame."""
         if self._own_source:
             return self._prepare(np.stack(originals))
-        lender = int(self._lenders[run[0].index])
-        if self._kept is None or self._kept[0] != lender:
+        index = int(self._source_frames[run[0].index])
+        if self._kept is None or self._kept[0] != index:
             # The first frame of a shot lends its face, and is the first one met.
-            crop = self._borrowed.pop(lender, originals[0])
-            self._kept = (lender, self._prepare(crop[None]))
+            crop = self._borrowed.pop(index, originals[0])
+            self._kept = (index, self._prepare(crop[None]))
         return self._kept[1]
 
-    def _prepare(self, crops: np.ndarray) -> SourceFeatures:
-        with self._compute.autocast(), torch.inference_mode():
-            return self._edtalk.prepare_source(to_network(crops).to(self._compute.device))
+    def _prepare(self, crops: np.ndarray) -> Any:
+        return self._backend.prepare(to_images(crops, self._backend.compute.device))

@@ -1,38 +1,35 @@
 """A few frames before and after, in seconds: what an edit will look like.
 
-The connector feeds each window with the one before it, so every shown moment is led in by a short
-stretch instead of the whole clip.
+Faces are found in the whole clip, as for an edit, so a number means the same person. The connector
+feeds each window with the one before it, so every shown moment is led in by a short stretch
+instead of the whole clip.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from ..backends.devices import Compute
-from ..backends.edtalk.networks import EDTalk
-from ..emotion.prompt import EmotionPrompt
+from ..backends.base import Backend
+from ..emotion.source import EmotionSource
 from ..errors import FaceError, UsageError
 from ..faces.crop import planes_to_rgb
-from ..faces.detect import FaceDetector, make_detector
-from ..faces.follow import Tracker
 from ..faces.placement import Placement
-from ..faces.track import select_faces
-from ..media.clock import Timeline
+from ..media.files import check_output
+from ..media.pictures import write_picture
 from ..media.probe import VideoInfo, probe_video
 from ..media.reader import Frame, FrameReader
-from ..options import EditOptions, Progress
-from .codes import edit_codes
-from .encode import Cropper, FaceCodes, encode_crops
-from .numbered_faces import write_picture
-from .paint import FacePainter
-
-if TYPE_CHECKING:
-    from ..editor import EmotionEditor
+from ..options import EditOptions, Progress, SourceChoice
+from .codes import Change, edit_codes
+from .crops import Cropper
+from .encode import FaceCodes, encode_crops, sharpness_of
+from .find import FaceMap
+from .paint import FacePainter, PaintSettings
+from .read import VideoReader
 
 LEAD_IN_S = 0.6  # three windows of five frames
 PICTURE_HEIGHT_PX = 240
@@ -41,139 +38,139 @@ MAX_FRAMES = 24
 
 
 @dataclass(frozen=True)
+class PreviewRequest:
+    """count: moments to show; source: which frame lends its face (never ``auto``)."""
+
+    video: Path
+    output: Path
+    count: int
+    options: EditOptions
+    source: SourceChoice
+
+
+@dataclass(frozen=True)
 class Moment:
-    """A short stretch ending at the shown frame. ``face`` is None where none was found."""
+    """A stretch of frames that ends at the shown one. span: their indices in the clip."""
 
-    time_s: float
+    span: range
     frames: list[Frame]
-    times_s: np.ndarray
-    face: FaceCodes | None
+
+    @property
+    def shown(self) -> int:
+        return self.span[-1]
 
 
-def moments(info: VideoInfo, count: int) -> list[float]:
-    """``count`` times in seconds spread over the clip, away from its ends."""
-    duration_s = info.duration_s or LEAD_IN_S
-    return [duration_s * (k + 0.5) / count for k in range(count)]
-
-
-def read_moment(
-    info: VideoInfo,
-    time_s: float,
-    detector: FaceDetector,
-    choice: int | str | None,
-    edtalk: EDTalk,
-    compute: Compute,
-) -> Moment:
-    """Decode the stretch before a time, find the face in it, encode it."""
-    rate = float(info.frame_rate or 25)
-    count = max(2, round(LEAD_IN_S * rate))
-    start_s = max(0.0, time_s - count / rate)
-    with FrameReader(info, start_s=start_s, frames=count) as reader:
-        frames = list(reader)
-    times_s = start_s + np.arange(len(frames)) / rate
-    placement = _place(info, frames, times_s, start_s, detector, choice)
-    face = None
-    if placement is not None and placement.present[-1]:
-        cropper, at = Cropper(info, edtalk.config.image_size_px), np.flatnonzero(placement.present)
-        codes = np.zeros((len(frames), edtalk.config.code_dim), np.float32)
-        crops = [cropper(frames[i], placement.square(int(i))) for i in at]
-        codes[at] = encode_crops(crops, edtalk, compute)
-        codes[: at[0]] = codes[at[0]]
-        face = FaceCodes(placement, codes, np.ones(len(frames), np.float32))
-    return Moment(float(times_s[-1]), frames, times_s, face)
-
-
-def _place(
-    info: VideoInfo,
-    frames: list[Frame],
-    times_s: np.ndarray,
-    start_s: float,
-    detector: FaceDetector,
-    choice: int | str | None,
-) -> Placement | None:
-    size = (info.width, info.height)
-    tracker = Tracker(detector)
-    with FrameReader(info, start_s=start_s, frames=len(frames), rgb_size=size) as reader:
-        for frame in reader:
-            tracker.add(frame.planes[0])
-    try:
-        chosen = select_faces(tracker.finish(times_s), None if choice == "all" else choice)
-    except FaceError:
-        return None
-    placement = Placement.of_track(chosen[0], size, times_s, 1.0)
-    return replace(placement, weights=placement.present.astype(np.float32))
-
-
-def sheet(pairs: list[tuple[float, np.ndarray, np.ndarray]]) -> np.ndarray:
-    """(time, before, after) with RGB uint8 pictures of one size -> one picture.
-
-    Originals above, edits below, times underneath.
-    """
-    columns = []
-    for time_s, before, after in pairs:
-        height, width = before.shape[:2]
-        scaled = (max(1, round(width * PICTURE_HEIGHT_PX / height)), PICTURE_HEIGHT_PX)
-        shrink = cv2.INTER_AREA if height > PICTURE_HEIGHT_PX else cv2.INTER_LINEAR
-        pictures = [cv2.resize(p, scaled, interpolation=shrink) for p in (before, after)]
-        label = np.zeros((LABEL_PX, scaled[0], 3), np.uint8)
-        place = (4, LABEL_PX - 6)
-        font = cv2.FONT_HERSHEY_SIMPLEX
-        cv2.putText(label, f"{time_s:.2f} s", place, font, 0.5, (255,) * 3, 1, cv2.LINE_AA)
-        columns.append(np.vstack([*pictures, label]))
-    return np.hstack(columns)
-
-
-def preview_edit(
-    editor: EmotionEditor,
-    video: Path,
-    prompt: EmotionPrompt,
-    output: Path,
-    count: int,
-    options: EditOptions,
+def write_preview(
+    request: PreviewRequest,
+    ask: Callable[[VideoInfo], EmotionSource],
+    reader: VideoReader,
     progress: Progress,
 ) -> list[float]:
-    """See :meth:`cmet_cli.editor.EmotionEditor.preview`."""
-    from ..editor import check_request
+    """Write originals above, edits below, times underneath; -> the times shown, in seconds.
 
-    if not 1 <= count <= MAX_FRAMES:
-        raise UsageError(f"preview takes 1 to {MAX_FRAMES} frames, got {count}")
-    if output.suffix.lower() != ".png":
-        raise UsageError(f"a preview is written as .png: {output}")
-    check_request(video, output, prompt, options)
-    info = probe_video(video)
-    vector = editor.semantic_vector(prompt, info, progress).vector
-    detector = make_detector(options.face_detector, editor.weights.yunet)
-    edtalk, found, columns = editor.networks.edtalk, 0, []
-    for k, time_s in enumerate(moments(info, count)):
-        moment = read_moment(info, time_s, detector, options.face, edtalk, editor.compute)
-        found += moment.face is not None
-        columns.append((moment.time_s, *_before_and_after(editor, info, moment, vector, options)))
-        progress("preview", k + 1, count)
+    Raises :class:`FaceError` if no shown moment has the face.
+    """
+    if not 1 <= request.count <= MAX_FRAMES:
+        raise UsageError(f"preview takes 1 to {MAX_FRAMES} frames, got {request.count}")
+    if request.output.suffix.lower() != ".png":
+        raise UsageError(f"a preview is written as .png: {request.output}")
+    check_output(request.output, overwrite=request.options.overwrite, inputs=(request.video,))
+    info = probe_video(request.video)
+    faces = reader.find(info, request.options, progress)
+    emotion, times_s = ask(info), faces.timeline.times_s
+    spans = moments(times_s, request.count)
+    columns, found = [], 0
+    for k, moment in enumerate(read_moments(info, spans)):
+        before = planes_to_rgb(moment.frames[-1].planes, info)
+        after = edit_moment(Scene(info, faces, emotion, request), moment, reader.backend)
+        found += after is not None
+        columns.append((float(times_s[moment.shown]), before, before if after is None else after))
+        progress("preview", k + 1, len(spans))
     if not found:
-        raise FaceError(f"{video}: no face was found at any of the {count} moments looked at")
-    write_picture(sheet(columns), output, overwrite=options.overwrite)
+        raise FaceError(f"{info.path}: no face at any of the {len(spans)} moments looked at")
+    write_picture(before_and_after(columns), request.output, overwrite=request.options.overwrite)
     return [column[0] for column in columns]
 
 
-def _before_and_after(
-    editor: EmotionEditor,
-    info: VideoInfo,
-    moment: Moment,
-    vector: np.ndarray,
-    options: EditOptions,
-) -> tuple[np.ndarray, np.ndarray]:
-    frame, after = moment.frames[-1], moment.frames[-1].planes
-    if moment.face is not None:
-        networks, compute = editor.networks, editor.compute
-        timeline, source = Timeline(moment.times_s), editor.source_for(options)
-        edit = edit_codes(moment.face, timeline, vector, None, options.intensity, networks, compute)
-        # A stretch is too short to choose from: its first frame stands in for the best one.
-        source = "first" if source == "best" else source
-        painter = FacePainter(
-            info, moment.face, edit.codes, source, options.paste, networks.edtalk, compute
-        )
-        painter.render([f for f in moment.frames if painter.active(f.index)][:1])
-        ((_, rendered, original),) = painter.render([frame])
-        after = painter.paint(after, frame, rendered, original)
-    before, edited = (planes_to_rgb(p, info) for p in (frame.planes, after))
-    return before, edited
+def moments(times_s: np.ndarray, count: int) -> list[range]:
+    """Frame indices of ``count`` stretches, each ending at a moment; the moments are spread over
+    the picture's own length, away from its ends."""
+    start_s, length_s = times_s[0], times_s[-1] - times_s[0]
+    spans = []
+    for k in range(count):
+        shown_s = start_s + length_s * (k + 0.5) / count
+        shown = int(np.searchsorted(times_s, shown_s, side="right")) - 1
+        first = int(np.searchsorted(times_s, times_s[shown] - LEAD_IN_S))
+        spans.append(range(first, shown + 1))
+    return spans
+
+
+def read_moments(info: VideoInfo, spans: list[range]) -> list[Moment]:
+    """Decode the stretches, in one pass over the file, every frame once."""
+    with FrameReader(info, only=spans) as reader:
+        frames = {frame.index: frame for frame in reader}
+    return [Moment(span, [frames[i] for i in span]) for span in spans]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a moment is taken from, and what is asked for."""
+
+    info: VideoInfo
+    faces: FaceMap
+    emotion: EmotionSource
+    request: PreviewRequest
+
+
+def edit_moment(scene: Scene, moment: Moment, backend: Backend) -> np.ndarray | None:
+    """The shown frame with the faces edited, RGB uint8 ``[H, W, 3]``; None where no face is."""
+    planes, edited = moment.frames[-1].planes, False
+    timeline = scene.faces.timeline
+    at = slice(moment.span.start, moment.span.stop)
+    timeline = replace(timeline, times_s=timeline.times_s[at])
+    # A stretch is too short to choose from: its first frame stands in for the best one.
+    source = "first" if scene.request.source == "best" else scene.request.source
+    settings = PaintSettings(source, scene.request.options.paste)
+    frames = [replace(f, index=i) for i, f in enumerate(moment.frames)]
+    for placement in scene.faces.placements:
+        part = placement.part(moment.span)
+        if not part.present[-1] or part.weights[-1] <= 0:
+            continue
+        face = encode_stretch(scene.info, frames, part, backend)
+        change = Change(scene.emotion, scene.request.options.intensity)
+        edit = edit_codes(face, timeline, change, backend.layout)
+        painter = FacePainter(scene.info, edit, settings, backend)
+        painter.render([f for f in frames if painter.active(f.index)][:1])  # meets its source
+        ((frame, rendered, original),) = painter.render([frames[-1]])
+        planes, edited = painter.paint(planes, frame, rendered, original), True
+    return planes_to_rgb(planes, scene.info) if edited else None
+
+
+def encode_stretch(
+    info: VideoInfo, frames: list[Frame], placement: Placement, backend: Backend
+) -> FaceCodes:
+    """The codes of a face in a few frames; those without it take the next one's."""
+    cropper, at = Cropper(info, backend.crop.size_px), np.flatnonzero(placement.present)
+    squares = [(frames[i], placement.square(int(i))) for i in at]
+    crops = [cropper(frame, square) for frame, square in squares if square is not None]
+    codes = np.zeros((len(frames), backend.layout.dim), np.float32)
+    sharpness = np.zeros(len(frames), np.float32)
+    codes[at], sharpness[at] = encode_crops(crops, backend), [sharpness_of(c) for c in crops]
+    codes[: at[0]] = codes[at[0]]
+    return FaceCodes(placement, codes, sharpness)
+
+
+def before_and_after(columns: list[tuple[float, np.ndarray, np.ndarray]]) -> np.ndarray:
+    """(time, before, after) with RGB uint8 pictures of one size -> one picture."""
+    shown = []
+    for time_s, before, after in columns:
+        height, width = before.shape[:2]
+        size = (max(1, round(width * PICTURE_HEIGHT_PX / height)), PICTURE_HEIGHT_PX)
+        shrink = cv2.INTER_AREA if height > PICTURE_HEIGHT_PX else cv2.INTER_LINEAR
+        pictures = [cv2.resize(p, size, interpolation=shrink) for p in (before, after)]
+        label = np.zeros((LABEL_PX, size[0], 3), np.uint8)
+        place = (4, LABEL_PX - 6)
+        font = cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(label, f"{time_s:.2f} s", place, font, 0.5, (255,) * 3, 1, cv2.LINE_AA)
+        shown.append(np.vstack([*pictures, label]))
+    return np.hstack(shown)

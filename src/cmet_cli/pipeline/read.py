@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from ..backends.devices import Compute
-from ..backends.edtalk.load import Networks
+from ..backends.base import Backend
 from ..media.probe import VideoInfo, probe_video
 from ..options import EditOptions, Progress
-from ..weights.folder import Weights
-from .codes import lip_codes
-from .encode import FaceCodes, analyse
+from .encode import FaceCodes, encode_faces
 from .find import FaceMap, follow_faces
+from .lips import choose_lips
+from .stopwatch import Stopwatch
 
-
-@dataclass
-class Clock:
-    """Wall time per stage, in seconds."""
-
-    stages_s: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.stages_s[name] = round(time.perf_counter() - start, 3)
-
-    @property
-    def elapsed_s(self) -> float:
-        return round(time.perf_counter() - self.started, 3)
+KEPT = 4  # videos
 
 
 @dataclass(frozen=True)
 class VideoReading:
-    """Frame times, faces and codes of one video; lips: codes from the sound, None if from the
-    picture. A few hundred bytes a frame; it serves any number of edits of the same video."""
+    """Frame times, faces and codes of one video; lips: for each face codes from the sound, None
+    where they stay as in the picture. A few hundred bytes a frame; it serves any number of edits.
+    """
 
     info: VideoInfo
     faces: FaceMap
     people: list[FaceCodes]
-    lips: np.ndarray | None
+    lips: tuple[np.ndarray | None, ...]
     warnings: tuple[str, ...]
 
 
@@ -58,26 +39,65 @@ def file_identity(path: Path) -> tuple[str, int, int]:
     return str(path.resolve()), status.st_size, status.st_mtime_ns
 
 
-def reading_key(video: Path, options: EditOptions) -> tuple[object, ...]:
-    """What a reading depends on."""
-    return (*file_identity(video), options.face_detector, options.face, options.lips)
+T = TypeVar("T")
 
 
-def read_video(
-    video: Path,
-    options: EditOptions,
-    networks: Networks,
-    weights: Weights,
-    compute: Compute,
-    clock: Clock,
-    progress: Progress,
-) -> VideoReading:
-    """Probe, find faces, encode. Two passes over the file. Raises :class:`CmetError`."""
-    info = probe_video(video)
-    with clock.stage("finding faces"):
-        faces = follow_faces(info, options.face_detector, weights.yunet, options.face, progress)
-    with clock.stage("reading"):
-        people = analyse(info, faces, networks.edtalk, compute, progress)
-    with clock.stage("lips"):
-        lips, warnings = lip_codes(info, faces.timeline, options.lips, networks, compute)
-    return VideoReading(info, faces, people, lips, (*faces.warnings, *warnings))
+class RecentlyUsed(Generic[T]):
+    """The last few values by key. ``functools.lru_cache`` for methods whose arguments are not the
+    key."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept, self._values = kept, dict[Hashable, T]()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        value = self._values.pop(key) if key in self._values else make()
+        self._values[key] = value
+        while len(self._values) > self._kept:
+            self._values.pop(next(iter(self._values)))
+        return value
+
+
+class VideoReader:
+    """Reads videos for one backend, and remembers the last ones.
+
+    weights_dir: where the detector's file is looked for first.
+    """
+
+    def __init__(self, backend: Backend, weights_dir: Path | None) -> None:
+        self.backend, self.weights_dir = backend, weights_dir
+        self._maps: RecentlyUsed[FaceMap] = RecentlyUsed(KEPT)
+        self._readings: RecentlyUsed[VideoReading] = RecentlyUsed(KEPT)
+
+    def find(self, info: VideoInfo, options: EditOptions, progress: Progress) -> FaceMap:
+        """Pass one: frame times, everybody in the video, and those to edit."""
+        key = (*file_identity(info.path), options.face_detector)
+        everybody = self._maps.get(
+            key, lambda: follow_faces(info, options.face_detector, self.weights_dir, progress)
+        )
+        timeline = replace(everybody.timeline, grid_hz=self.backend.frame_rate_hz)
+        everybody = replace(everybody, timeline=timeline)
+        return everybody.choose(options.face, self.backend.crop.calibration)
+
+    def read(
+        self, video: Path, options: EditOptions, stopwatch: Stopwatch, progress: Progress
+    ) -> VideoReading:
+        """Probe, find faces, encode. Two passes over the file, or none where it was read before.
+
+        Raises :class:`CmetError`.
+        """
+        key = (*file_identity(video), options.face_detector, options.face, options.lips)
+        return self._readings.get(key, lambda: self._read(video, options, stopwatch, progress))
+
+    def _read(
+        self, video: Path, options: EditOptions, stopwatch: Stopwatch, progress: Progress
+    ) -> VideoReading:
+        info = probe_video(video)
+        with stopwatch.stage("finding faces"):
+            faces = self.find(info, options, progress)
+        with stopwatch.stage("reading"):
+            people = encode_faces(info, faces, self.backend, progress)
+        with stopwatch.stage("lips"):
+            alone = len(faces.people) == 1
+            lips = choose_lips(info, faces.timeline, people, options.lips, self.backend, alone)
+        warnings = (*info.warnings, *faces.warnings, *lips.warnings)
+        return VideoReading(info, faces, people, lips.codes, warnings)

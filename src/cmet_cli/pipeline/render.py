@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ..backends.base import Backend
 from ..errors import MediaError
 from ..faces.geometry import Square
 from ..faces.paste import paste_rgb
@@ -15,53 +16,76 @@ from ..media.pixels import FORMATS, ColourConverter
 from ..media.probe import VideoInfo
 from ..media.reader import Frame, FrameReader
 from ..media.writer import EncodeSettings, FrameWriter, StreamPlan
-from ..options import Progress
-from .encode import batches
+from ..options import Paste, Progress
+from .codes import FaceEdit
+from .crops import batches
 from .find import FaceMap
-from .paint import FacePainter, Planes
+from .paint import FacePainter, PaintSettings, Planes
 
 
-def output_info(info: VideoInfo, paste: str, compare: bool, size_px: int) -> VideoInfo:
+@dataclass(frozen=True)
+class RenderJob:
+    """One video to write: what it is, who is in it, what becomes of each face, and how it is
+    painted. compare: original and edited side by side."""
+
+    info: VideoInfo
+    faces: FaceMap
+    edits: list[FaceEdit]
+    paint: PaintSettings
+    compare: bool = False
+
+
+@dataclass(frozen=True)
+class Destination:
+    """output: a temporary name; encode: quality, note; streams: what goes with the picture."""
+
+    output: Path
+    encode: EncodeSettings
+    streams: StreamPlan
+
+
+def output_info(info: VideoInfo, paste: Paste, compare: bool, size_px: int) -> VideoInfo:
     """What the written video looks like: the input's size and layout, unless asked otherwise."""
     if paste == "none":
-        info = replace(info, width=size_px, height=size_px, pixel_format=FORMATS["yuv420p"])
+        info = replace(
+            info,
+            width=size_px,
+            height=size_px,
+            pixel_format=FORMATS["yuv420p"],
+            colour=info.colour.settled(info.height),
+        )
     return replace(info, width=2 * info.width) if compare else info
 
 
 def render_video(
-    info: VideoInfo,
-    faces: FaceMap,
-    painters: list[FacePainter],
-    paste: str,
-    compare: bool,
-    batch_size: int,
-    output: Path,
-    settings: EncodeSettings,
-    streams: StreamPlan,
-    progress: Progress,
+    job: RenderJob, backend: Backend, destination: Destination, progress: Progress
 ) -> None:
-    """Write the edited video to ``output`` (a temporary name).
-
-    Decoding and encoding run in threads of their own beside the network.
-    """
-    n, done = len(faces.ticks), 0
-    written = output_info(info, paste, compare, painters[0].crop.size_px)
+    """Write the edited video. Decoding and encoding run in threads of their own beside the
+    network. Raises :class:`MediaError`."""
+    painters = [FacePainter(job.info, edit, job.paint, backend) for edit in job.edits]
+    n, done, bare = len(job.faces.ticks), 0, job.paint.paste == "none"
+    written = output_info(job.info, job.paint.paste, job.compare, backend.crop.size_px)
+    target = destination
     with (
-        FrameReader(info) as reader,
-        FrameWriter(written, faces.ticks, output, settings, streams) as writer,
+        FrameReader(job.info) as reader,
+        FrameWriter(
+            written, job.faces.ticks, target.output, target.encode, target.streams
+        ) as writer,
     ):
-        for group in batches(reader, batch_size):
+        for group in batches(reader, backend.compute.batch_size):
             if done + len(group) > n:
-                raise MediaError(f"{info.path}: decoding it twice gave different frame counts")
-            frames = _crops(group, painters[0]) if paste == "none" else _frames(group, painters)
+                raise MediaError(f"{job.info.path}: decoding it twice gave different frame counts")
+            frames = bare_crops(group, painters[0]) if bare else whole_frames(group, painters)
             for before, after in frames:
-                writer.write(side_by_side(before, after) if compare else after)
+                writer.write(side_by_side(before, after) if job.compare else after)
             done += len(group)
             progress("rendering", done, n)
         writer.finish()
 
 
-def _frames(group: list[Frame], painters: list[FacePainter]) -> Iterator[tuple[Planes, Planes]]:
+def whole_frames(
+    group: list[Frame], painters: list[FacePainter]
+) -> Iterator[tuple[Planes, Planes]]:
     """Whole frames before and after, every face painted in turn."""
     edited: dict[int, Planes] = {frame.index: frame.planes for frame in group}
     for painter in painters:
@@ -72,9 +96,8 @@ def _frames(group: list[Frame], painters: list[FacePainter]) -> Iterator[tuple[P
         yield frame.planes, edited[frame.index]
 
 
-def _crops(group: list[Frame], painter: FacePainter) -> Iterator[tuple[Planes, Planes]]:
+def bare_crops(group: list[Frame], painter: FacePainter) -> Iterator[tuple[Planes, Planes]]:
     """Bare crops before and after; frames without the face give the nearest square's crop."""
-    size = painter.crop.size_px
     active = [frame for frame in group if painter.active(frame.index)]
     rendered = {frame.index: (new, old) for frame, new, old in painter.render(active)}
     known = np.flatnonzero(painter.placement.present)
@@ -86,11 +109,11 @@ def _crops(group: list[Frame], painter: FacePainter) -> Iterator[tuple[Planes, P
             square = painter.placement.square(int(nearest))
             assert square is not None
             new = old = painter.crop(frame, square)
-        yield _to_planes(old, size, painter), _to_planes(new, size, painter)
+        yield _to_planes(old, painter), _to_planes(new, painter)
 
 
-def _to_planes(rgb: np.ndarray, size: int, painter: FacePainter) -> Planes:
-    layout = FORMATS["yuv420p"]
+def _to_planes(rgb: np.ndarray, painter: FacePainter) -> Planes:
+    size, layout = painter.crop.size_px, FORMATS["yuv420p"]
     blank = tuple(np.zeros(shape, np.uint8) for shape in layout.plane_shapes(size, size))
     mask = np.ones((size, size), np.float32)
     converter = ColourConverter(painter.crop.converter.colour, layout, size)

@@ -131,8 +131,12 @@ def candidates(explicit: Path | None) -> list[tuple[str, Weights]]:
 
 
 def find_yunet(explicit: Path | None = None) -> Path | None:
-    """The YuNet file of the first place that holds it, whatever else is there."""
-    for _, weights in candidates(explicit):
+    """The YuNet file of the first place that holds it, whatever else is there.
+
+    An explicit folder comes first but is not the only one: every command finds the same faces.
+    """
+    places = candidates(explicit) + (candidates(None) if explicit is not None else [])
+    for _, weights in places:
         if weights.yunet is not None:
             return weights.yunet
     return None

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import EqualConv2d, ModulatedConv2d, ScaledLeakyReLU, UpsampleBlur
+from .layers import EqualConv2d, ModulatedConv2d, ScaledLeakyReLU, UpsampleBlur, full_precision
 
 INSTANCE_NORM_EPS = 1e-5
 
@@ -57,8 +57,9 @@ class ExpressionNorm(nn.Module):
 
     def forward(self, expression: Tensor) -> tuple[Tensor, Tensor]:
         """``[B, latent_dim]`` -> gamma, beta ``[B, C, 1, 1]``."""
-        hidden = self.mlp_shared(expression)
-        return self.mlp_gamma(hidden)[..., None, None], self.mlp_beta(hidden)[..., None, None]
+        with full_precision(expression):
+            hidden = self.mlp_shared(expression.float())
+            return self.mlp_gamma(hidden)[..., None, None], self.mlp_beta(hidden)[..., None, None]
 
 
 class FineExpressionBlock(nn.Module):
@@ -71,11 +72,12 @@ class FineExpressionBlock(nn.Module):
 
     def detail(self, feature: Tensor) -> Tensor:
         """The part that depends on the source alone. Keeps the shape ``[B, C, s, s]``."""
-        return F.instance_norm(self.conv2(feature), eps=INSTANCE_NORM_EPS)
+        detail = F.instance_norm(self.conv2(feature).float(), eps=INSTANCE_NORM_EPS)
+        return detail.to(feature.dtype)
 
     def forward(self, feature: Tensor, detail: Tensor, expression: Tensor) -> Tensor:
         gamma, beta = self.norm2(expression)
-        return feature + detail * (1 + gamma) + beta
+        return feature + detail * (1 + gamma).to(detail.dtype) + beta.to(detail.dtype)
 
 
 class ToFlow(nn.Module):
@@ -93,17 +95,21 @@ class ToFlow(nn.Module):
         self, trunk: Tensor, latent: Tensor, feature: Tensor, previous: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """-> warped feature and new trunk ``[B, C, s, s]``, raw flow and mask ``[B, 3, s, s]``."""
-        raw = self.conv(trunk, latent) + self.bias
-        if previous is not None:
-            raw = raw + self.upsample(previous)
-        size = raw.shape[-1]
-        axis = torch.linspace(-1, 1, size, device=raw.device, dtype=raw.dtype)
-        x = torch.tanh(raw[:, 0]) + axis  # varies along the last axis
-        y = torch.tanh(raw[:, 1]) + axis[:, None]
-        mask = torch.sigmoid(raw[:, 2:3])
-        flow = torch.stack([x, y], dim=-1).to(feature.dtype)
-        warped = F.grid_sample(feature, flow, mode="bilinear", align_corners=False) * mask
-        return warped, warped + trunk * (1 - mask), raw
+        with full_precision(trunk):
+            raw = self.conv(trunk.float(), latent) + self.bias
+            if previous is not None:
+                raw = raw + self.upsample(previous)
+            size = raw.shape[-1]
+            axis = torch.linspace(-1, 1, size, device=raw.device, dtype=raw.dtype)
+            x = torch.tanh(raw[:, 0]) + axis  # varies along the last axis
+            y = torch.tanh(raw[:, 1]) + axis[:, None]
+            mask = torch.sigmoid(raw[:, 2:3])
+            flow = torch.stack([x, y], dim=-1)
+            # The grid must have the feature's own type, and half a type is too coarse for it.
+            moved = F.grid_sample(feature.float(), flow, mode="bilinear", align_corners=False)
+            warped = moved * mask
+            trunk = (warped + trunk * (1 - mask)).to(trunk.dtype)
+        return warped, trunk, raw
 
 
 class ToRGB(nn.Module):
@@ -118,8 +124,9 @@ class ToRGB(nn.Module):
         self.upsample = UpsampleBlur()
 
     def forward(self, x: Tensor, previous: Tensor | None) -> Tensor:
-        rgb = self.conv(x) + self.bias
-        return rgb if previous is None else rgb + self.upsample(previous)
+        with full_precision(x):
+            rgb = self.conv(x.float()) + self.bias
+            return rgb if previous is None else rgb + self.upsample(previous)
 
 
 class ConstantInput(nn.Module):
@@ -169,7 +176,7 @@ class Decoder(nn.Module):
         clamped.
         """
         batch = direction.shape[0]
-        latent = source.latent + direction
+        latent = source.latent.float() + direction
         trunk = self.conv1(self.input.input.expand(batch, -1, -1, -1), latent)
         rgb: Tensor | None = None
         flow: Tensor | None = None

@@ -3,11 +3,16 @@
 The arithmetic is StyleGAN2's (Karras et al., 2020) as EDTalk (ECCV 2024) uses it. Parameter names
 are those of the published checkpoints. ``fold_weights`` moves everything that depends on the
 weights alone out of the forward pass; call it once, after loading, for inference.
+
+Under autocast the large convolutions run in half precision. What is small and sensitive (styles,
+demodulation, directions, sampling grids, the sums of flows and pictures over the scales) stays in
+float32: see :func:`full_precision`.
 """
 
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +22,11 @@ LEAKY_SLOPE = 0.2
 ACTIVATION_GAIN = math.sqrt(2.0)
 DEMODULATION_EPS = 1e-8
 BINOMIAL_4 = (1.0, 3.0, 3.0, 1.0)
+
+
+def full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Autocast off, for the few computations whose rounding would show in the picture."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def fold_weights(module: nn.Module) -> nn.Module:
@@ -175,14 +185,17 @@ class ModulatedConv2d(_Equalised):
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
         """``x [B, in, H, W]``, ``latent [B, latent_dim]`` -> ``[B, out, H or 2H, W or 2W]``."""
         weight = self.scaled_weight()[0]  # [out, in, k, k]
-        style = self.modulation(latent)  # [B, in]
+        with full_precision(x):
+            style = self.modulation(latent.float())  # [B, in]
+            gain = self._gain(style, weight) if self.demodulate else None
         x = x * style[:, :, None, None].to(x.dtype)
         if self.blur is not None:
             x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
         else:
             x = F.conv2d(x, weight, padding=self.padding)
-        if self.demodulate:
-            energy = self._tap_energy(weight) if self._energy is None else self._energy
-            gain = torch.rsqrt(style.square() @ energy.t() + DEMODULATION_EPS)  # [B, out]
-            x = x * gain[:, :, None, None].to(x.dtype)
-        return x
+        return x if gain is None else x * gain[:, :, None, None].to(x.dtype)
+
+    def _gain(self, style: Tensor, weight: Tensor) -> Tensor:
+        """``[B, in]`` -> one factor per output channel, ``[B, out]``."""
+        energy = self._tap_energy(weight) if self._energy is None else self._energy
+        return torch.rsqrt(style.square() @ energy.t() + DEMODULATION_EPS)

@@ -1,95 +1,55 @@
-"""Networks built and filled from files."""
+"""The networks built and filled from files."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import nn
 
-from ...emotion.speech.speechnet import SpeechNet, SpeechNetConfig
-from ...errors import CheckpointError
 from ...weights.checkpoint import load_strict, read_tensors
-from ...weights.folder import MINI_SPEECH_FILE, Weights
-from .audio2lip import Audio2Lip, Audio2LipConfig
-from .connector import Connector, ConnectorConfig
+from ...weights.folder import Weights
+from ..devices import Compute
+from .audio2lip import Audio2Lip
+from .backend import CmetConnector, EDTalkBackend
+from .config import ModelConfig, read_config
+from .connector import Connector
 from .layers import fold_weights
-from .networks import EDTALK_UNUSED, EDTalk, EDTalkConfig
+from .networks import EDTALK_UNUSED, EDTalk
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """Sizes of all networks; the defaults are the published ones.
+class CheckpointFile:
+    """path, the entry that holds the tensors (of a pickle), and patterns of unused names."""
 
-    name: for people; gain: factor on the predicted change at ``--intensity 1``, calibrated at
-    training; source: which frame lends its face, unless asked for otherwise.
-    """
-
-    name: str = "cmet"
-    edtalk: EDTalkConfig = field(default_factory=EDTalkConfig)
-    audio2lip: Audio2LipConfig = field(default_factory=Audio2LipConfig)
-    connector: ConnectorConfig = field(default_factory=ConnectorConfig)
-    speech: SpeechNetConfig | None = None
-    gain: float = 1.0
-    source: str = "first"
+    path: Path | None
+    key: str
+    unused: Iterable[str] = ()
 
 
-@dataclass(frozen=True)
-class Networks:
-    """The three networks of an edit, in evaluation mode on one device, weights folded."""
-
-    edtalk: EDTalk
-    audio2lip: Audio2Lip
-    connector: Connector
-    config: ModelConfig = field(default_factory=ModelConfig)
-
-
-_PARTS = {
-    "edtalk": EDTalkConfig,
-    "audio2lip": Audio2LipConfig,
-    "connector": ConnectorConfig,
-    "speech": SpeechNetConfig,
-}
-
-
-def read_config(path: Path) -> ModelConfig:
-    """A model's sizes from its ``config.json``. Raises :class:`CheckpointError`."""
-    try:
-        values: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        for name, kind in _PARTS.items():
-            if values.get(name) is not None:
-                part = values[name]
-                listed = {k: tuple(v) if isinstance(v, list) else v for k, v in part.items()}
-                values[name] = kind(**listed)
-        return ModelConfig(**values)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path}: not a readable model configuration ({error})") from error
-
-
-def load_networks(weights: Weights, device: torch.device) -> Networks:
-    """Load the networks strictly, on ``device``. Raises :class:`CheckpointError`."""
-    config = read_config(weights.config) if weights.config else ModelConfig()
+def load_renderer(weights: Weights, compute: Compute) -> tuple[EDTalk, ModelConfig]:
+    """The visual encoder and decoder alone. Raises :class:`CheckpointError`."""
+    config = read_config(weights.config)
     with torch.device("meta"):  # no time spent on random weights that are replaced at once
         edtalk = EDTalk(config.edtalk)
-        audio2lip = Audio2Lip(config.audio2lip)
-        connector = Connector(config.connector)
-    for module, path, key, unused in (
-        (edtalk, weights.edtalk, "gen", EDTALK_UNUSED),
-        (audio2lip, weights.audio2lip, "audio2lip", ()),
-        (connector, weights.connector, "state_dict", ()),
-    ):
-        assert isinstance(path, Path)  # find_weights returns complete weights only
-        load_strict(module, read_tensors(path, key), path, unused)
-        fold_weights(module).to(device)
-    return Networks(edtalk, audio2lip, connector, config)
+    _fill(edtalk, CheckpointFile(weights.edtalk, "gen", EDTALK_UNUSED), compute)
+    return edtalk, config
 
 
-def load_speechnet(weights: Weights, config: ModelConfig) -> SpeechNet:
-    """The mini speech encoder of a model folder."""
+def load(weights: Weights, compute: Compute) -> tuple[EDTalkBackend, CmetConnector]:
+    """All networks of an edit, strictly, weights folded. Raises :class:`CheckpointError`."""
+    edtalk, config = load_renderer(weights, compute)
     with torch.device("meta"):
-        network = SpeechNet(config.speech)
-    path = weights.root / MINI_SPEECH_FILE
-    load_strict(network, read_tensors(path), path)
-    return network.eval().requires_grad_(False)
+        audio2lip, connector = Audio2Lip(config.audio2lip), Connector(config.connector)
+    _fill(audio2lip, CheckpointFile(weights.audio2lip, "audio2lip"), compute)
+    _fill(connector, CheckpointFile(weights.connector, "state_dict"), compute)
+    backend = EDTalkBackend(edtalk, audio2lip, config, compute)
+    return backend, CmetConnector(connector, config.gain, compute.device)
+
+
+def _fill(module: nn.Module, file: CheckpointFile, compute: Compute) -> None:
+    assert file.path is not None  # find_weights returns complete weights only
+    load_strict(module, read_tensors(file.path, file.key), file.path, file.unused)
+    fold_weights(module).to(compute.device)

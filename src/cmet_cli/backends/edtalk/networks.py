@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .decoder import Decoder, SourceFeatures
 from .encoder import AppearanceEncoder
-from .layers import EqualLinear
+from .layers import EqualLinear, full_precision
 
 DIRECTION_EPS = 1e-8
 SHARED_HEAD_LAYERS = 4
@@ -138,9 +138,9 @@ class EDTalk(nn.Module):
 
     def codes_to_directions(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """``[B, code_dim]`` -> direction and expression latent, both ``[B, latent_dim]``."""
-        basis = self.basis()
-        expression = self.config.expression_slice
-        return codes @ basis.t(), codes[:, expression] @ basis[:, expression].t()
+        basis, expression = self.basis(), self.config.expression_slice
+        with full_precision(codes):
+            return codes @ basis.t(), codes[:, expression] @ basis[:, expression].t()
 
     def prepare_source(self, images: Tensor) -> SourceFeatures:
         """Encode source faces ``[B, 3, S, S]`` once; B is 1, or one source per frame."""

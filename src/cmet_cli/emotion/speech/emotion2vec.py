@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ...errors import CheckpointError, MediaError, WeightsError
-from ...media.mel import SAMPLE_RATE_HZ
+from ...media.audio import SAMPLE_RATE_HZ
 from ...weights.checkpoint import load_strict, read_tensors
 
 MODEL_CLASS = "Emotion2vec"

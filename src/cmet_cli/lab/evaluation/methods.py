@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ...backends.edtalk.audio2lip import smooth_codes
+from ...backends.edtalk.crop import EDTALK_CROP
 from ...backends.edtalk.load import Networks
 from ...emotion.speech.encoder import SpeechEncoder
 from ...faces.blend import face_mask, match_colours
@@ -68,7 +69,9 @@ class Bench:
             sharp = np.array([sharpness_of(f.astype(np.float32)) for f in subject.frames])
             face = FaceCodes(everywhere, self.encode(subject.frames), sharp)
             at = int(
-                everywhere.lenders(face.fitness(config.pose_slice, config.expression_slice))[0]
+                everywhere.source_frames(face.fitness(config.pose_slice, config.expression_slice))[
+                    0
+                ]
             )
         return subject.frames[at : at + 1].astype(np.float32)
 
@@ -81,7 +84,7 @@ class Bench:
         -> float32 ``[len(at), S, S, 3]`` in [0, 255].
         """
         edtalk, own = self.networks.edtalk, subject.frames[at].astype(np.float32)
-        mask = face_mask(self.size_px)
+        mask = face_mask(self.size_px, EDTALK_CROP.face)
         rendered = []
         for start in range(0, len(at), 16):
             part = slice(start, start + 16)

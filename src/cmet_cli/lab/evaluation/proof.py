@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...backends.edtalk.crop import EDTALK_CROP
 from ...faces.blend import face_mask
 from ...options import Progress, no_progress
 from ..avatar.emotions import BASIC_EMOTIONS, EXTENDED_EMOTIONS, mean_expression
@@ -171,7 +172,7 @@ def _preservation(
     plain = judge.read(subject.frames)[1][:, N_EXPRESSION + 3 :]
     turned = read[:, N_EXPRESSION + 3 :]
     kept.setdefault("pose_yaw_change", []).append(float(np.abs(turned - plain)[:, 4].mean()))
-    outside = face_mask(bench.size_px) == 0
+    outside = face_mask(bench.size_px, EDTALK_CROP.face) == 0
     kept.setdefault("outside_face_psnr_db", []).append(
         min(99.0, psnr_db(edited, subject.frames, outside))
     )

@@ -8,22 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from ...backends.devices import Compute, resolve
-from ...backends.edtalk.layers import fold_weights
-from ...backends.edtalk.load import ModelConfig, load_speechnet, read_config
-from ...backends.edtalk.networks import EDTALK_UNUSED, EDTalk
+from ...backends.base import Backend
+from ...backends.devices import resolve
+from ...backends.edtalk.backend import EDTalkBackend
+from ...backends.edtalk.load import load_renderer
 from ...emotion.speech.encoder import SpeechEncoder
+from ...emotion.speech.load import load_speech_encoder
 from ...errors import CmetError, UsageError, WeightsError
 from ...media.audio import decode_speech
 from ...media.files import check_output
 from ...media.probe import probe_video
 from ...options import Progress, RuntimeOptions, no_progress
-from ...pipeline.encode import analyse
+from ...pipeline.encode import encode_faces
 from ...pipeline.find import follow_faces
-from ...weights.checkpoint import load_strict, read_tensors
-from ...weights.folder import MISSING_HINT, Weights, candidates, mini_folder
+from ...weights.folder import MISSING_HINT, candidates, mini_folder
 from .layout import SPEECH_SUFFIX, ClipKey, clip_path
 from .mead import FEATURE_SUFFIX, find_clips, write_features
 
@@ -55,17 +54,18 @@ class ExpressionCoder:
     """A visual encoder that takes video files: the largest face's expression, at 25 Hz."""
 
     def __init__(
-        self, edtalk: EDTalk, compute: Compute, detector: str = "auto", yunet: Path | None = None
+        self, backend: Backend, detector: str = "auto", weights_dir: Path | None = None
     ) -> None:
-        self._edtalk, self._compute = edtalk, compute
-        self._detector, self._yunet = detector, yunet
+        self._backend = backend
+        self._detector, self._weights_dir = detector, weights_dir
 
     def __call__(self, video: Path) -> np.ndarray:
         """Raises :class:`CmetError` for a video without a usable face."""
         info = probe_video(video)
-        faces = follow_faces(info, self._detector, self._yunet, None, no_progress)
-        found = analyse(info, faces, self._edtalk, self._compute, no_progress)[0]
-        return faces.timeline.to_grid(found.codes[:, self._edtalk.config.expression_slice])
+        faces = follow_faces(info, self._detector, self._weights_dir, no_progress)
+        faces = faces.choose(None, self._backend.crop.calibration)
+        found = encode_faces(info, faces, self._backend, no_progress)[0]
+        return faces.timeline.to_grid(found.codes[:, self._backend.layout.expression_slice])
 
 
 def load_extractor(
@@ -86,14 +86,9 @@ def load_extractor(
     if weights is None:
         where = weights_dir or "any known place"
         raise WeightsError(f"no visual encoder with a speech encoder in {where}", MISSING_HINT)
-    config = read_config(weights.config) if weights.config else ModelConfig()
-    with torch.device("meta"):
-        edtalk = EDTalk(config.edtalk)
-    assert weights.edtalk is not None
-    load_strict(edtalk, read_tensors(weights.edtalk, "gen"), weights.edtalk, EDTALK_UNUSED)
-    fold_weights(edtalk).to(compute.device)
-    coder = ExpressionCoder(edtalk, compute, detector, weights.yunet)
-    return Extractor(coder, _speech_encoder(weights, config, compute.device), config.name)
+    edtalk, config = load_renderer(weights, compute)
+    coder = ExpressionCoder(EDTalkBackend(edtalk, None, config, compute), detector, weights.root)
+    return Extractor(coder, load_speech_encoder(weights, compute.device), config.name)
 
 
 def load_listener(
@@ -106,19 +101,7 @@ def load_listener(
     weights = next((w for _, w in candidates(weights_dir) if w.speech), None)
     if weights is None:
         raise WeightsError(f"no speech encoder in {weights_dir or 'any known place'}", MISSING_HINT)
-    config = read_config(weights.config) if weights.config else ModelConfig()
-    return _speech_encoder(weights, config, device)
-
-
-def _speech_encoder(weights: Weights, config: ModelConfig, device: torch.device) -> SpeechEncoder:
-    if config.speech is not None:
-        from ...emotion.speech.mini import MiniSpeechEncoder
-
-        return MiniSpeechEncoder(load_speechnet(weights, config), device)
-    from ...emotion.speech.emotion2vec import Emotion2vec
-
-    assert weights.speech is not None
-    return Emotion2vec(weights.speech, device)
+    return load_speech_encoder(weights, device)
 
 
 def extract_folder(

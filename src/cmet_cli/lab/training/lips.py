@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ...backends.edtalk.audio2lip import Audio2Lip, Audio2LipConfig, smooth_codes
-from ...media.mel import CLIP, FIRST_FRAME_LEAD, GRID_HZ, MEL_FRAMES_PER_S, WINDOW_COLUMNS
+from ...media.clock import GRID_HZ
+from ...media.mel import CLIP, FIRST_FRAME_LEAD, MEL_FRAMES_PER_S, WINDOW_COLUMNS
 from ...options import Progress, no_progress
 from .codes import code_space
 from .loop import TrainConfig, train

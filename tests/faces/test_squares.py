@@ -4,12 +4,12 @@ import functools
 
 import numpy as np
 import pytest
+from cmet_cli.faces.detect import make_detector
+from cmet_cli.faces.smooth import MARGINS, crop_squares, edit_weights
 from face_media import CROPPED, UNCROPPED, YUNET, frames, needs_media, scene, track
 
-from cmet_cli.faces.detect import make_detector
 from cmet_cli.faces.draw import busiest_frame, draw_faces, faces_in_frame
 from cmet_cli.faces.follow import Tracker
-from cmet_cli.faces.smooth import MARGINS, crop_squares, edit_weights
 
 FACE = (40.0, 20.0, 20.0, 26.0)
 SIZE_PX = float(np.sqrt(20 * 26))

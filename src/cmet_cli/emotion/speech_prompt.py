@@ -1,4 +1,4 @@
-"""What emotion is asked for: speech in, semantic vector out.
+"""Asking by speech: recordings in, the difference of their features out.
 
 C-MET describes an emotion as a difference (CVPR 2026, "Formulate semantic vectors"): the target
 speech feature minus the feature of the input speech.
@@ -21,7 +21,7 @@ Clips = Path | str | Sequence[Path | str]
 
 
 @dataclass(frozen=True)
-class EmotionPrompt:
+class SpeechPrompt:
     """The emotion to put on (``target``) and, if given, the speech it starts from (``neutral``).
 
     Each is recordings, folders of recordings, or saved ``.npy`` utterance features; several are
@@ -32,7 +32,7 @@ class EmotionPrompt:
     neutral: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, target: Clips, neutral: Clips = ()) -> EmotionPrompt:
+    def of(cls, target: Clips, neutral: Clips = ()) -> SpeechPrompt:
         """Accept one path or several, as ``Path`` or ``str``."""
         return cls(_paths(target), _paths(neutral))
 
@@ -51,43 +51,47 @@ class SemanticVector:
     neutral_from: str
 
 
+@dataclass(frozen=True)
+class Neutral:
+    """What the target is compared with: clips or features, and their name for people."""
+
+    clips: Sequence[Path]
+    origin: str
+
+
 def _paths(value: Clips) -> tuple[Path, ...]:
     if isinstance(value, str | Path):
         return (Path(value),)
     return tuple(Path(v) for v in value)
 
 
-def semantic_vector(
-    prompt: EmotionPrompt,
-    encoder: SpeechEncoder,
-    video: VideoInfo,
-    presets: Sequence[Path],
-    progress: Progress,
-) -> SemanticVector:
-    """Target mean minus input mean.
-
-    The input side is, in this order: the prompt's own neutral clips; the published neutral presets;
-    the video's own speech. Raises :class:`UsageError` or :class:`MediaError`.
-    """
-    target = mean_feature(encoder, prompt.target_clips(), "emotion speech", progress)
+def choose_neutral(prompt: SpeechPrompt, video: VideoInfo, presets: Sequence[Path]) -> Neutral:
+    """The input side, in this order: the prompt's own neutral clips; the published neutral presets;
+    the video's own speech. Raises :class:`UsageError` where there is none."""
     clips = prompt.neutral_clips()
     if clips:
-        source = f"neutral audio ({len(clips)} clip{'s' if len(clips) > 1 else ''})"
-    elif presets:
-        clips, source = list(presets), f"the published neutral presets ({len(presets)})"
-    elif video.audio_streams:
-        clips, source = [video.path], "the video's own speech"
-    else:
-        raise UsageError(
-            f"{video.path} has no sound to compare the emotion with",
-            "give neutral speech of the same kind of voice with --neutral-audio",
-        )
+        return Neutral(clips, f"neutral audio ({len(clips)} clip{'s' if len(clips) > 1 else ''})")
+    if presets:
+        return Neutral(presets, f"the published neutral presets ({len(presets)})")
+    if video.audio_streams:
+        return Neutral([video.path], "the video's own speech")
+    raise UsageError(
+        f"{video.path} has no sound to compare the emotion with",
+        "give neutral speech of the same kind of voice with --neutral-audio",
+    )
+
+
+def semantic_vector(
+    prompt: SpeechPrompt, encoder: SpeechEncoder, neutral: Neutral, progress: Progress
+) -> SemanticVector:
+    """Target mean minus input mean. Raises :class:`UsageError` or :class:`MediaError`."""
+    target = mean_feature(encoder, prompt.target_clips(), "emotion speech", progress)
     try:
-        neutral = mean_feature(encoder, clips, "neutral speech", progress)
+        start = mean_feature(encoder, neutral.clips, "neutral speech", progress)
     except MediaError as error:
-        if clips != [video.path]:
+        if neutral.origin != "the video's own speech":
             raise
         raise MediaError(
             f"the video's own speech cannot be used: {error.message}", "give --neutral-audio"
         ) from error
-    return SemanticVector(target - neutral, source)
+    return SemanticVector(target - start, neutral.origin)

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy import ndimage
 
+from .calibration import CropCalibration
 from .track import ABSENT, FaceTrack
 
-
-@dataclass(frozen=True)
-class Margin:
-    """The wanted square in face sizes; the size of a box is sqrt(w * h)."""
-
-    side: float
-    right: float  # of the square's centre from the box's centre
-    down: float
-    # A square picture whose whole is within this share of the wanted side is a crop already.
-    doubt: float
-
-
-# YuNet: medians over all 175 frames of a published 256x256 crop, where the wanted square is the
-# whole picture; size varies by 1.3 % there, the height alone by 1.8 % (the jaw moves). On a second
-# clip (450x450, another person) these put head, hair and chin inside in the same proportions.
-# Haar's boxes mean different things on different people: the first clip asks for a side of 1.26,
-# the second (by YuNet's square) for 1.60. The figures stand between, on the side of showing hair.
-MARGINS = {
-    "yunet": Margin(side=1.558, right=0.008, down=-0.013, doubt=0.12),
-    "haar": Margin(side=1.5, right=0.0, down=0.03, doubt=0.22),
-    "none": Margin(side=1.0, right=0.0, down=0.0, doubt=0.12),
-}
 # The published crops are fixed for a clip and the head moves inside. So the square holds still
 # while the head stays within these shares of the side (position) and of itself (size).
 HOLD_SHARE = 0.03
@@ -41,13 +20,14 @@ POSITION_SIGMA_S = 0.12
 SIZE_SIGMA_S = 0.8
 # ... and its centre within this share of the side.
 WHOLE_SHIFT_SHARE = 0.1
-MOST_HEAD_SHIFT = 0.12  # of the side; beyond it the box is wrong rather than the head far
+MOST_HEAD_OFFSET = 0.12  # of the side; beyond it the box is wrong rather than the head far
 
 
 def crop_squares(
     track: FaceTrack,
     frame_size: tuple[int, int],
     times_s: np.ndarray,
+    calibration: CropCalibration,
     *,
     keep_whole: bool = True,
 ) -> np.ndarray:
@@ -57,7 +37,7 @@ def crop_squares(
     height) in pixels; ``times_s``: seconds [n]. Smoothing never crosses a cut or a long gap.
     ``keep_whole`` answers with the whole picture where the video is a face crop already.
     """
-    margin = MARGINS.get(track.detector, MARGINS["yunet"])
+    margin = calibration.margin(track.detector)
     boxes = track.boxes.astype(np.float64)
     size = np.sqrt(boxes[:, 2] * boxes[:, 3])
     centre_x = boxes[:, 0] + boxes[:, 2] / 2 + margin.right * size
@@ -75,24 +55,26 @@ def crop_squares(
     return squares
 
 
-def head_shifts(track: FaceTrack, squares: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+def head_offsets(
+    track: FaceTrack, squares: np.ndarray, times_s: np.ndarray, calibration: CropCalibration
+) -> np.ndarray:
     """How far the head is from the middle of its square: float32 [n, 2], in shares of the side.
 
     The square holds still where the head hardly moves; the mask of the edit follows the head.
     """
-    margin = MARGINS.get(track.detector, MARGINS["yunet"])
+    margin = calibration.margin(track.detector)
     boxes = track.boxes.astype(np.float64)
     size = np.sqrt(boxes[:, 2] * boxes[:, 3])
     wanted = (margin.right, margin.down)
-    shifts = np.zeros((track.n_frames, 2), np.float32)
+    offsets = np.zeros((track.n_frames, 2), np.float32)
     step_s = _step_s(times_s)
     for run in present_runs(track):
         usual = float(np.median(size[run]))
         for axis in (0, 1):
             centre = boxes[run, axis] + boxes[run, axis + 2] / 2 + wanted[axis] * usual
             smooth = _gaussian(_median(centre, MEDIAN_S / step_s), POSITION_SIGMA_S / step_s)
-            shifts[run, axis] = (smooth - squares[run, axis]) / squares[run, 2]
-    return np.clip(shifts, -MOST_HEAD_SHIFT, MOST_HEAD_SHIFT)
+            offsets[run, axis] = (smooth - squares[run, axis]) / squares[run, 2]
+    return np.clip(offsets, -MOST_HEAD_OFFSET, MOST_HEAD_OFFSET)
 
 
 def edit_weights(track: FaceTrack, times_s: np.ndarray, fade_s: float = 0.2) -> np.ndarray:
@@ -160,8 +142,7 @@ def _median(values: np.ndarray, window_frames: float) -> np.ndarray:
     reach = min(max(1, round(window_frames / 2 - 0.5)), (len(values) - 1) // 2)
     if reach < 1:
         return values
-    padded = np.pad(values, reach, mode="edge")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)
+    return ndimage.median_filter(values, 2 * reach + 1, mode="nearest")
 
 
 def _gaussian(values: np.ndarray, sigma_frames: float) -> np.ndarray:
@@ -169,10 +150,10 @@ def _gaussian(values: np.ndarray, sigma_frames: float) -> np.ndarray:
     reach = min(int(np.ceil(3 * sigma_frames)), len(values) - 1)
     if reach < 1:
         return values
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma_frames) ** 2)
     # Relative to the first value, so that a constant stays exactly that constant.
     padded = np.pad(values - values[0], reach, mode="reflect", reflect_type="odd")
-    return values[0] + np.convolve(padded, taps / taps.sum(), mode="valid")
+    smooth = ndimage.gaussian_filter1d(padded, sigma_frames, radius=reach)
+    return values[0] + smooth[reach:-reach]
 
 
 def _is_whole(squares: np.ndarray, frame_size: tuple[int, int], doubt: float) -> bool:

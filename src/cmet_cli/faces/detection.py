@@ -1,4 +1,4 @@
-"""Finding faces in one picture: the detectors, and the factory that chooses among them.
+"""Finding faces in one picture: what a detector is and gives, and the search they share.
 
 Every detector works in two steps. A whole-picture search proposes rough boxes on a reduced
 picture; each proposal is then measured in a window around it, where the face always has the same
@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import UsageError, WeightsError
 from .regions import Box, overlap, pad, shrink
 
-KINDS = ("auto", "yunet", "haar", "none")
 # Detectors lose faces that touch the border; the mirrored margin gives them a background.
 BORDER_SHARE = 0.3
 SAME_FACE_OVERLAP = 0.4
@@ -38,6 +35,14 @@ class Detection:
     h: float
     score: float
     landmarks: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls, box: Sequence[float], score: float, landmarks: np.ndarray | None = None
+    ) -> Detection:
+        """From any four numbers x, y, w, h."""
+        x, y, w, h = (float(value) for value in box)
+        return cls(x, y, w, h, score, landmarks)
 
     @property
     def box(self) -> Box:
@@ -78,18 +83,6 @@ class NearDetector(Protocol):
         ...
 
 
-class WholePicture:
-    """The detector ``none``: the picture is a face crop already, its middle square is the face."""
-
-    name = "none"
-
-    def detect(self, rgb: np.ndarray) -> list[Detection]:
-        """One detection: the largest square in the middle of ``rgb`` (uint8 [H, W, 3])."""
-        height, width = rgb.shape[:2]
-        side = float(min(height, width))
-        return [Detection((width - side) / 2, (height - side) / 2, side, side, 1.0)]
-
-
 def search_whole(
     rgb: np.ndarray,
     long_px: int,
@@ -126,30 +119,3 @@ def _mostly_inside(found: Detection, rgb: np.ndarray) -> bool:
     """A mirrored margin also mirrors faces; a real one has its centre in the picture."""
     height, width = rgb.shape[:2]
     return 0 <= found.x + found.w / 2 <= width and 0 <= found.y + found.h / 2 <= height
-
-
-def make_detector(kind: str = "auto", yunet_path: Path | None = None) -> FaceDetector:
-    """The detector of that kind; ``auto`` is YuNet where its file exists, else Haar.
-
-    Raises UsageError for an unknown kind, WeightsError where ``yunet`` has no file or the file
-    cannot be used (under ``auto`` as well: a damaged file is worth knowing about).
-    """
-    if kind not in KINDS:
-        raise UsageError(f"unknown face detector {kind!r}", f"choose one of {', '.join(KINDS)}")
-    if kind == "none":
-        return WholePicture()
-    has_file = yunet_path is not None and Path(yunet_path).is_file()
-    if kind == "yunet" and not has_file:
-        what = (
-            f"the face detector file {yunet_path} does not exist"
-            if yunet_path
-            else ("no face detector file face_detection_yunet_2023mar.onnx was given")
-        )
-        raise WeightsError(what, "download the weights, or choose the detector 'haar'")
-    if has_file and kind != "haar":
-        from .yunet import YuNet
-
-        return YuNet(Path(yunet_path))
-    from .haar import Haar
-
-    return Haar()

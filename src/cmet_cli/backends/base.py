@@ -1,0 +1,116 @@
+"""The seam between the tool and the networks that see, describe and draw a face.
+
+A renderer is one folder beside this file. The tool asks it for nothing but what stands here, and
+names none of its parts: how its crop is cut, how its codes are laid out, at which rate it thinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from ..faces.calibration import CropCalibration
+from ..options import SourceChoice
+from .devices import Compute
+
+
+@dataclass(frozen=True)
+class CodeLayout:
+    """How many numbers of a frame's codes say what. They lie in this order: lip, pose, expression.
+
+    A part may be empty (0). Codes are float32 ``[n, dim]``.
+    """
+
+    lip: int
+    pose: int
+    expression: int
+
+    @property
+    def dim(self) -> int:
+        return self.lip + self.pose + self.expression
+
+    @property
+    def lip_slice(self) -> slice:
+        return slice(0, self.lip)
+
+    @property
+    def pose_slice(self) -> slice:
+        return slice(self.lip, self.lip + self.pose)
+
+    @property
+    def expression_slice(self) -> slice:
+        return slice(self.lip + self.pose, self.dim)
+
+
+@dataclass(frozen=True)
+class CropSpec:
+    """The square picture a backend works on.
+
+    size_px: its side; calibration: how it lies around a detected face, and which part moves.
+    """
+
+    size_px: int
+    calibration: CropCalibration
+
+
+class Backend(Protocol):
+    """Networks that turn a face crop into codes, and a source face with codes into a crop.
+
+    Images are float32 ``[B, 3, S, S]``, RGB in [-1, 1], S = ``crop.size_px``, on the backend's own
+    device; codes are float32 ``[B, layout.dim]`` there. What a backend computes in another number
+    format it gives back in float32.
+    """
+
+    name: str
+    crop: CropSpec
+    layout: CodeLayout
+    #: Frames a second at which codes change: emotion and lips are thought on this grid.
+    frame_rate_hz: int
+    #: Which frame lends its face where the user leaves it to the model.
+    source: SourceChoice
+    #: Device, number format and frames per call.
+    compute: Compute
+    #: What went wrong and was mended, one line each; the editor takes them away into its report.
+    warnings: list[str]
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images -> codes ``[B, layout.dim]``."""
+        ...
+
+    def prepare(self, images: Tensor) -> Any:
+        """Source faces (B is 1, or one per frame) -> whatever ``render`` wants of them.
+
+        Everything that depends on the source alone is computed here, once.
+        """
+        ...
+
+    def render(self, source: Any, codes: Tensor) -> Tensor:
+        """A prepared source and codes ``[B, layout.dim]`` -> images, clamped to [-1, 1]."""
+        ...
+
+    def lips(self, sound: Iterable[np.ndarray]) -> np.ndarray:
+        """16 kHz mono sound in chunks, float32 ``[k]`` each -> lip codes ``[N, layout.lip]``.
+
+        One per whole step of the grid: ``N = samples * frame_rate_hz // 16000``. float32.
+        """
+        ...
+
+
+class SpeechConnector(Protocol):
+    """From a difference of speech features to a difference of expression codes."""
+
+    speech_dim: int
+    #: Factor on what is predicted, calibrated at training: with it intensity 1 is true to size.
+    gain: float
+
+    def predict(self, expression: np.ndarray, speech: np.ndarray) -> np.ndarray:
+        """Change of expression, before the gain, float32 ``[N, D]``.
+
+        expression: the clip's own codes ``[N, D]`` on the backend's grid; speech: the semantic
+        vector ``[speech_dim]``, or one per step of the grid ``[N, speech_dim]``.
+        """
+        ...

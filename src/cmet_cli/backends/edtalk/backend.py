@@ -1,0 +1,130 @@
+"""EDTalk (ECCV 2024) and the C-MET connector behind the seam."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...errors import WeightsError
+from ...media.clock import GRID_HZ
+from ...media.mel import mel_window_pieces
+from ..base import CodeLayout, CropSpec
+from ..devices import Compute, batch_for
+from .audio2lip import Audio2Lip, smooth_codes
+from .config import ModelConfig
+from .connector import Connector
+from .crop import EDTALK_CROP
+from .decoder import SourceFeatures
+from .networks import EDTalk
+
+LIP_BATCH = 64  # mel windows per call of the lip network
+BLACK = -0.99  # a picture without anything brighter than this shows nothing
+_log = logging.getLogger("cmet_cli")
+
+
+@dataclass(frozen=True)
+class PreparedSource:
+    """A source face ready to be animated, and the images it came from, in case reduced precision
+    breaks down and it has to be prepared again."""
+
+    features: SourceFeatures
+    images: Tensor
+
+
+class EDTalkBackend:
+    """The networks in evaluation mode on one device: a :class:`~cmet_cli.backends.base.Backend`.
+
+    audio2lip: may be left out where no lips are asked for.
+    """
+
+    frame_rate_hz = GRID_HZ
+
+    def __init__(
+        self, edtalk: EDTalk, audio2lip: Audio2Lip | None, config: ModelConfig, compute: Compute
+    ) -> None:
+        sizes = edtalk.config
+        self.edtalk, self.audio2lip = edtalk, audio2lip
+        self.name, self.source = config.name, config.source
+        self.crop = CropSpec(sizes.image_size_px, EDTALK_CROP)
+        self.layout = CodeLayout(sizes.lip_dim, sizes.pose_dim, sizes.expression_dim)
+        self.compute = batch_for(compute, sizes.image_size_px)
+        self.warnings: list[str] = []
+
+    def encode(self, images: Tensor) -> Tensor:
+        codes = self._encode(images, self.compute)
+        if self._broke_down(~codes.isfinite().all(-1)):
+            codes = self._encode(images, self._exact)
+        return codes
+
+    def prepare(self, images: Tensor) -> PreparedSource:
+        return PreparedSource(self._prepare(images, self.compute), images)
+
+    def render(self, source: PreparedSource, codes: Tensor) -> Tensor:
+        frames = self._render(source.features, codes, self.compute)
+        if self._broke_down(shows_nothing(frames)):
+            again = self._prepare(source.images, self._exact)
+            frames = self._render(again, codes, self._exact)
+        return frames.clamp(-1, 1)
+
+    def _encode(self, images: Tensor, compute: Compute) -> Tensor:
+        with compute.autocast(), torch.inference_mode():
+            latent, _ = self.edtalk.encode(images)
+        return self.edtalk.latent_to_codes(latent.float())
+
+    def _prepare(self, images: Tensor, compute: Compute) -> SourceFeatures:
+        with compute.autocast(), torch.inference_mode():
+            return self.edtalk.prepare_source(images)
+
+    def _render(self, source: SourceFeatures, codes: Tensor, compute: Compute) -> Tensor:
+        with compute.autocast(), torch.inference_mode():
+            return self.edtalk.render(source, codes).float()
+
+    @property
+    def _exact(self) -> Compute:
+        return replace(self.compute, precision="fp32")
+
+    def _broke_down(self, broken: Tensor) -> bool:
+        """Whether a batch must be computed again in float32; says so once."""
+        if self.compute.precision == "fp32" or not bool(broken.any()):
+            return False
+        words = f"{self.compute.precision} was too coarse for some frames; redone in fp32"
+        _log.warning("%s: %d frames of a batch", words, int(broken.sum()))
+        if words not in self.warnings:
+            self.warnings.append(words)
+        return True
+
+    def lips(self, sound: Iterable[np.ndarray]) -> np.ndarray:
+        if self.audio2lip is None:
+            raise WeightsError(f"{self.name}: the lip network is not loaded")
+        device = self.compute.device
+        with torch.inference_mode():
+            pieces = mel_window_pieces(sound, LIP_BATCH)
+            codes = [self.audio2lip(windows[:, None].to(device)) for windows in pieces]
+            if not codes:
+                return np.zeros((0, self.layout.lip), np.float32)
+            return smooth_codes(torch.cat(codes)).float().cpu().numpy()
+
+
+def shows_nothing(frames: Tensor) -> Tensor:
+    """Which of ``[B, 3, S, S]`` hold NaN or infinite values, or are all black. bool ``[B]``."""
+    flat = frames.flatten(1)
+    return ~flat.isfinite().all(1) | (flat.amax(1) < BLACK)
+
+
+class CmetConnector:
+    """The C-MET connector with its calibrated gain."""
+
+    def __init__(self, network: Connector, gain: float, device: torch.device) -> None:
+        self.network, self.gain, self._device = network, gain, device
+        self.speech_dim = network.config.speech_dim
+
+    def predict(self, expression: np.ndarray, speech: np.ndarray) -> np.ndarray:
+        change = self.network.predict_clip(
+            torch.from_numpy(expression).to(self._device), torch.from_numpy(speech).to(self._device)
+        )
+        return change.float().cpu().numpy()

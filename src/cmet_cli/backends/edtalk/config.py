@@ -1,0 +1,51 @@
+"""Sizes and settings of a model of this family; the defaults are the published ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...errors import CheckpointError
+from ...options import SourceChoice
+from ...weights.config import read_sections
+from .audio2lip import Audio2LipConfig
+from .connector import ConnectorConfig
+from .networks import EDTalkConfig
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a model folder's ``config.json`` says.
+
+    name: for people; gain: factor on the predicted change at ``--intensity 1``, calibrated at
+    training; source: which frame lends its face, unless asked for otherwise.
+    """
+
+    name: str = "cmet"
+    edtalk: EDTalkConfig = field(default_factory=EDTalkConfig)
+    audio2lip: Audio2LipConfig = field(default_factory=Audio2LipConfig)
+    connector: ConnectorConfig = field(default_factory=ConnectorConfig)
+    gain: float = 1.0
+    source: SourceChoice = "first"
+
+
+_NETWORKS = {"edtalk": EDTalkConfig, "audio2lip": Audio2LipConfig, "connector": ConnectorConfig}
+
+
+def read_config(path: Path | None) -> ModelConfig:
+    """A model's sizes from its ``config.json`` (None: the published ones).
+
+    Raises :class:`CheckpointError`.
+    """
+    if path is None:
+        return ModelConfig()
+    sections = read_sections(path)
+    values: dict[str, Any] = {k: sections[k] for k in ("name", "gain", "source") if k in sections}
+    try:
+        for name, kind in _NETWORKS.items():
+            if sections.get(name) is not None:
+                values[name] = kind(**sections[name])
+        return ModelConfig(**values)
+    except TypeError as error:
+        raise CheckpointError(f"{path}: not a readable model configuration ({error})") from error

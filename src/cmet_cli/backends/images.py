@@ -1,0 +1,17 @@
+"""Between pictures as NumPy has them and images as networks take them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def to_images(rgb: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+    """Pictures ``[B, S, S, 3]`` float32 in [0, 255] -> ``[B, 3, S, S]`` in [-1, 1]."""
+    return torch.from_numpy(rgb).permute(0, 3, 1, 2).div(127.5).sub(1.0).to(device)
+
+
+def to_pictures(images: Tensor) -> np.ndarray:
+    """``[B, 3, S, S]`` nominally in [-1, 1] -> ``[B, S, S, 3]`` float32 in [0, 255], clipped."""
+    return images.float().clamp(-1, 1).add(1).mul(127.5).permute(0, 2, 3, 1).cpu().numpy()

@@ -1,0 +1,31 @@
+"""The backend that a weights folder is for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from ..errors import CheckpointError
+from ..weights.config import read_sections
+from ..weights.folder import Weights
+from .base import Backend, SpeechConnector
+from .devices import Compute
+
+#: Folders beside this file; each has a module ``load`` with ``load(weights, compute)``.
+BACKENDS = ("edtalk",)
+
+
+def load_backend(weights: Weights, compute: Compute) -> tuple[Backend, SpeechConnector]:
+    """Build and fill the networks. ``config.json`` may name a backend; the first is the default.
+
+    Raises :class:`CheckpointError`.
+    """
+    named = read_sections(weights.config).get("backend") if weights.config else None
+    name = named or BACKENDS[0]
+    if name not in BACKENDS:
+        raise CheckpointError(
+            f"{weights.config}: backend '{name}' is not known", f"known: {', '.join(BACKENDS)}"
+        )
+    loaded: tuple[Backend, SpeechConnector] = import_module(f".{name}.load", __package__).load(
+        weights, compute
+    )
+    return loaded

@@ -1,0 +1,112 @@
+"""Parameters that several commands share, and options classes as command parameters."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from ..options import Declared, declared
+from .console import State
+
+OUTPUT = "Output"
+
+
+def _set_verbose(wanted: bool) -> bool:
+    State.verbose = wanted
+    if wanted:
+        import logging
+
+        logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+        logging.getLogger("cmet_cli").setLevel(logging.DEBUG)
+    return wanted
+
+
+def _set_json(wanted: bool) -> bool:
+    State.json = wanted
+    return wanted
+
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", callback=_set_json, help="One JSON object.", rich_help_panel=OUTPUT),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        callback=_set_verbose,
+        help="The library's log, and tracebacks for errors.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what exists.", rich_help_panel=OUTPUT)
+]
+WeightsDir = Annotated[
+    Path | None, typer.Option("--weights-dir", help="Folder with the model weights.")
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def takes_options(command: Command) -> Command:
+    """Let a command take options objects: each such parameter becomes the flags of its fields.
+
+    ``def edit(video: ..., options: EditOptions)`` is called by Typer with ``--intensity`` and the
+    rest, and gets them as one checked object. Raises :class:`UsageError` for values out of range.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and name != "return"}
+    parameters, annotations = [], {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in groups:
+            parameters.append(
+                parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])
+            )
+            annotations[name] = hints[name]
+            continue
+        for field in declared(groups[name]).values():
+            parameters.append(_parameter(field))
+            annotations[field.name] = parameters[-1].annotation
+
+    @functools.wraps(command)
+    def run(**values: Any) -> Any:
+        objects = {
+            name: kind(**{f.name: _value(f, values.pop(f.name)) for f in declared(kind).values()})
+            for name, kind in groups.items()
+        }
+        return command(**values, **objects)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = annotations
+    del run.__wrapped__  # Typer would look through it at the command's own annotations
+    return run  # type: ignore[return-value]
+
+
+def _parameter(field: Declared) -> inspect.Parameter:
+    """One flag. What may be read in several ways (``2`` or ``all``) comes as text."""
+    several = len(field.kinds) > 1
+    kind = str if several else field.kinds[0]
+    names = [field.flag, *([field.option.short] if field.option.short else [])]
+    if kind is bool and field.default:
+        names[0] += f"/--no-{field.flag[2:]}"
+    option = typer.Option(*names, help=field.option.help, rich_help_panel=field.option.panel)
+    optional = field.default is None
+    annotation = Annotated[kind | None if optional else kind, option]  # type: ignore[valid-type]
+    default = field.default if optional or not several else str(field.default)
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def _value(field: Declared, given: Any) -> Any:
+    if len(field.kinds) > 1 and isinstance(given, str):
+        return field.parse(given)
+    return given

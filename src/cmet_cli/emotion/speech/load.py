@@ -1,0 +1,45 @@
+"""The speech encoder that belongs to a weights folder."""
+
+from __future__ import annotations
+
+import torch
+
+from ...errors import CheckpointError, WeightsError
+from ...weights.checkpoint import load_strict, read_tensors
+from ...weights.config import read_sections
+from ...weights.folder import MINI_SPEECH_FILE, Weights
+from .encoder import SpeechEncoder
+from .speechnet import SpeechNet, SpeechNetConfig
+
+
+def load_speech_encoder(weights: Weights, device: torch.device) -> SpeechEncoder:
+    """The model's own encoder where its configuration has one, else emotion2vec+ (seconds to load).
+
+    Raises :class:`WeightsError`.
+    """
+    sizes = read_sections(weights.config).get("speech") if weights.config else None
+    if sizes is not None:
+        from .mini import MiniSpeechEncoder
+
+        return MiniSpeechEncoder(load_speechnet(weights, sizes), device)
+    if weights.speech is None:
+        raise WeightsError(
+            f"no speech encoder in {weights.root}",
+            "run `cmet download-weights --only emotion2vec`",
+        )
+    from .emotion2vec import Emotion2vec
+
+    return Emotion2vec(weights.speech, device)
+
+
+def load_speechnet(weights: Weights, sizes: dict[str, object]) -> SpeechNet:
+    """The small speech encoder of a model folder."""
+    path = weights.root / MINI_SPEECH_FILE
+    try:
+        config = SpeechNetConfig(**sizes)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise CheckpointError(f"{weights.config}: wrong sizes of the speech encoder") from error
+    with torch.device("meta"):
+        network = SpeechNet(config)
+    load_strict(network, read_tensors(path), path)
+    return network.eval().requires_grad_(False)

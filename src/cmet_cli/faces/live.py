@@ -1,0 +1,113 @@
+"""One face of the shot that is being looked at, until it becomes a track."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from copy import copy
+from dataclasses import dataclass
+
+import numpy as np
+
+from .appearance import Appearance, same_person
+from .detection import Detection
+from .regions import Box
+
+# A face lost for a moment is still looked for where it was going, this long.
+EXPECT_FRAMES = 15
+# The window of the near search stays put until the face has moved or grown by this share of its
+# size: a detector's error depends on where in the window the face is, so moving it adds jitter.
+ANCHOR_SHARE = 0.2
+# A track needs this many detections, or half of a shorter shot: false alarms come and go.
+LEAST_HITS = 5
+# ... and a short one must be there in this share of its span.
+LEAST_DENSITY, DENSE_ENOUGH_HITS = 0.4, 25
+ROW = 14  # numbers of a face in a frame
+NO_LANDMARKS = (math.nan,) * 10
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What is kept of a picture beside the face's place: its look, and the whole reduced."""
+
+    look: Appearance | None
+    setting: np.ndarray  # uint8 [32, 32, 3]
+
+
+class LiveFace:
+    """A face of the current shot: 60 bytes per frame in which it is seen."""
+
+    def __init__(self, index: int, found: Detection, seen: Sight) -> None:
+        self.frames = array("I")
+        self.values = array("f")  # x, y, w, h and ten of the landmarks
+        self.box = self.anchor = found.box
+        self.speed = (0.0, 0.0)  # px per frame
+        self.look = self.last_look = seen.look
+        self.setting = [seen.setting, seen.setting]  # at its first and last frame
+        self.odd: tuple[int, Appearance] | None = None  # since when it looks like somebody else
+        self.record(index, found)
+
+    def take(self, index: int, found: Detection, seen: Sight) -> int | None:
+        """Record the face at a frame; -> the frame since when it is somebody else's, if it is."""
+        box, gap = found.box, index - self.frames[-1]
+        step = [(box[i] + box[i + 2] / 2 - self.box[i] - self.box[i + 2] / 2) / gap for i in (0, 1)]
+        self.speed = (0.5 * (self.speed[0] + step[0]), 0.5 * (self.speed[1] + step[1]))
+        self.record(index, found)
+        self.setting[1] = seen.setting
+        return self._check(index, seen.look)
+
+    def record(self, index: int, found: Detection) -> None:
+        """Keep the face's numbers at a frame."""
+        box, marks = found.box, found.landmarks
+        self.frames.append(index)
+        self.values.extend((*box, *(NO_LANDMARKS if marks is None else marks.ravel())))
+        self.box = box
+        size = max(box[2:])
+        shift = max(
+            abs(box[i] + box[i + 2] / 2 - self.anchor[i] - self.anchor[i + 2] / 2) for i in (0, 1)
+        )
+        grown = abs(math.log(size / max(self.anchor[2:])))
+        if shift > ANCHOR_SHARE * size or grown > ANCHOR_SHARE:
+            self.anchor = box
+
+    def _check(self, index: int, look: Appearance | None) -> int | None:
+        """From one frame to the next a face hardly changes, unless it is another one. A flash or a
+        hand lasts a moment: the new look must be seen twice."""
+        if look is None or self.look is None or self.last_look is None:
+            return None
+        if same_person(self.last_look, look) >= 0:
+            self.look, self.last_look, self.odd = self.look.joined(look), look, None
+        elif self.odd is not None and same_person(self.odd[1], look) >= 0:
+            return self.odd[0]
+        else:
+            self.odd = (index, look)
+        return None
+
+    def split(self, index: int) -> LiveFace | None:
+        """Cut off what lies at a frame and later; None where there is nothing."""
+        at = bisect_left(self.frames, index)
+        if at == len(self.frames):
+            return None
+        tail = copy(self)
+        tail.frames, tail.values = self.frames[at:], self.values[at * ROW :]
+        self.frames, self.values = self.frames[:at], self.values[: at * ROW]
+        tail.look = tail.last_look = self.last_look if self.odd is None else self.odd[1]
+        tail.odd = self.odd = None
+        tail.setting = [self.setting[1]] * 2
+        return tail
+
+    def expected(self, index: int) -> Box:
+        """Where the face should be at a frame, by its speed."""
+        age = index - self.frames[-1]
+        if age > EXPECT_FRAMES:
+            return self.box
+        x, y, w, h = self.box
+        return x + age * self.speed[0], y + age * self.speed[1], w, h
+
+    def worth_keeping(self, shot_frames: int) -> bool:
+        """Whether this looks like a face rather than a false alarm."""
+        hits = len(self.frames)
+        span = self.frames[-1] - self.frames[0] + 1
+        steady = hits >= DENSE_ENOUGH_HITS or hits >= LEAST_DENSITY * span
+        return steady and hits >= min(LEAST_HITS, math.ceil(shot_frames / 2))
