@@ -19,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cmet_cli.backends.edtalk.crop import EDTALK_CROP
 from cmet_cli.faces.blend import head_mask
 from cmet_cli.media.ffmpeg import find_ffmpeg, run_short
 from cmet_cli.media.probe import probe_video
@@ -103,7 +104,7 @@ def mask_in_frame(square: np.ndarray, head: np.ndarray, shape: tuple[int, int]) 
     cx, cy, side = (float(v) for v in square)
     scale = side / 256
     move = np.array([[scale, 0, cx - side / 2], [0, scale, cy - side / 2]])
-    return cv2.warpAffine(head_mask(256, *map(float, head)), move, shape[::-1])
+    return cv2.warpAffine(head_mask(256, EDTALK_CROP.face, *map(float, head)), move, shape[::-1])
 
 
 def gradient(luma: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What ``cmet doctor`` looks at."""
+"""What ``cmet doctor`` looks at: what an edit needs, and which edits could run."""
 
 from __future__ import annotations
 
@@ -16,33 +16,51 @@ SUPPORTED_PYTHON = ((3, 10), (3, 14))
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the diagnosis."""
+    """One line of the diagnosis. needed: without it no edit of any kind can run."""
 
     name: str
     ok: bool
     detail: str
+    needed: bool = False
 
 
 def diagnose(weights_dir: Path | None = None) -> list[Finding]:
-    """Check everything an edit needs, each on its own."""
-    checks: dict[str, Callable[[], str]] = {
-        "python": _python,
-        "torch": _torch,
-        "device": _device,
-        "ffmpeg": _ffmpeg,
-        "funasr": lambda: importlib.metadata.version("funasr"),
-        "weights": lambda: _weights(weights_dir),
-    }
-    return [_finding(name, check) for name, check in checks.items()]
+    """Check everything an edit needs, each on its own; the last finding, ``edit``, sums up."""
+    findings = [
+        _finding("python", _python, needed=True),
+        _finding("torch", _torch, needed=True),
+        _finding("device", _device, needed=True),
+        _finding("ffmpeg", _ffmpeg, needed=True),
+        _finding("faces", lambda: _faces(weights_dir)),
+        _finding("mini", _mini),
+        _finding("funasr", _funasr),
+        _finding("weights", lambda: _weights(weights_dir)),
+        _finding("presets", lambda: _presets(weights_dir)),
+    ]
+    return [*findings, _verdict(findings)]
 
 
-def _finding(name: str, check: Callable[[], str]) -> Finding:
+def _finding(name: str, check: Callable[[], str], *, needed: bool = False) -> Finding:
     try:
-        return Finding(name, True, check())
+        return Finding(name, True, check(), needed)
     except CmetError as error:
-        return Finding(name, False, str(error))
+        return Finding(name, False, str(error), needed)
     except Exception as error:
-        return Finding(name, False, f"{type(error).__name__}: {error}")
+        return Finding(name, False, f"{type(error).__name__}: {error}", needed)
+
+
+def _verdict(findings: list[Finding]) -> Finding:
+    lacking = [f.name for f in findings if f.needed and not f.ok]
+    if lacking:
+        return Finding("edit", False, f"no edit can run: {', '.join(lacking)}", True)
+    ok = {f.name: f.ok for f in findings}
+    ways = {"weights": "with the published networks", "mini": "with --model mini"}
+    can = [words for name, words in ways.items() if ok[name]]
+    cannot = [f"{words} (see {name})" for name, words in ways.items() if not ok[name]]
+    if not can:
+        return Finding("edit", False, "no edit can run: neither weights nor the mini model", True)
+    but = f"; not {cannot[0]}" if cannot else ""
+    return Finding("edit", True, f"can run {' and '.join(can)}{but}", True)
 
 
 def _python() -> str:
@@ -78,6 +96,23 @@ def _ffmpeg() -> str:
     return f"{chosen.version} ({chosen.program}): {chosen.why}; {reading}"
 
 
+def _funasr() -> str:
+    try:
+        return importlib.metadata.version("funasr")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise CmetError("not installed; emotion2vec+ needs it", "pip install funasr") from error
+
+
+def _mini() -> str:
+    """The model that ships is small enough to be loaded whole."""
+    from .model import load_model
+    from .options import RuntimeOptions
+
+    model = load_model(choice="mini", runtime=RuntimeOptions(device="cpu"))
+    model.open_speech_encoder()
+    return f"{model.weights.root}: loads; for drawn faces"
+
+
 def _weights(weights_dir: Path | None) -> str:
     from .weights.folder import find_weights
     from .weights.verify import check_folder
@@ -85,10 +120,42 @@ def _weights(weights_dir: Path | None) -> str:
     weights = find_weights(weights_dir)
     if weights.speech is None:
         raise WeightsError(f"{weights.root}: no speech encoder", "run `cmet download-weights`")
+    if weights.config is None:
+        _funasr()
     checks = check_folder(weights.root)
-    broken = [str(c) for c in checks if c.state in ("changed", "missing")]
+    broken = [str(c) for c in checks if c.state in ("changed", "damaged", "missing")]
     if broken:
         raise WeightsError("; ".join(broken), "run `cmet download-weights`")
     verified = sum(c.state == "ok" for c in checks)
     notes = "".join(f"; {c}" for c in checks if c.state == "other")
     return f"{weights.root}: {verified} of {len(checks)} file(s) verified{notes}"
+
+
+def _presets(weights_dir: Path | None) -> str:
+    from .weights.folder import candidates
+
+    for _, weights in candidates(weights_dir):
+        if weights.neutral_presets:
+            return f"{len(weights.neutral_presets)} neutral ones in {weights.presets}"
+    raise CmetError(
+        "none: an edit compares with --neutral-audio, or the video's own speech",
+        "`cmet download-weights --only presets`",
+    )
+
+
+def _faces(weights_dir: Path | None) -> str:
+    import cv2
+
+    from .weights.folder import find_yunet
+    from .weights.registry import FILES
+    from .weights.verify import check_file
+
+    yunet = find_yunet(weights_dir)
+    if yunet is None:
+        cascades = Path(cv2.__file__).parent / "data"
+        if not any(cascades.glob("*frontalface*.xml")):
+            raise CmetError("neither YuNet nor OpenCV's cascades are there")
+        return "Haar cascade; YuNet, which is better, with `cmet download-weights --only yunet`"
+    if check_file(yunet, next(f for f in FILES if f.name == "yunet")):
+        raise WeightsError(f"{yunet}: not the published YuNet", "delete it and download it again")
+    return f"YuNet ({yunet})"

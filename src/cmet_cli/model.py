@@ -10,7 +10,7 @@ from pathlib import Path
 from .backends.base import Backend, SpeechConnector
 from .backends.devices import resolve
 from .backends.loader import load_backend
-from .emotion.speech.encoder import Remembering, SpeechEncoder
+from .emotion.speech.encoder import CachingEncoder, SpeechEncoder
 from .emotion.speech.load import load_speech_encoder
 from .options import ModelChoice, RuntimeOptions
 from .weights.folder import Weights, find_weights
@@ -28,7 +28,7 @@ class Model:
     @cached_property
     def speech_encoder(self) -> SpeechEncoder:
         """Hears every recording once. Raises :class:`WeightsError`."""
-        return Remembering(self.open_speech_encoder())
+        return CachingEncoder(self.open_speech_encoder())
 
 
 def load_model(

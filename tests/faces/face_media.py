@@ -1,4 +1,4 @@
-"""The real clips beside the checkout, where they exist, and scripted stand-ins for detectors."""
+"""Real clips beside the checkout, where they exist; drawn people; a scripted detector."""
 
 import functools
 import re
@@ -52,10 +52,54 @@ def scene(seed):
 
 
 def track(script, scenes=None):
-    """Run a tracker over scripted boxes at 25 fps; ``scenes``: a seed per frame."""
-    from cmet_cli.faces.follow import Tracker
+    """Follow scripted boxes by place at 25 fps; ``scenes``: a seed per frame."""
+    from cmet_cli.faces.follow import FaceFollower
 
-    tracker = Tracker(Scripted(script))
+    follower = FaceFollower(Scripted(script), by_looks=False)
     for seed in scenes or [0] * len(script):
-        tracker.add(scene(seed))
-    return tracker.finish(np.arange(len(script)) / 25)
+        follower.add(scene(seed))
+    return follower.finish(np.arange(len(script)) / 25)
+
+
+def drawn(seed, n, size=160, place=(60, 40), frame=(320, 240), **looks):
+    """One shot of a drawn person who turns and talks a little: n uint8 [H, W, 3]."""
+    from dataclasses import replace
+
+    from cmet_cli.lab.avatar.face import draw
+    from cmet_cli.lab.avatar.identity import Identity
+    from cmet_cli.lab.avatar.state import FaceState
+
+    who = replace(Identity.from_seed(seed), **looks)
+    shots = []
+    for k in range(n):
+        state = FaceState.of(yaw=0.2 * k / n, opening=0.5 * (k % 4) / 4, corner_left=k / n)
+        portrait = draw(who, state, size)
+        shot = np.empty((frame[1], frame[0], 3), np.uint8)
+        shot[:] = portrait[2:6].reshape(-1, 3).mean(axis=0)
+        shot[place[1] : place[1] + size, place[0] : place[0] + size] = portrait
+        shots.append(shot)
+    return shots
+
+
+def people_in(pictures, detector=None):
+    """Everybody in a list of pictures at 25 fps, as the tool finds them."""
+    from cmet_cli.faces.detectors import make_detector
+    from cmet_cli.faces.follow import FaceFollower
+    from cmet_cli.faces.people import number_people
+
+    follower = FaceFollower(detector or make_detector("haar"))
+    for picture in pictures:
+        follower.add(picture)
+    return number_people(follower.finish(np.arange(len(pictures)) / 25))
+
+
+def write_video(path, pictures):
+    """Pictures uint8 [H, W, 3] -> a lossless video at 25 fps."""
+    from cmet_cli.media.ffmpeg import find_ffmpeg
+
+    height, width = pictures[0].shape[:2]
+    argv = [find_ffmpeg(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-r", "25"]
+    argv += ["-s", f"{width}x{height}", "-i", "-", "-c:v", "libx264", "-qp", "0"]
+    raw = np.stack(pictures).tobytes()
+    subprocess.run([*argv, "-pix_fmt", "yuv444p", str(path)], input=raw, check=True)
+    return path

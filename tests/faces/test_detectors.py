@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 import pytest
-from cmet_cli.faces.detect import WholePicture, make_detector
 from face_media import CROPPED, UNCROPPED, YUNET, frames, needs_media
 
 from cmet_cli.errors import UsageError, WeightsError
+from cmet_cli.faces.detectors import WholePicture, make_detector
 
 
 def test_yunet_without_its_file_names_the_file(tmp_path):

@@ -4,12 +4,13 @@ import functools
 
 import numpy as np
 import pytest
-from cmet_cli.faces.detect import make_detector
-from cmet_cli.faces.smooth import MARGINS, crop_squares, edit_weights
-from face_media import CROPPED, UNCROPPED, YUNET, frames, needs_media, scene, track
+from face_media import CROPPED, UNCROPPED, YUNET, frames, needs_media, track
 
-from cmet_cli.faces.draw import busiest_frame, draw_faces, faces_in_frame
-from cmet_cli.faces.follow import Tracker
+from cmet_cli.backends.edtalk.crop import EDTALK_CROP
+from cmet_cli.faces.detectors import make_detector
+from cmet_cli.faces.follow import FaceFollower
+from cmet_cli.faces.people import number_people
+from cmet_cli.faces.squares import crop_squares, edit_weights
 
 FACE = (40.0, 20.0, 20.0, 26.0)
 SIZE_PX = float(np.sqrt(20 * 26))
@@ -27,24 +28,24 @@ def wobbling(n, move_px=0.0, noise_px=0.3):
 
 @functools.cache
 def real_track(kind, clip):
-    tracker = Tracker(make_detector(kind, YUNET))
+    follower = FaceFollower(make_detector(kind, YUNET))
     for picture in frames(clip)[:120]:
-        tracker.add(picture)
-    return tracker.finish(times(tracker.n_frames))[0]
+        follower.add(picture)
+    return follower.finish(times(follower.n_frames))[0]
 
 
 def test_a_still_head_gets_exactly_one_square():
     (one,) = track(wobbling(60))
-    squares = crop_squares(one, (128, 72), times(60))
+    squares = crop_squares(one, (128, 72), times(60), EDTALK_CROP)
     assert squares.dtype == np.float32
     assert (squares == squares[0]).all()
-    assert squares[0, 2] == pytest.approx(MARGINS["yunet"].side * SIZE_PX, rel=0.02)
+    assert squares[0, 2] == pytest.approx(EDTALK_CROP.margins["yunet"].side * SIZE_PX, rel=0.02)
 
 
 def test_a_moving_head_is_followed_without_delay_or_jitter():
     (one,) = track(wobbling(100, move_px=0.6))
-    squares = crop_squares(one, (128, 72), times(100))
-    wanted = 50 + 0.6 * np.arange(100) + MARGINS["yunet"].right * SIZE_PX
+    squares = crop_squares(one, (128, 72), times(100), EDTALK_CROP)
+    wanted = 50 + 0.6 * np.arange(100) + EDTALK_CROP.margins["yunet"].right * SIZE_PX
     assert np.abs(squares[20:80, 0] - wanted[20:80]).max() < 0.5  # a delay of 3 frames is 1.8 px
     assert np.diff(squares[:, 0], 2).std() < 0.05
     assert np.ptp(squares[:, 2]) == 0
@@ -53,10 +54,8 @@ def test_a_moving_head_is_followed_without_delay_or_jitter():
 def test_the_square_jumps_at_a_cut():
     after = (80.0, 30.0, 30.0, 39.0)
     tracks = track([[FACE]] * 30 + [[after]] * 30, [0] * 30 + [1] * 30)
-    from cmet_cli.faces.track import select_faces
-
-    (one,) = select_faces(tracks)
-    squares = crop_squares(one, (128, 72), times(60))
+    (one,) = number_people(tracks)
+    squares = crop_squares(one, (128, 72), times(60), EDTALK_CROP)
     assert (squares[:30] == squares[0]).all()
     assert (squares[30:] == squares[30]).all()
     assert squares[30, 2] == pytest.approx(1.5 * squares[0, 2], rel=1e-3)
@@ -64,7 +63,7 @@ def test_the_square_jumps_at_a_cut():
 
 def test_absent_frames_have_no_square_and_no_weight():
     (one,) = track([[FACE]] * 20 + [[]] * 25 + [[FACE]] * 20)
-    squares = crop_squares(one, (128, 72), times(65))
+    squares = crop_squares(one, (128, 72), times(65), EDTALK_CROP)
     assert np.isnan(squares[20:45]).all()
     assert np.isfinite(squares[:20]).all()
     assert np.isfinite(squares[45:]).all()
@@ -86,13 +85,15 @@ def test_weights_switch_at_once_at_a_cut():
 @needs_media
 @pytest.mark.parametrize("kind", ["yunet", "haar"])
 def test_a_published_crop_is_taken_whole(kind):
-    squares = crop_squares(real_track(kind, CROPPED), (256, 256), times(120))
+    squares = crop_squares(real_track(kind, CROPPED), (256, 256), times(120), EDTALK_CROP)
     assert (squares == (128, 128, 256)).all()
 
 
 @needs_media
 def test_the_calibration_gives_back_the_published_crop():
-    free = crop_squares(real_track("yunet", CROPPED), (256, 256), times(120), keep_whole=False)
+    free = crop_squares(
+        real_track("yunet", CROPPED), (256, 256), times(120), EDTALK_CROP, keep_whole=False
+    )
     assert np.diff(free[:, :2], 2, axis=0).std() < 0.5
     np.testing.assert_allclose(np.median(free, axis=0), (128, 128, 256), atol=6)
 
@@ -100,7 +101,7 @@ def test_the_calibration_gives_back_the_published_crop():
 @needs_media
 @pytest.mark.parametrize("kind", ["yunet", "haar"])
 def test_head_hair_and_chin_are_inside_and_the_square_is_calm(kind):
-    squares = crop_squares(real_track(kind, UNCROPPED), (450, 450), times(120))
+    squares = crop_squares(real_track(kind, UNCROPPED), (450, 450), times(120), EDTALK_CROP)
     x, y, side = squares[0]
     assert y - side / 2 < 55  # hair: begins at row 43
     assert y + side / 2 > 358  # chin
@@ -108,20 +109,3 @@ def test_head_hair_and_chin_are_inside_and_the_square_is_calm(kind):
     assert abs(x - 225) < 20
     assert np.diff(squares[:, :2], 2, axis=0).std() < 0.2
     assert np.abs(np.diff(squares[:, 2])).max() < 0.2
-
-
-def test_the_sheet_shows_each_face():
-    tracks = track([[FACE]] * 5 + [[FACE, (100.0, 10.0, 20.0, 26.0)]] * 10)
-    index = busiest_frame(tracks)
-    assert index == 5
-    shown = faces_in_frame(tracks, index)
-    assert [number for number, _ in shown] == [1, 2]
-    plain = scene(0)
-    before = plain.copy()
-    picture = draw_faces(plain, shown)
-    assert picture.dtype == np.uint8
-    assert (plain == before).all()
-    changed = (picture != plain).any(axis=2)
-    assert changed[33, 40]  # the left edges of both boxes
-    assert changed[30, 100]
-    assert not changed[60:].any()

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from cmet_cli import EditOptions
+from cmet_cli.backends.edtalk.crop import EDTALK_CROP
 from cmet_cli.faces.blend import face_mask
 from cmet_cli.media.ffmpeg import run_short
 from cmet_cli.media.probe import probe_video
@@ -63,7 +64,7 @@ def assert_same_clock(before: list[Fraction], after: list[Fraction], tick: Fract
 def near_face(width: int, height: int) -> np.ndarray:
     """Where the face mask may reach, with room for chroma and smoothing. bool ``[h, w]``."""
     side = min(width, height)
-    big = cv2.resize(face_mask(32), (side, side)) > 0
+    big = cv2.resize(face_mask(32, EDTALK_CROP.face), (side, side)) > 0
     touched = np.zeros((height, width), np.uint8)
     top, left = (height - side) // 2, (width - side) // 2
     touched[top : top + side, left : left + side] = big

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
@@ -19,7 +20,8 @@ class HubServer:
     """Serves ``files``: ``(repo type, repo, path) -> bytes`` at one commit.
 
     cut_after: bytes after which the first download of a path breaks off; corrupt: paths served with
-    a flipped byte but the true digest; status: an answer for everything; silent: never answers.
+    a flipped byte but the true digest; status: an answer for everything; silent: never answers;
+    hostile: asked first, with the request's handler; ``True`` where it has answered itself.
     """
 
     files: dict[tuple[str, str, str], bytes]
@@ -31,6 +33,9 @@ class HubServer:
     gets: Counter[str] = field(default_factory=Counter)
     ranges: list[str] = field(default_factory=list)
     requests: int = 0
+    commit: str = COMMIT
+    hostile: Callable[[BaseHTTPRequestHandler], bool] | None = None
+    authorised: list[str] = field(default_factory=list)
 
     def __enter__(self) -> HubServer:
         handler = type("Handler", (_Handler,), {"hub": self})
@@ -66,6 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bool) -> None:
         hub = self.hub
         hub.requests += 1
+        hub.authorised.append(self.headers.get("Authorization", ""))
+        if hub.hostile and hub.hostile(self):
+            return None
         if hub.silent:
             hub._stop.wait(60)
             return
@@ -92,13 +100,13 @@ class _Handler(BaseHTTPRequestHandler):
         if not paths:
             return self._error(404, "RepoNotFound")
         if not rest or rest[0] == "revision":
-            return self._json({"id": repo, "sha": COMMIT, "siblings": []})
+            return self._json({"id": repo, "sha": self.hub.commit, "siblings": []})
         folder = "/".join(rest[2:])
         rows = []
         for p in paths:
             if p.startswith(folder + "/"):
                 data = self.hub.files[kind, repo, p]
-                oid = hashlib.sha1(data).hexdigest()
+                oid = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
                 rows.append({"type": "file", "oid": oid, "size": len(data), "path": p})
         return self._json(rows) if rows else self._error(404, "EntryNotFound")
 
@@ -127,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.ranges.append(wanted)
             start = int(wanted[6:].split("-")[0])
         self.send_response(206 if start else 200)
-        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Repo-Commit", self.hub.commit)
         self.send_header("ETag", f'"{digest}"')
         self.send_header("X-Linked-Etag", f'"{digest}"')
         self.send_header("X-Linked-Size", str(len(data)))

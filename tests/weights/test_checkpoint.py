@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import zipfile
+from dataclasses import replace
 
 import pytest
 import standin
@@ -14,6 +15,9 @@ from torch import nn
 from cmet_cli.backends.edtalk.audio2lip import Audio2Lip
 from cmet_cli.errors import CheckpointError
 from cmet_cli.weights.checkpoint import convert_pickle, load_strict, read_tensors
+from cmet_cli.weights.registry import FILES
+
+AUDIO2LIP = next(f for f in FILES if f.name == "audio2lip")
 
 
 class Payload:
@@ -89,7 +93,8 @@ def test_tensor_problems_name_tensor_shapes_and_file(audio2lip):
 
 def test_conversion_keeps_exactly_the_used_tensors(audio2lip, tmp_path):
     target = tmp_path / "a.safetensors"
-    convert_pickle(audio2lip, target, "audio2lip", [r".*num_batches_tracked"])
+    entry = replace(AUDIO2LIP, unused=(r".*num_batches_tracked",))
+    assert convert_pickle(audio2lip, target, entry) == []
     before, after = read_tensors(audio2lip, "audio2lip"), read_tensors(target)
     assert set(after) == {n for n in before if "num_batches" not in n}
     assert all(torch.equal(after[n], before[n]) for n in after)

@@ -17,6 +17,7 @@ from hub_server import HubServer
 
 from cmet_cli.errors import HubError, MediaError, UsageError
 from cmet_cli.weights import download as library
+from cmet_cli.weights import receive
 from cmet_cli.weights.checkpoint import read_tensors
 from cmet_cli.weights.folder import find_weights, inspect_folder
 from cmet_cli.weights.registry import CMET_REPO, FILES, NEUTRAL_PRESET, SPEECH_REPO, WeightFile
@@ -63,7 +64,7 @@ def stand_in_digests(monkeypatch, tmp_path):
         for entry in FILES
     ]
     monkeypatch.setattr(library, "FILES", tuple(plain))
-    monkeypatch.setattr(library, "cached_file", lambda entry: None)
+    monkeypatch.setattr(receive, "cached_file", lambda entry, revision: None)
 
 
 def fetch(hub, folder, **options):

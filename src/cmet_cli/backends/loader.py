@@ -29,3 +29,11 @@ def load_backend(weights: Weights, compute: Compute) -> tuple[Backend, SpeechCon
         weights, compute
     )
     return loaded
+
+
+def published_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
+    """Per published network, names and shapes of its tensors: what a download must hold."""
+    shapes: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name in BACKENDS:
+        shapes |= import_module(f".{name}.load", __package__).published_shapes()
+    return shapes

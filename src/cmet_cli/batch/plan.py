@@ -221,9 +221,9 @@ class Schedule:
 
 def model_digest(weights: Weights) -> str:
     """One digest for all files of a model; large ones are taken from the download's record."""
-    from ..weights.record import read_manifest
+    from ..weights.record import read_records
 
-    records, digests = read_manifest(weights.root), Digests()
+    records, digests = read_records(weights.root), Digests()
     files = [weights.edtalk, weights.audio2lip, weights.connector, weights.speech, weights.yunet]
     files += [weights.config, *weights.neutral_presets]
     found: dict[str, str] = {}

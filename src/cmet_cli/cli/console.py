@@ -42,6 +42,13 @@ def print_error(error: CmetError) -> int:
     return error.exit_code
 
 
+def print_warning(text: str) -> None:
+    """One line on stderr."""
+    from rich.markup import escape
+
+    error_console().print(f"[yellow]warning:[/] {escape(one_line(text))}")
+
+
 def one_line(text: str) -> str:
     """Control characters out, so that a file name cannot paint the terminal."""
     return "".join(c if c.isprintable() else " " for c in text)

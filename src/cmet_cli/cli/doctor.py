@@ -1,24 +1,19 @@
-"""``cmet doctor``: could an edit run here?"""
+"""``cmet doctor``: which edits could run here?"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from .console import State, error_console, print_json
+from .console import error_console, print_json
+from .params import Json, Verbose, WeightsDir
 
 
 def doctor(
-    weights_dir: Annotated[
-        Path | None, typer.Option("--weights-dir", help="Folder with the model weights.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
+    weights_dir: WeightsDir = None,
+    json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Check Python, torch, the device, ffmpeg and the weights. Exit 1 if an edit could not run."""
-    State.verbose, State.json = verbose, json
+    """Say what is found and which edits could run. Exit 1 if none could."""
     from ..doctor import diagnose
 
     findings = diagnose(weights_dir)
@@ -27,8 +22,9 @@ def doctor(
     else:
         console = error_console()
         for finding in findings:
-            mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
+            lacking = "[red]FAIL[/]" if finding.needed else "[yellow]no[/]  "
+            mark = "[green]ok[/]  " if finding.ok else lacking
             console.print(f"{mark}  {finding.name:<11} ", end="")
             console.print(finding.detail, markup=False)
-    if not all(finding.ok for finding in findings):
+    if not findings[-1].ok:
         raise typer.Exit(1)

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from ..errors import CmetError
-from .console import State, error_console, print_json, progress_bars
+from .console import print_json, print_warning, progress_bars
+from .params import Json, Quiet, Verbose
 
 
 def download_weights(
@@ -30,16 +31,15 @@ def download_weights(
     keep_originals: Annotated[
         bool, typer.Option("--keep-originals", help="Keep the pickles beside the safetensors.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Download the published model weights (about 1.2 GB), once.
 
     Honours the Hub client's variables: HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE,
     HF_HUB_OFFLINE.
     """
-    State.verbose, State.json = verbose, json
     from ..weights import download as library
 
     if check:
@@ -55,15 +55,21 @@ def download_weights(
         if problems:
             raise CmetError(f"{problems} problem(s) found", "run `cmet download-weights`")
         return
+    from ..backends.loader import published_shapes
+
     with progress_bars(quiet or json, unit="B/s") as progress:
         report = library.download_weights(
-            folder, only=tuple(only or ()), keep_originals=keep_originals, progress=progress
+            folder,
+            only=tuple(only or ()),
+            keep_originals=keep_originals,
+            progress=progress,
+            expected=published_shapes(),
         )
     if json:
         print_json(report.as_dict())
         return
     for warning in report.warnings:
-        error_console().print(f"[yellow]warning:[/] {warning}")
+        print_warning(warning)
     typer.echo(
         f"{report.folder}: {len(report.fetched)} file(s) downloaded, "
         f"{len(report.present)} already there"

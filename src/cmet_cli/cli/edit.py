@@ -10,7 +10,7 @@ import typer
 
 from ..errors import HubError, WeightsError
 from ..options import EditOptions, ModelOptions, RuntimeOptions
-from .console import error_console, print_json, progress_bars
+from .console import error_console, print_json, print_warning, progress_bars
 from .params import OUTPUT, Json, Quiet, Verbose, takes_options
 
 if TYPE_CHECKING:
@@ -154,13 +154,18 @@ def _load_editor(
         missing = type(error) is WeightsError and model.model != "mini"
         if not missing or not (download or _wants_download(error)):
             raise
+    from ..backends.loader import published_shapes
     from ..weights.download import download_weights
 
     try:
         with progress_bars(quiet, unit="B/s") as progress:
-            download_weights(model.weights_dir, progress=progress)
+            received = download_weights(
+                model.weights_dir, expected=published_shapes(), progress=progress
+            )
     except HubError as error:
         raise HubError(f"weights are missing and {error.message}", error.hint) from error
+    for warning in received.warnings:
+        print_warning(warning)
     return EmotionEditor.from_weights(model.weights_dir, model=model.model, runtime=runtime)
 
 
@@ -178,7 +183,7 @@ def report(result: EditResult, as_json: bool) -> None:
         return
     console = error_console()
     for warning in result.warnings:
-        console.print(f"[yellow]warning:[/] {warning}")
+        print_warning(warning)
     if result.frames_passed_through or result.frames_bridged:
         console.print(
             f"[dim]{result.frames_edited} frames edited ({result.frames_bridged} bridged), "

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ..options import FaceDetectorKind
-from .console import State, print_json, progress_bars
+from .console import print_json, progress_bars
+from .params import Json, Overwrite, Quiet, Verbose, WeightsDir
 
 
 def faces(
@@ -19,18 +20,13 @@ def faces(
     face_detector: Annotated[
         FaceDetectorKind, typer.Option("--face-detector", help="How faces are found.")
     ] = "auto",
-    weights_dir: Annotated[
-        Path | None, typer.Option("--weights-dir", help="Folder that may hold YuNet.")
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing picture.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tracebacks for errors.")] = False,
+    weights_dir: WeightsDir = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Show the faces of a video with the numbers that [bold]cmet edit --face[/] takes."""
-    State.verbose, State.json = verbose, json
     from ..pipeline.numbered_faces import face_sheet
 
     with progress_bars(quiet or json) as progress:

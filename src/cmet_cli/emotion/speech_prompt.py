@@ -15,7 +15,8 @@ import numpy as np
 from ..errors import MediaError, UsageError
 from ..media.probe import VideoInfo
 from ..options import Progress
-from .speech.encoder import SpeechEncoder, expand_clips, mean_feature
+from .speech.clips import expand_clips, mean_feature
+from .speech.encoder import SpeechEncoder
 
 Clips = Path | str | Sequence[Path | str]
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from .regions import shrink
-from .track import FaceTrack
+from .track import ABSENT, FaceTrack
 
 COLOURS = ((255, 196, 0), (0, 200, 255), (255, 90, 160), (120, 230, 90), (190, 140, 255))
 MOST_PICTURES = 12
@@ -19,13 +19,15 @@ TILE_LONG_PX = 640
 
 def telling_frames(people: Sequence[FaceTrack]) -> list[int]:
     """Frames, in order, that show everybody: first the one that shows most, then who is missing."""
-    shown = np.array([person.status != 0 for person in people])  # [people, frames]
-    missing = shown.any(axis=1)
+    missing = list(people)
     frames: list[int] = []
-    while missing.any() and len(frames) < MOST_PICTURES:
-        best = int(np.argmax(shown[missing].sum(axis=0)))
+    while missing and len(frames) < MOST_PICTURES:
+        counts = np.zeros(people[0].n_frames, np.int32)
+        for person in missing:
+            counts[person.first : person.end] += person.span_status != ABSENT
+        best = int(np.argmax(counts))
         frames.append(best)
-        missing &= ~shown[:, best]
+        missing = [person for person in missing if person.box_at(best) is None]
     return sorted(frames)
 
 

@@ -29,12 +29,17 @@ class FaceFollower:
     """Give it every frame in order with :meth:`add`, then ask :meth:`finish` for the tracks."""
 
     def __init__(
-        self, detector: FaceDetector, full_search_every: int = FULL_SEARCH_EVERY_FRAMES
+        self,
+        detector: FaceDetector,
+        full_search_every: int = FULL_SEARCH_EVERY_FRAMES,
+        *,
+        by_looks: bool = True,
     ) -> None:
-        """``full_search_every`` frames new faces are looked for; it matters to NearDetectors."""
+        """``full_search_every`` frames new faces are looked for; it matters to NearDetectors.
+        ``by_looks``: tell people apart by appearance too, not by place alone.
+        """
         self.detector = detector
-        # "none" sees no face, but the same part of every picture.
-        self._has_looks = detector.name != "none"
+        self._by_looks = by_looks
         self._every = max(1, full_search_every)
         self._cut_finder = CutFinder()
         self._live: list[LiveFace] = []
@@ -107,10 +112,10 @@ class FaceFollower:
         for fit, i, k in sorted(pairs, reverse=True):
             if fit > 0 and k not in faces and i not in faces.values():
                 faces[k] = i
-        swaps = []
+        swaps, setting = [], self._cut_finder.picture
         for k, found in enumerate(detections):
-            look = appearance_of(rgb, found) if self._has_looks else None
-            seen = Sight(look, self._cut_finder.picture)
+            look = appearance_of(rgb, found) if self._by_looks else None
+            seen = Sight(look, setting)
             if k in faces:
                 swaps.append(self._live[faces[k]].take(self.n_frames, found, seen))
             else:

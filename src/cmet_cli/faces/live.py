@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left
+from collections import deque
 from copy import copy
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -23,6 +25,10 @@ ANCHOR_SHARE = 0.2
 LEAST_HITS = 5
 # ... and a short one must be there in this share of its span.
 LEAST_DENSITY, DENSE_ENOUGH_HITS = 0.4, 25
+# One face dissolves into another where it has become this unlike itself of half a second ago, for
+# this many frames. People with strong emotions stay above 3 (ten drawn clips, two filmed ones above
+# 1); of 24 dissolves between drawn people before one wall 19 go below.
+DISSOLVE_ODDS, DISSOLVE_FRAMES, DISSOLVE_SURE_FRAMES = -3.0, 12, 3
 ROW = 14  # numbers of a face in a frame
 NO_LANDMARKS = (math.nan,) * 10
 
@@ -43,9 +49,12 @@ class LiveFace:
         self.values = array("f")  # x, y, w, h and ten of the landmarks
         self.box = self.anchor = found.box
         self.speed = (0.0, 0.0)  # px per frame
-        self.look = self.last_look = seen.look
+        self.last_look = seen.look
+        self.recent: deque[Appearance] = deque(() if seen.look is None else (seen.look,))
+        self.settled: Appearance | None = None  # the mean look until then
         self.setting = [seen.setting, seen.setting]  # at its first and last frame
         self.odd: tuple[int, Appearance] | None = None  # since when it looks like somebody else
+        self.unlike_frames = 0
         self.record(index, found)
 
     def take(self, index: int, found: Detection, seen: Sight) -> int | None:
@@ -74,15 +83,35 @@ class LiveFace:
     def _check(self, index: int, look: Appearance | None) -> int | None:
         """From one frame to the next a face hardly changes, unless it is another one. A flash or a
         hand lasts a moment: the new look must be seen twice."""
-        if look is None or self.look is None or self.last_look is None:
+        if look is None or self.last_look is None:
             return None
         if same_person(self.last_look, look) >= 0:
-            self.look, self.last_look, self.odd = self.look.joined(look), look, None
-        elif self.odd is not None and same_person(self.odd[1], look) >= 0:
+            self.last_look, self.odd = look, None
+            return self._check_dissolve(look)
+        if self.odd is not None and same_person(self.odd[1], look) >= 0:
             return self.odd[0]
-        else:
-            self.odd = (index, look)
+        self.odd = (index, look)
         return None
+
+    def _check_dissolve(self, look: Appearance) -> int | None:
+        self.recent.append(look)
+        if len(self.recent) <= DISSOLVE_FRAMES:
+            return None
+        old = self.recent.popleft()
+        unlike = same_person(old, look) < DISSOLVE_ODDS
+        self.unlike_frames = self.unlike_frames + 1 if unlike else 0
+        self.settled = old if self.settled is None else self.settled.joined(old)
+        return self.frames[-DISSOLVE_FRAMES // 2] if self._dissolved else None
+
+    @property
+    def _dissolved(self) -> bool:
+        return self.unlike_frames >= DISSOLVE_SURE_FRAMES
+
+    @property
+    def look(self) -> Appearance | None:
+        """The mean look; None where looks are not asked for."""
+        looks = [*([] if self.settled is None else [self.settled]), *self.recent]
+        return reduce(Appearance.joined, looks) if looks else None
 
     def split(self, index: int) -> LiveFace | None:
         """Cut off what lies at a frame and later; None where there is nothing."""
@@ -92,8 +121,12 @@ class LiveFace:
         tail = copy(self)
         tail.frames, tail.values = self.frames[at:], self.values[at * ROW :]
         self.frames, self.values = self.frames[:at], self.values[: at * ROW]
-        tail.look = tail.last_look = self.last_look if self.odd is None else self.odd[1]
-        tail.odd = self.odd = None
+        tail.last_look = self.last_look if self.odd is None else self.odd[1]
+        tail.recent = deque(() if tail.last_look is None else (tail.last_look,))
+        tail.settled = None
+        if self._dissolved:
+            self.recent.clear()  # the last looks are of both
+        tail.odd, tail.unlike_frames = None, 0
         tail.setting = [self.setting[1]] * 2
         return tail
 

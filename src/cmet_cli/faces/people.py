@@ -1,8 +1,8 @@
 """Which tracks are one person's, through cuts and absences; and who of them is edited.
 
 A person is known again by looks. The place counts only where the camera is back in the same place:
-in a dialogue the other one stands where the first one stood. When in doubt the odds decide, and a
-face that is rather somebody else's begins a new person.
+in a dialogue the other one stands where the first one stood. When in doubt the odds decide, a bit
+in favour of somebody else: better a shot that is not edited than a stranger who is.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ from ..errors import FaceError, UsageError
 from .appearance import Appearance, same_person
 from .regions import overlap
 from .shots import unlikeness
-from .track import FaceTrack
+from .track import ABSENT, FaceTrack
 
-# Up to this log-odds for a face in the same place before the same setting ...
+# Log-odds from which a face is known again. Of single pairs of shots (drawn people in random poses,
+# emotions, light, sizes and places) this misses 2..9 % of the same person's and takes 2..4 % of
+# other people's for the same; two filmed people are never confused, stills of one man taken years
+# apart mostly are not known again.
+LEAST_ODDS = 1.0
+# Up to this log-odds more for a face in the same place before the same setting ...
 SETTING_ODDS = 2.0
 SAME_SETTING_UNLIKENESS = 0.25
 SAME_PLACE_OVERLAP = 0.3
@@ -43,7 +48,7 @@ class _Person:
         if any(track.first < own.end and own.first < track.end for own in self.tracks):
             return -np.inf
         if self.appearance is None or track.appearance is None:
-            return 1.0
+            return np.inf
         place = max(_place_again(own, track) for own in self.tracks[-SETTINGS_KEPT:])
         return same_person(self.appearance, track.appearance) + SETTING_ODDS * place
 
@@ -86,11 +91,18 @@ def choose_people(
 
 def shots_of_others(people: Sequence[FaceTrack], chosen: Sequence[FaceTrack]) -> tuple[int, int]:
     """(shots, frames) that show people, none of them chosen in the whole shot."""
-    anybody = np.any([person.status > 0 for person in people], axis=0)
-    wanted = np.any([person.status > 0 for person in chosen], axis=0)
+    anybody, wanted = _anybody(people), _anybody(chosen)
     bounds = [0, *people[0].cuts, people[0].n_frames]
     frames = [int(anybody[a:b].sum()) for a, b in pairwise(bounds) if not wanted[a:b].any()]
     return sum(count > 0 for count in frames), sum(frames)
+
+
+def _anybody(people: Sequence[FaceTrack]) -> np.ndarray:
+    """bool [n_frames]: whether any of them is there."""
+    there = np.zeros(people[0].n_frames, bool)
+    for person in people:
+        there[person.first : person.end] |= person.span_status != ABSENT
+    return there
 
 
 def _assign(tracks: Sequence[FaceTrack], people: list[_Person]) -> None:
@@ -99,7 +111,7 @@ def _assign(tracks: Sequence[FaceTrack], people: list[_Person]) -> None:
     odds = {(p, t): person.odds(tracks[t]) for p, person in enumerate(people) for t in left}
     while left:
         p, t = max(odds, key=lambda pair: odds[pair], default=(-1, -1))
-        if p < 0 or odds[p, t] <= 0:
+        if p < 0 or odds[p, t] <= LEAST_ODDS:
             p, t = len(people), left[0]
             people.append(_Person())
         people[p].add(tracks[t])

@@ -12,9 +12,6 @@ from ..errors import MediaError
 from .ffmpeg import FfmpegProcess, check_input, file_url
 
 SAMPLE_RATE_HZ = 16_000
-SHORTEST_SPEECH_S = 0.2
-SILENCE_PEAK = 1e-3  # -60 dBFS: below the noise of any recorded voice
-MAX_SPEECH_S = 600.0
 CHUNK_S = 10.0
 
 
@@ -56,19 +53,3 @@ def audio_chunks(
 def decode_audio(path: Path, what: str = "audio", *, max_s: float | None = None) -> np.ndarray:
     """All of :func:`audio_chunks` in one array, float32 ``[n]``, n > 0."""
     return np.concatenate(list(audio_chunks(path, what, max_s=max_s)))
-
-
-def decode_speech(path: Path, what: str = "speech") -> np.ndarray:
-    """Like :func:`decode_audio`, and fit to be judged for emotion: long enough and not silent.
-
-    At most ten minutes are read. Raises :class:`MediaError` naming the file.
-    """
-    wave = decode_audio(path, what, max_s=MAX_SPEECH_S)
-    seconds = wave.size / SAMPLE_RATE_HZ
-    if seconds < SHORTEST_SPEECH_S:
-        raise MediaError(
-            f"{path}: only {seconds:.2f} s of sound", f"give at least {SHORTEST_SPEECH_S} s"
-        )
-    if float(np.abs(wave).max()) < SILENCE_PEAK:
-        raise MediaError(f"{path}: silent", "give a recording with a voice in it")
-    return wave

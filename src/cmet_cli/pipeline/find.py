@@ -77,7 +77,8 @@ def follow_faces(
     limit = BLIND_SIDE_PX if detector == "none" else LOOK_SIDE_PX
     scale = min(1.0, limit / max(info.width, info.height))
     size = (max(2, round(info.width * scale)), max(2, round(info.height * scale)))
-    follower, count = FaceFollower(finder), 0
+    # "none" sees no face, but the same part of every picture.
+    follower, count = FaceFollower(finder, by_looks=detector != "none"), 0
     warnings: tuple[str, ...] = ()
     with FrameReader(info, timestamps=True, rgb_size=size) as reader:
         for frame in reader:

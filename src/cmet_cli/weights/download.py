@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import difflib
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..emotion.speech.emotion2vec import strip_prefixes
+import filelock
+
 from ..errors import HubError, MediaError, UsageError
 from ..options import Progress, no_progress
 from . import hub
-from .checkpoint import convert_pickle
-from .folder import cached_file, default_folder
-from .record import Record, read_manifest, sha256_of, write_manifest
+from .checkpoint import Shapes, listed
+from .folder import default_folder
+from .receive import INCOMING, Receiver
+from .record import Record, read_records, write_records
 from .registry import (
     FEATURE_FOLDER,
     FILES,
@@ -26,10 +30,13 @@ from .registry import (
     WeightFile,
 )
 
-INCOMING = ".incoming"
 #: A pickle and the safetensors made from it lie side by side for a moment.
 DISK_FACTOR = 2.0
 DISK_RESERVE_BYTES = 64 << 20
+#: A file may grow at its publisher, but not without bound.
+MOST_TIMES_ABOUT = 4
+MOST_SMALL_BYTES = 64 << 20
+MOST_PRESET_BYTES = 1 << 20
 
 
 @dataclass
@@ -52,44 +59,57 @@ def download_weights(
     keep_originals: bool = False,
     progress: Progress = no_progress,
     endpoint: str | None = None,
+    expected: Mapping[str, Shapes] | None = None,
 ) -> DownloadReport:
     """Bring a weights folder up to date; a complete one costs no request.
 
-    folder: default is beside the Hub client's cache; only: names from the registry;
-    endpoint: another Hub than ``$HF_ENDPOINT``. Raises :class:`HubError`,
-    :class:`CheckpointError`, :class:`MediaError` (disk) or :class:`UsageError`.
+    folder: default is beside the Hub client's cache; only: names from the registry; endpoint:
+    another Hub than ``$HF_ENDPOINT``; expected: tensor names and shapes by registry name (the
+    renderer's ``published_shapes()``): with them a file that does not fit is refused here, not at
+    the first edit, and tensors that are not used are left out and listed. Whatever happens, only
+    whole, verified files appear. Raises :class:`HubError`, :class:`CheckpointError`,
+    :class:`MediaError` (disk) or :class:`UsageError`.
     """
     _check_names(only)
     root = folder or default_folder()
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"weights folder cannot be made: {root} ({error.strerror})") from error
-    report, records = DownloadReport(root), read_manifest(root)
-    missing = []
-    for entry in FILES:
-        if only and entry.name not in only:
-            continue
-        kept = entry.converted or entry.local_published
-        if _is_present(root, kept, records):
-            report.present.append(kept)
-        else:
-            missing.append(entry)
-    remotes = [
-        (entry, hub.remote_file(entry.repo, entry.published, entry.revision, endpoint=endpoint))
-        for entry in missing
-    ]
-    _check_disk(root, remotes)
-    for entry, remote in remotes:
-        record = _fetch_entry(entry, remote, root, keep_originals, progress, endpoint)
-        _note_change(records.get(record.kept), record, report)
-        records[record.kept] = record
-        write_manifest(root, records)
-        report.fetched.append(record.kept)
-    if not only or PRESETS_NAME in only:
-        _presets(root, records, report, bool(only), progress, endpoint)
-    shutil.rmtree(root / INCOMING, ignore_errors=True)
-    return report
+    plan = _plan(root, only)
+    if not plan.files and not plan.presets:
+        return plan.report
+    with _incoming(root):
+        plan = _plan(root, only)  # another run may just have finished
+        receiver = Receiver(root, progress, endpoint, keep_originals, expected)
+        _receive_weights(plan, receiver)
+        if plan.presets:
+            _receive_presets(plan, receiver, asked_for=bool(only))
+    return plan.report
+
+
+@dataclass
+class _Plan:
+    """What is there (in ``report``), what is to be fetched, and the record so far."""
+
+    report: DownloadReport
+    files: list[WeightFile]
+    presets: bool
+    records: dict[str, Record]
+
+
+def _plan(root: Path, only: tuple[str, ...]) -> _Plan:
+    report, records = DownloadReport(root), read_records(root)
+    wanted = [entry for entry in FILES if not only or entry.name in only]
+    here = {kept for kept, record in records.items() if _is_present(root, record)}
+    report.present += [entry.kept for entry in wanted if entry.kept in here]
+    presets = not only or PRESETS_NAME in only
+    if presets:
+        found = [kept for kept in here if records[kept].name == PRESETS_NAME]
+        report.present += sorted(found)
+        presets = not found
+    return _Plan(report, [e for e in wanted if e.kept not in here], presets, records)
+
+
+def _is_present(root: Path, record: Record) -> bool:
+    path = root / record.kept
+    return path.is_file() and path.stat().st_size == record.kept_size
 
 
 def _check_names(only: tuple[str, ...]) -> None:
@@ -100,13 +120,71 @@ def _check_names(only: tuple[str, ...]) -> None:
             raise UsageError(f"no weights are called '{name}'", hint)
 
 
-def _is_present(root: Path, kept: str, records: dict[str, Record]) -> bool:
-    path, record = root / kept, records.get(kept)
-    return record is not None and path.is_file() and path.stat().st_size == record.kept_size
+@contextmanager
+def _incoming(root: Path) -> Iterator[None]:
+    """A place for files on their way, for one run at a time, gone when the block is left."""
+    place = root / INCOMING
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"weights folder cannot be made or written: {root} ({error.strerror})",
+            "choose another place with --dir",
+        ) from error
+    try:
+        with filelock.FileLock(place / "lock", timeout=0):
+            try:
+                yield
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
+    except filelock.Timeout as error:
+        raise UsageError(f"another download into {root} is running", "wait for it") from error
 
 
-def _check_disk(root: Path, remotes: list[tuple[WeightFile, hub.RemoteFile]]) -> None:
-    need = sum((r.size or e.about_bytes) * DISK_FACTOR for e, r in remotes)
+def _receive_weights(plan: _Plan, receiver: Receiver) -> None:
+    remotes = [
+        hub.remote_file(entry.repo, entry.published, entry.revision, endpoint=receiver.endpoint)
+        for entry in plan.files
+    ]
+    for entry, remote in zip(plan.files, remotes, strict=True):
+        _check_size(entry, remote)
+    _check_disk(receiver.root, remotes)
+    _note_revisions(plan, remotes)
+    for entry, remote in zip(plan.files, remotes, strict=True):
+        record, unknown = receiver.weights(entry, remote)
+        if unknown:
+            plan.report.warnings.append(
+                f"{entry.repo}/{entry.published}: {listed(unknown)} not used by this version of "
+                "cmet, left out"
+            )
+        _keep(plan, record)
+        write_records(receiver.root, plan.records)
+
+
+def _keep(plan: _Plan, record: Record) -> None:
+    before = plan.records.get(record.kept)
+    if before is not None and before.sha256 != record.sha256:
+        plan.report.warnings.append(
+            f"{record.repo}/{record.published} has changed at its publisher since it was first "
+            "fetched"
+        )
+    plan.records[record.kept] = record
+    plan.report.fetched.append(record.kept)
+
+
+def _check_size(entry: WeightFile, remote: hub.RemoteFile) -> None:
+    """A wrong size is told before the download, and none is without bound."""
+    most = max(MOST_TIMES_ABOUT * entry.about_bytes, MOST_SMALL_BYTES)
+    if remote.size > most or (entry.size is not None and remote.size != entry.size):
+        about = entry.size or entry.about_bytes or "less"
+        raise HubError(
+            f"{entry.repo}/{entry.published}: the Hub says {remote.size} bytes, expected {about}",
+            "the file has changed at its publisher, or this is not the Hub (HF_ENDPOINT)",
+        )
+
+
+def _check_disk(root: Path, remotes: list[hub.RemoteFile]) -> None:
+    need = sum(remote.size for remote in remotes) * DISK_FACTOR
     free = shutil.disk_usage(root).free
     if remotes and free < need + DISK_RESERVE_BYTES:
         raise MediaError(
@@ -115,123 +193,41 @@ def _check_disk(root: Path, remotes: list[tuple[WeightFile, hub.RemoteFile]]) ->
         )
 
 
-def _fetch_entry(
-    entry: WeightFile,
-    remote: hub.RemoteFile,
-    root: Path,
-    keep_originals: bool,
-    progress: Progress,
-    endpoint: str | None,
-) -> Record:
-    """Download, verify, convert or move into place, and describe one file."""
-    stage = Path(entry.published).name
-    already = cached_file(entry)
-    incoming = root / INCOMING / entry.repo.replace("/", "--")
-    received = already or hub.fetch(
-        remote, incoming, lambda done, total: progress(stage, done, total or remote.size), endpoint
-    )
-    digest = _verified_digest(received, entry, remote, ours=already is None)
-    size, kept = received.stat().st_size, entry.converted or entry.local_published
-    destination = root / kept
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    if entry.converted:
-        rename = strip_prefixes if entry.name == "emotion2vec" else str
-        convert_pickle(received, destination, entry.key, entry.unused, rename)
-        if keep_originals:
-            original = root / entry.local_published
-            original.parent.mkdir(parents=True, exist_ok=True)
-            _place(received, original, move=already is None)
-        elif already is None:
-            received.unlink()
-    else:
-        _place(received, destination, move=already is None)
-    kept_digest = digest if not entry.converted else sha256_of(destination)
-    return Record(
-        entry.name, entry.repo, entry.published, remote.revision, size, digest,
-        kept, destination.stat().st_size, kept_digest,
-    )  # fmt: skip
+def _note_revisions(plan: _Plan, remotes: list[hub.RemoteFile]) -> None:
+    """A repository that cannot be pinned may move between two downloads; that is said."""
+    for repo in dict.fromkeys(remote.repo for remote in remotes):
+        before = [r for r in plan.records.values() if r.repo == repo and r.name != PRESETS_NAME]
+        seen = {record.revision: record.kept for record in before}
+        for remote in (r for r in remotes if r.repo == repo):
+            if seen and remote.revision not in seen:
+                old, kept = next(iter(seen.items()))
+                plan.report.warnings.append(
+                    f"{repo} has moved: {kept} is of revision {old[:12]}, "
+                    f"{remote.path} of {remote.revision[:12]}; they may not belong together "
+                    "(delete the folder and download again for all of one)"
+                )
+                break
+            seen.setdefault(remote.revision, remote.path)
 
 
-def _verified_digest(path: Path, entry: WeightFile, remote: hub.RemoteFile, ours: bool) -> str:
-    """The file's sha256, after comparing it with everything known about it."""
-    digest, size = sha256_of(path), path.stat().st_size
-    for expected in (entry.sha256, remote.sha256):
-        if expected is not None and digest != expected:
-            if ours:
-                path.unlink()
-            raise HubError(
-                f"{entry.repo}/{entry.published}: received content is not what was published "
-                f"(sha256 {digest[:12]}..., expected {expected[:12]}...)",
-                "run the download again; if it repeats, the file has changed at its publisher",
-            )
-    expected_size = entry.size if entry.size is not None else remote.size
-    if expected_size is not None and size != expected_size:
-        raise HubError(
-            f"{entry.repo}/{entry.published}: {size} bytes received, expected {expected_size}",
-            "run the download again",
-        )
-    return digest
-
-
-def _place(source: Path, destination: Path, *, move: bool) -> None:
-    """Move within one file system (atomic), or copy a file that belongs to the Hub cache."""
-    if move:
-        source.replace(destination)
-    else:
-        part = destination.with_name(f".{destination.name}.part")
-        shutil.copyfile(source, part)
-        part.replace(destination)
-
-
-def _note_change(before: Record | None, now: Record, report: DownloadReport) -> None:
-    if before is not None and before.sha256 != now.sha256:
-        report.warnings.append(
-            f"{now.repo}/{now.published} has changed at its publisher since it was first fetched"
-        )
-
-
-def _presets(
-    root: Path,
-    records: dict[str, Record],
-    report: DownloadReport,
-    asked_for: bool,
-    progress: Progress,
-    endpoint: str | None,
-) -> None:
+def _receive_presets(plan: _Plan, receiver: Receiver, *, asked_for: bool) -> None:
     """The published utterance features. An edit runs without them, so trouble is a warning."""
-    recorded = [kept for kept, record in records.items() if record.name == PRESETS_NAME]
-    have = [kept for kept in recorded if _is_present(root, kept, records)]
-
-    if have:
-        report.present += have
-        return
     try:
+        listing = hub.list_files(PRESETS_REPO, PRESETS_FOLDER, PRESETS_REPO_TYPE, receiver.endpoint)
         files = [
-            f
-            for f in hub.list_files(PRESETS_REPO, PRESETS_FOLDER, PRESETS_REPO_TYPE, endpoint)
-            if f.path.endswith(".npy") and FEATURE_FOLDER in f.path
+            remote
+            for remote in listing
+            if remote.path.startswith(f"{PRESETS_FOLDER}/")
+            and remote.path.endswith(".npy")
+            and FEATURE_FOLDER in remote.path
+            and 0 < remote.size <= MOST_PRESET_BYTES
         ]
         if not files:
             raise HubError(f"no presets in {PRESETS_REPO}/{PRESETS_FOLDER}", "edits work without")
-        for i, remote in enumerate(files):
-            record = _fetch_preset(remote, root, endpoint)
-            records[record.kept] = record
-            report.fetched.append(record.kept)
-            progress(PRESETS_NAME, i + 1, len(files))
-        write_manifest(root, records)
+        for record in receiver.presets(files):
+            _keep(plan, record)
+        write_records(receiver.root, plan.records)
     except HubError as error:
         if asked_for:
             raise
-        report.warnings.append(f"emotion presets were not fetched: {error.message}")
-
-
-def _fetch_preset(remote: hub.RemoteFile, root: Path, endpoint: str | None) -> Record:
-    received = hub.fetch(remote, root / INCOMING / "presets", lambda *_: None, endpoint)
-    destination = root / remote.path
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    received.replace(destination)
-    digest, size = sha256_of(destination), destination.stat().st_size
-    return Record(
-        PRESETS_NAME, remote.repo, remote.path, remote.revision, size, digest,
-        remote.path, size, digest,
-    )  # fmt: skip
+        plan.report.warnings.append(f"emotion presets were not fetched: {error.message}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import WeightsError
@@ -19,7 +19,6 @@ from .registry import (
 
 ENVIRONMENT_VARIABLE = "CMET_WEIGHTS_DIR"
 LOCAL_FOLDER = Path("weights")
-MANIFEST = "manifest.json"
 CONFIG_FILE = "config.json"  # a model of other sizes than the published one says so here
 MINI_SPEECH_FILE = "speech.safetensors"
 MISSING_HINT = (
@@ -68,17 +67,22 @@ def _part(root: Path, name: str) -> Path | None:
 
 def inspect_folder(root: Path) -> Weights:
     """What a folder holds, in the layout of ``cmet download-weights`` or as published."""
-    speech, presets, yunet = root / SPEECH_FOLDER, root / PRESETS_FOLDER, root / YUNET_FILE
-    config, own_speech = root / CONFIG_FILE, root / MINI_SPEECH_FILE
-    has_speech = _part(root, "emotion2vec") is not None
+    speech, presets = root / SPEECH_FOLDER, root / PRESETS_FOLDER
+    published_speech = speech if _part(root, "emotion2vec") else None
     return Weights(
         root,
-        *(_part(root, name) for name in REQUIRED),
-        speech=own_speech if own_speech.is_file() else speech if has_speech else None,
-        yunet=yunet if yunet.is_file() else None,
+        edtalk=_part(root, "edtalk"),
+        audio2lip=_part(root, "audio2lip"),
+        connector=_part(root, "connector"),
+        speech=_file(root, MINI_SPEECH_FILE) or published_speech,
+        yunet=_file(root, YUNET_FILE),
         presets=presets if presets.is_dir() else None,
-        config=config if config.is_file() else None,
+        config=_file(root, CONFIG_FILE),
     )
+
+
+def _file(root: Path, name: str) -> Path | None:
+    return root / name if (root / name).is_file() else None
 
 
 def default_folder() -> Path:
@@ -91,22 +95,26 @@ def default_folder() -> Path:
 def inspect_hub_cache() -> Weights:
     """What earlier downloads left in the Hub cache: ours, or the raw published files."""
     ours = inspect_folder(default_folder())
-    found = {name: getattr(ours, name) or _cached(name) for name in REQUIRED}
     cached_model = _cached("emotion2vec")
-    speech = ours.speech or (cached_model.parent if cached_model else None)
-    yunet = ours.yunet or _cached("yunet")
-    return Weights(ours.root, **found, speech=speech, yunet=yunet, presets=ours.presets)
+    return replace(
+        ours,
+        edtalk=ours.edtalk or _cached("edtalk"),
+        audio2lip=ours.audio2lip or _cached("audio2lip"),
+        connector=ours.connector or _cached("connector"),
+        speech=ours.speech or (cached_model.parent if cached_model else None),
+        yunet=ours.yunet or _cached("yunet"),
+    )
 
 
 def _cached(name: str) -> Path | None:
     return cached_file(next(f for f in FILES if f.name == name))
 
 
-def cached_file(entry: WeightFile) -> Path | None:
-    """A published file already in the Hub client's own cache."""
+def cached_file(entry: WeightFile, revision: str = "") -> Path | None:
+    """A published file already in the Hub client's own cache (at a revision, else the entry's)."""
     from huggingface_hub import try_to_load_from_cache
 
-    path = try_to_load_from_cache(entry.repo, entry.published, revision=entry.revision)
+    path = try_to_load_from_cache(entry.repo, entry.published, revision=revision or entry.revision)
     return Path(path) if isinstance(path, str) else None
 
 

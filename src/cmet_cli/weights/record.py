@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ..errors import WeightsError
 from ..media.files import atomic_path
-from .folder import MANIFEST
 
+RECORD_FILE = "manifest.json"
+MAX_RECORD_BYTES = 16 << 20
 _CHUNK_BYTES = 1 << 20
 
 
@@ -18,8 +20,8 @@ _CHUNK_BYTES = 1 << 20
 class Record:
     """One received file: where it came from, what it was, and what it became here.
 
-    sha256, size: of the published file; kept_*: of the file in this folder (the same one, or the
-    safetensors made from it).
+    revision: the commit that was received; sha256, size: of the published file; kept_*: of the file
+    in this folder (the same one, or the safetensors made from it).
     """
 
     name: str
@@ -42,22 +44,44 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_manifest(root: Path) -> dict[str, Record]:
-    """Records by kept path; empty where there is no manifest."""
-    path = root / MANIFEST
+def read_records(root: Path) -> dict[str, Record]:
+    """Records by kept path; empty where nothing was recorded. Raises :class:`WeightsError`."""
+    path = root / RECORD_FILE
     if not path.is_file():
         return {}
     try:
+        if path.stat().st_size > MAX_RECORD_BYTES:
+            raise ValueError("too large")
         rows = json.loads(path.read_text("utf-8"))["files"]
-        return {row["kept"]: Record(**row) for row in rows}
-    except (ValueError, KeyError, TypeError) as error:
+        return {row["kept"]: _record(row) for row in rows}
+    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise WeightsError(
-            f"{path}: not a readable manifest ({error})", "delete it and download again"
+            f"{path}: not a readable record of the download ({reason})",
+            "delete it and download again",
         ) from error
 
 
-def write_manifest(root: Path, records: dict[str, Record]) -> None:
-    """Replace the manifest atomically."""
+def _record(row: dict[str, Any]) -> Record:
+    record = Record(**row)
+    for item in fields(Record):
+        value = getattr(record, item.name)
+        if type(value).__name__ != item.type:
+            raise ValueError(f"'{item.name}' is a {type(value).__name__}")
+    if not is_inside(record.kept):
+        raise ValueError(f"'{record.kept[:80]}' is not inside the folder")
+    return record
+
+
+def is_inside(relative: str) -> bool:
+    """Whether a POSIX path, written by others, stays below the folder it is joined to."""
+    path = PurePosixPath(relative)
+    plain = relative.isprintable() and "\\" not in relative
+    return plain and bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+
+
+def write_records(root: Path, records: dict[str, Record]) -> None:
+    """Replace the record atomically."""
     rows = [asdict(records[key]) for key in sorted(records)]
-    with atomic_path(root / MANIFEST, overwrite=True) as part:
+    with atomic_path(root / RECORD_FILE, overwrite=True) as part:
         part.write_text(json.dumps({"files": rows}, indent=1) + "\n", "utf-8")

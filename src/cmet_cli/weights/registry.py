@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..backends.edtalk.networks import EDTALK_UNUSED
-from ..emotion.speech.emotion2vec import UNUSED as SPEECH_UNUSED
-from ..emotion.speech.emotion2vec import WRAPPER_KEYS
-
 CMET_REPO = "coldhyuk/C-MET"
 SPEECH_REPO = "emotion2vec/emotion2vec_plus_large"
 SPEECH_REVISION = "6c303ba987b86b93193de93e34bb2b077a6bedc4"
@@ -20,6 +16,20 @@ YUNET_FILE = "face_detection_yunet_2023mar.onnx"
 PRESETS_FOLDER = "audios"
 FEATURE_FOLDER = "emotion2vec+large_features"
 SEE_REPOSITORY = "see the repository"
+#: A branch, not a commit: what is there can change. The Hub says which commit it was.
+UNPINNED = "main"
+
+#: Tensors of the published EDTalk file that the published computation never uses.
+EDTALK_UNUSED = (
+    r"dec\.to_rgb1\..*",
+    r".*\.noise\.weight",
+    r"dec\.fineadainresblock\.\d+\.(conv1|norm1)\..*",
+)
+#: emotion2vec's classifier and what its pre-training needed; the feature uses none of it.
+SPEECH_UNUSED = (r"proj\..*", r"modality_encoders\.AUDIO\.decoder\..*", r"_ema.*", r"ema\..*")
+#: Entries that trainers put the speech encoder's tensors under, and wrappers before their names.
+WRAPPER_KEYS = ("state_dict", "model_state_dict", "model")
+SPEECH_PREFIXES = ("module.", "d2v_model.")
 
 
 @dataclass(frozen=True)
@@ -28,8 +38,8 @@ class WeightFile:
 
     name: what ``--only`` takes; published: its path in the repository, and in a folder laid out as
     published; converted: the safetensors written instead of a pickle ("" where the file is kept as
-    it is); key: the pickle's entry; unused: patterns of tensors left out; about_bytes: for the
-    disk check, where the exact size is not known.
+    it is); key: the pickle's entry; unused: patterns of tensors left out; prefixes: taken off
+    tensors' names; about_bytes: for the disk check, where the exact size is not known.
     """
 
     name: str
@@ -38,10 +48,11 @@ class WeightFile:
     purpose: str
     licence: str
     folder: str = ""
-    revision: str = "main"
+    revision: str = UNPINNED
     converted: str = ""
     key: str | tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
     size: int | None = None
     sha256: str | None = None
     about_bytes: int = 0
@@ -50,6 +61,11 @@ class WeightFile:
     def local_published(self) -> str:
         """Path inside a weights folder, as published."""
         return f"{self.folder}/{self.published}" if self.folder else self.published
+
+    @property
+    def kept(self) -> str:
+        """Path inside a weights folder after a download."""
+        return self.converted or self.local_published
 
 
 FILES: tuple[WeightFile, ...] = (
@@ -95,6 +111,7 @@ FILES: tuple[WeightFile, ...] = (
         converted=f"{SPEECH_FOLDER}/model.safetensors",
         key=WRAPPER_KEYS,
         unused=SPEECH_UNUSED,
+        prefixes=SPEECH_PREFIXES,
         sha256="be501a01f26fcdc7663a062dff86af839afbaef7c4de32f5e42d7e1ad2784da4",
         about_bytes=650_000_000,
     ),

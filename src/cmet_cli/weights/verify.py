@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import safe_open
+
 from ..errors import WeightsError
 from .folder import default_folder, inspect_folder
-from .record import read_manifest, sha256_of
+from .record import read_records, sha256_of
 from .registry import FILES, WeightFile
 
 
@@ -16,7 +19,7 @@ class FileCheck:
     """One file's state.
 
     ``ok``; ``unverified``: nothing known to compare with; ``other``: not the published content;
-    ``changed``: not what was received; ``missing``.
+    ``changed``: not what was received; ``damaged``: cannot be read whole; ``missing``.
     """
 
     path: str
@@ -35,33 +38,62 @@ def check_folder(folder: Path | None, only: tuple[str, ...] = ()) -> list[FileCh
     """Look at every file's digest (so it reads every file once) and at what is missing.
 
     A folder of ``cmet download-weights`` is checked against its record; one laid out as published
-    against the digests known for certain. Raises :class:`WeightsError` if it is not a folder.
+    against the digests known for certain, else its archives' own checksums. Raises
+    :class:`WeightsError` if it is not a folder.
     """
     root = folder or default_folder()
     if not root.is_dir():
         raise WeightsError(f"weights folder not found: {root}", "run `cmet download-weights`")
     checks = []
-    records = read_manifest(root)
+    records = read_records(root)
     for kept, record in sorted(records.items()):
         if not only or record.name in only:
             found = _compare(root / kept, record.kept_size, record.kept_sha256)
             checks.append(FileCheck(kept, "changed" if found else "ok", found))
     for entry in FILES:
-        path = root / entry.local_published
-        unlisted = entry.local_published not in records and path.is_file()
-        if unlisted and (not only or entry.name in only):
-            checks.append(_check_published(path, entry))
+        for relative in dict.fromkeys((entry.kept, entry.local_published)):
+            unlisted = relative not in records and (root / relative).is_file()
+            if unlisted and (not only or entry.name in only):
+                checks.append(_check_unlisted(root, relative, entry))
     missing = [n for n in inspect_folder(root).missing if not only or n in only]
     checks += [FileCheck(str(root), "missing", f"no {name} weights") for name in missing]
     return checks
 
 
-def _check_published(path: Path, entry: WeightFile) -> FileCheck:
-    if entry.sha256 is None:
-        return FileCheck(entry.local_published, "unverified", "present, no digest is published")
+def check_file(path: Path, entry: WeightFile) -> str:
+    """An empty string, or how a file differs from what is known of the published one."""
+    return _compare(path, entry.size, entry.sha256) if entry.sha256 else ""
+
+
+def _check_unlisted(root: Path, relative: str, entry: WeightFile) -> FileCheck:
+    path, published = root / relative, relative == entry.local_published
+    if not _is_whole(path):
+        return FileCheck(relative, "damaged", "damaged or truncated, cannot be read")
+    if not published or entry.sha256 is None:
+        return FileCheck(relative, "unverified", "present, no digest is known")
     if _compare(path, entry.size, entry.sha256):
-        return FileCheck(entry.local_published, "other", "is not the published file (sha256)")
-    return FileCheck(entry.local_published, "ok")
+        return FileCheck(relative, "other", "is not the published file (sha256)")
+    return FileCheck(relative, "ok")
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a checkpoint's own structure is intact; ``True`` where it says nothing of itself."""
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="np"):  # compares its header with the file's length
+                return True
+        if path.suffix in (".pt", ".pth") and _starts_as_zip(path):
+            with zipfile.ZipFile(path) as archive:
+                stored = all(m.compress_type == zipfile.ZIP_STORED for m in archive.infolist())
+                return stored and archive.testzip() is None
+    except Exception:  # whatever a damaged header leads the libraries to
+        return False
+    return True
+
+
+def _starts_as_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
 
 
 def _compare(path: Path, size: int | None, sha256: str) -> str:

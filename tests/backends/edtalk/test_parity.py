@@ -16,9 +16,10 @@ import torch
 from cmet_cli.backends.edtalk.audio2lip import Audio2Lip, smooth_codes
 from cmet_cli.backends.edtalk.connector import Connector
 from cmet_cli.backends.edtalk.layers import fold_weights
-from cmet_cli.backends.edtalk.networks import EDTALK_UNUSED, EDTalk
+from cmet_cli.backends.edtalk.networks import EDTalk
 from cmet_cli.media.mel import mel_spectrogram, mel_windows
 from cmet_cli.weights.checkpoint import load_strict
+from cmet_cli.weights.registry import EDTALK_UNUSED
 
 GOLDEN = Path(os.environ.get("CMET_GOLDEN", filling.DATA / "golden_cmet.npz"))
 SALT = os.environ.get("CMET_GOLDEN_SALT", "cmet")

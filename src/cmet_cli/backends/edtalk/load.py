@@ -11,21 +11,25 @@ from torch import nn
 
 from ...weights.checkpoint import load_strict, read_tensors
 from ...weights.folder import Weights
+from ...weights.registry import EDTALK_UNUSED
 from ..devices import Compute
 from .audio2lip import Audio2Lip
 from .backend import CmetConnector, EDTalkBackend
 from .config import ModelConfig, read_config
 from .connector import Connector
 from .layers import fold_weights
-from .networks import EDTALK_UNUSED, EDTalk
+from .networks import EDTalk
 
 
 @dataclass(frozen=True)
 class CheckpointFile:
-    """path, the entry that holds the tensors (of a pickle), and patterns of unused names."""
+    """path; key: the entry that holds the tensors (of a pickle); published: the file is of the
+    published repository, which cannot be pinned and may come to hold more than is used here;
+    unused: patterns of the names known not to be."""
 
     path: Path | None
     key: str
+    published: bool
     unused: Iterable[str] = ()
 
 
@@ -34,7 +38,11 @@ def load_renderer(weights: Weights, compute: Compute) -> tuple[EDTalk, ModelConf
     config = read_config(weights.config)
     with torch.device("meta"):  # no time spent on random weights that are replaced at once
         edtalk = EDTalk(config.edtalk)
-    _fill(edtalk, CheckpointFile(weights.edtalk, "gen", EDTALK_UNUSED), compute)
+    _fill(
+        edtalk,
+        CheckpointFile(weights.edtalk, "gen", weights.config is None, EDTALK_UNUSED),
+        compute,
+    )
     return edtalk, config
 
 
@@ -43,13 +51,25 @@ def load(weights: Weights, compute: Compute) -> tuple[EDTalkBackend, CmetConnect
     edtalk, config = load_renderer(weights, compute)
     with torch.device("meta"):
         audio2lip, connector = Audio2Lip(config.audio2lip), Connector(config.connector)
-    _fill(audio2lip, CheckpointFile(weights.audio2lip, "audio2lip"), compute)
-    _fill(connector, CheckpointFile(weights.connector, "state_dict"), compute)
+    published = weights.config is None
+    _fill(audio2lip, CheckpointFile(weights.audio2lip, "audio2lip", published), compute)
+    _fill(connector, CheckpointFile(weights.connector, "state_dict", published), compute)
     backend = EDTalkBackend(edtalk, audio2lip, config, compute)
     return backend, CmetConnector(connector, config.gain, compute.device)
 
 
+def published_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
+    """Names and shapes of the published networks' tensors, to check a download against."""
+    with torch.device("meta"):
+        networks = {"edtalk": EDTalk(), "audio2lip": Audio2Lip(), "connector": Connector()}
+    return {
+        name: {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+        for name, network in networks.items()
+    }
+
+
 def _fill(module: nn.Module, file: CheckpointFile, compute: Compute) -> None:
     assert file.path is not None  # find_weights returns complete weights only
-    load_strict(module, read_tensors(file.path, file.key), file.path, file.unused)
+    tensors = read_tensors(file.path, file.key)
+    load_strict(module, tensors, file.path, file.unused, allow_unknown=file.published)
     fold_weights(module).to(compute.device)

@@ -20,13 +20,6 @@ DIRECTION_EPS = 1e-8
 SHARED_HEAD_LAYERS = 4
 CODE_HEAD_LAYERS = 3
 
-#: Tensors of the published file that the published computation never uses (networks.md).
-EDTALK_UNUSED = (
-    r"dec\.to_rgb1\..*",
-    r".*\.noise\.weight",
-    r"dec\.fineadainresblock\.\d+\.(conv1|norm1)\..*",
-)
-
 
 @dataclass(frozen=True)
 class EDTalkConfig:

@@ -21,16 +21,13 @@ from torch import Tensor
 
 from ...errors import CheckpointError, MediaError, WeightsError
 from ...media.audio import SAMPLE_RATE_HZ
-from ...weights.checkpoint import load_strict, read_tensors
+from ...weights.checkpoint import load_strict, read_tensors, strip_prefixes
+from ...weights.registry import SPEECH_PREFIXES, SPEECH_UNUSED, WRAPPER_KEYS
+from .funasr_config import HINT, MODEL_CLASS, read_model_conf
 
-MODEL_CLASS = "Emotion2vec"
 CONFIG_FILE = "config.yaml"
 WEIGHT_FILES = ("model.safetensors", "model.pt")
 SHORTEST_SAMPLES = 400
-#: The classifier and everything the pre-training needed; the feature uses none of it.
-UNUSED = (r"proj\..*", r"modality_encoders\.AUDIO\.decoder\..*", r"_ema.*", r"ema\..*")
-WRAPPER_KEYS = ("state_dict", "model_state_dict", "model")
-_PREFIXES = ("module.", "d2v_model.")
 
 
 def find_weights_file(folder: Path) -> Path | None:
@@ -53,27 +50,18 @@ class Emotion2vec:
                 "run `cmet download-weights --only emotion2vec`",
             )
         self._device = device or torch.device("cpu")
-        config = _read_config(folder / CONFIG_FILE)
-        self.dim = int(config["model_conf"]["embed_dim"])
-        threads = torch.get_num_threads()
-        with quiet_funasr():
-            auto_model = _auto_model_class()
-            self._model = auto_model(
-                model=MODEL_CLASS,
-                model_conf=config["model_conf"],
-                device=str(self._device),
-                ncpu=threads,  # FunASR would set torch's thread count to four
-                disable_update=True,
-                disable_pbar=True,
-                disable_log=True,
-            )
-        # The pre-training decoder takes no part, and published files need not hold it.
-        self._model.model.modality_encoders["AUDIO"].decoder = None
-        load_strict(self._model.model, _tensors(weights), weights, UNUSED)
+        model_conf = read_model_conf(folder / CONFIG_FILE, weights)
+        self.dim = int(model_conf["embed_dim"])
+        self._model = _build(model_conf, self._device, folder)
+        load_strict(self._model.model, _tensors(weights), weights, SPEECH_UNUSED)
         self._model.model.to(self._device).eval()
 
     def feature(self, wave: np.ndarray) -> np.ndarray:
-        """16 kHz mono float32 ``[n]`` -> mean of the last layer over time, float32 ``[dim]``."""
+        """16 kHz mono float32 ``[n]`` -> mean of the last layer over time, float32 ``[dim]``.
+
+        Memory grows with the square of the time: long speech goes through
+        :func:`.windows.utterance_feature`. Raises :class:`MediaError`.
+        """
         if wave.size < SHORTEST_SAMPLES:
             raise MediaError(f"speech of {wave.size / SAMPLE_RATE_HZ:.3f} s is too short")
         with quiet_funasr(), torch.inference_mode():
@@ -86,27 +74,33 @@ class Emotion2vec:
         return feature
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    from omegaconf import OmegaConf  # FunASR's own reader: to it, 1e-05 is a number
-
+def _build(model_conf: dict[str, Any], device: torch.device, folder: Path) -> Any:
+    """FunASR's network of this description, its weights still random."""
+    threads = torch.get_num_threads()
     try:
-        config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        with quiet_funasr():
+            auto_model = _auto_model_class()
+            return auto_model(
+                model=MODEL_CLASS,
+                model_conf=model_conf,
+                device=str(device),
+                ncpu=threads,  # FunASR would set torch's thread count to four
+                disable_update=True,
+                disable_pbar=True,
+                disable_log=True,
+            )
+    except WeightsError:
+        raise
     except Exception as error:
-        raise CheckpointError(f"{path}: not a readable configuration ({error})") from error
-    if not isinstance(config, dict) or config.get("model") != MODEL_CLASS:
-        raise CheckpointError(f"{path}: does not describe an {MODEL_CLASS} model")
-    return config
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise CheckpointError(
+            f"{folder / CONFIG_FILE}: FunASR cannot build this network ({reason[:160]})", HINT
+        ) from error
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
-    return {strip_prefixes(n): t for n, t in read_tensors(path, WRAPPER_KEYS).items()}
-
-
-def strip_prefixes(name: str) -> str:
-    """A tensor's name without the wrappers that trainers put before it."""
-    for prefix in _PREFIXES:
-        name = name.removeprefix(prefix)
-    return name
+    tensors = read_tensors(path, WRAPPER_KEYS)
+    return {strip_prefixes(name, SPEECH_PREFIXES): tensor for name, tensor in tensors.items()}
 
 
 def _auto_model_class() -> Any:

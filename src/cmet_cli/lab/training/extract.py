@@ -13,10 +13,10 @@ from ...backends.base import Backend
 from ...backends.devices import resolve
 from ...backends.edtalk.backend import EDTalkBackend
 from ...backends.edtalk.load import load_renderer
+from ...emotion.speech.clips import clip_feature
 from ...emotion.speech.encoder import SpeechEncoder
 from ...emotion.speech.load import load_speech_encoder
 from ...errors import CmetError, UsageError, WeightsError
-from ...media.audio import decode_speech
 from ...media.files import check_output
 from ...media.probe import probe_video
 from ...options import Progress, RuntimeOptions, no_progress
@@ -158,5 +158,5 @@ def _extract_one(root: Path, key: ClipKey, extractor: Extractor) -> None:
     video, sound = clip_path(root, key), clip_path(root, key, SPEECH_SUFFIX)
     path = clip_path(root, key, FEATURE_SUFFIX)
     check_output(path, overwrite=True)
-    speech = extractor.speech.feature(decode_speech(sound if sound.is_file() else video))
+    speech = clip_feature(extractor.speech, sound if sound.is_file() else video)
     write_features(path, extractor.coder(video), speech, extractor.model)

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from face_media import CROPPED, UNCROPPED, YUNET, Scripted, frames, needs_media, scene, track
 
-from cmet_cli.errors import FaceError, UsageError
-from cmet_cli.faces.detect import make_detector
-from cmet_cli.faces.follow import Tracker
+from cmet_cli.errors import FaceError
+from cmet_cli.faces.detectors import make_detector
+from cmet_cli.faces.follow import FaceFollower
 from cmet_cli.faces.shots import CutFinder
-from cmet_cli.faces.track import select_faces
 
 LEFT, RIGHT = (10.0, 10.0, 20.0, 26.0), (80.0, 12.0, 20.0, 26.0)
 
@@ -53,10 +52,10 @@ def test_only_gaps_up_to_half_a_second_are_bridged(missing, expected):
 
 
 def test_gaps_are_measured_in_time_not_in_frames():
-    tracker = Tracker(Scripted([[LEFT]] * 10 + [[]] * 5 + [[LEFT]] * 10))
+    follower = FaceFollower(Scripted([[LEFT]] * 10 + [[]] * 5 + [[LEFT]] * 10))
     for _ in range(25):
-        tracker.add(scene(0))
-    (slow,) = tracker.finish(np.arange(25) / 5)  # 5 frames are 1 s here
+        follower.add(scene(0))
+    (slow,) = follower.finish(np.arange(25) / 5)  # 5 frames are 1 s here
     assert (slow.status[10:15] == 0).all()
 
 
@@ -83,41 +82,13 @@ def test_a_single_picture_is_enough():
 def test_nothing_found_says_what_was_tried():
     with pytest.raises(FaceError, match=r"30 frames.*scripted"):
         track([[]] * 30)
-    with pytest.raises(FaceError):
-        select_faces([])
 
 
 def test_the_wrong_number_of_times_is_refused():
-    tracker = Tracker(Scripted([[LEFT]]))
-    tracker.add(scene(0))
+    follower = FaceFollower(Scripted([[LEFT]]))
+    follower.add(scene(0))
     with pytest.raises(ValueError, match="2 times for 1 frames"):
-        tracker.finish(np.arange(2) / 25)
-
-
-def test_by_default_the_best_face_of_each_shot_goes_on():
-    large = (70.0, 5.0, 30.0, 40.0)
-    script = [[LEFT, large]] * 12 + [[(40.0, 10.0, 22.0, 26.0)]] * 12
-    tracks = track(script, [0] * 12 + [1] * 12)
-    (one,) = select_faces(tracks)
-    assert (one.status == 1).all()
-    assert set(one.boxes[:, 0]) == {70, 40}
-
-
-def test_a_numbered_face_goes_on_in_its_place_after_a_cut():
-    near_right = (83.0, 14.0, 20.0, 26.0)
-    script = [[LEFT, RIGHT]] * 12 + [[near_right]] * 12
-    tracks = track(script, [0] * 12 + [1] * 12)
-    (first,), (second,) = select_faces(tracks, 1), select_faces(tracks, 2)
-    assert (first.number, second.number) == (1, 2)
-    assert (first.status[12:] == 0).all()
-    assert (second.status == 1).all()
-    assert len(select_faces(tracks, "all")) == 2
-
-
-@pytest.mark.parametrize("choice", [0, 3, -1])
-def test_a_face_that_does_not_exist_is_counted(choice):
-    with pytest.raises(UsageError, match="2 faces"):
-        select_faces(track([[LEFT, RIGHT]] * 12), choice)
+        follower.finish(np.arange(2) / 25)
 
 
 @needs_media
@@ -144,9 +115,9 @@ def test_the_face_is_found_in_nearly_every_frame(kind, clip):
     pictures = frames(clip)
     if kind == "haar":
         pictures = pictures[:100]
-    tracker = Tracker(make_detector(kind, YUNET))
+    follower = FaceFollower(make_detector(kind, YUNET))
     for picture in pictures:
-        tracker.add(picture)
-    (one,) = tracker.finish(np.arange(len(pictures)) / 25)
+        follower.add(picture)
+    (one,) = follower.finish(np.arange(len(pictures)) / 25)
     assert one.cuts == ()
     assert (one.status == 1).mean() >= 0.99
