@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from dataclasses import dataclass, fields
 
 import pytest
@@ -228,3 +230,85 @@ def test_set_gives_empty_cells_a_value(folder):
     for wrong in ("intensity", "intensty=1", "output=x.mp4"):
         with pytest.raises(UsageError):
             parse_defaults([wrong])
+
+
+HOSTILE = (
+    "../../etc/passwd",
+    "/etc/passwd.mp4",
+    "=cmd|' /C calc'!A0.mp4",
+    "\x1b]0;owned\x07.mp4",
+    "nul\0byte.mp4",
+    "o\u202egpj.mp4",
+    "O.MP4",
+    "o.mp4",
+    "a" * 5000 + ".mp4",
+    ".cmet/state.db",
+    "file:///etc/passwd.mp4",
+    "-rf.mp4",
+    "a\tb.mp4",
+    "loop/x.mp4",
+    "a.mp4",
+    '"quoted".mp4',
+)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_hostile_rows_are_refused_and_the_refusal_is_bounded(folder, suffix):
+    """Every cell of every row is somebody's attack; nothing of it runs, hangs or is written."""
+    (folder / "out").mkdir()
+    (folder / "out" / "loop").symlink_to("loop")
+    names = [HOSTILE[i % len(HOSTILE)] for i in range(20_000)]
+    options = ["1", "nan", "1e999", "__import__('os')", "9" * 5000]
+    lines = []
+    for i, name in enumerate(names):
+        row = {"video": name, "emotion_audio": f"{name};v.wav", "output": name}
+        row |= {"intensity": options[i % 5], "save_codes": f"{name}.npz", "face": options[-i % 5]}
+        lines.append(row)
+    path = folder / f"m.{suffix}"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        if suffix == "jsonl":
+            file.writelines(json.dumps(row | {"\ud800": "[" * 99}) + "\n" for row in lines)
+        else:
+            table = csv.DictWriter(file, list(lines[0]))
+            table.writeheader()
+            table.writerows(lines)
+    before = sorted(p for p in folder.rglob("*"))
+    manifest = read_manifest(path)
+    checked = check_manifest(manifest, CheckSettings(str(folder / "out")), lambda _place: None)
+    assert len(checked.problems) == 10_001
+    assert "the rest was not looked at" in checked.problems[-1].message
+    assert max(len(p.message) for p in checked.problems) <= 300
+    outside = [row.output for row in checked.rows if not row.output.startswith(f"{folder}/out/")]
+    assert outside == []
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [("nul\0.mp4", "null"), ("\udcff.mp4", "surrogates"), ("a" * 300 + ".mp4", "too long")],
+)
+def test_names_that_no_file_can_have(folder, cell, words):
+    row = {"video": "a.mp4", "emotion_audio": "v.wav", "output": cell}
+    problem = only_problem(check(folder, json.dumps(row), "m.jsonl"))
+    assert (problem.column, words in problem.message) == ("output", True), problem
+    row = {"video": cell, "emotion_audio": "v.wav", "output": "o.mp4"}
+    assert only_problem(check(folder, json.dumps(row), "m.jsonl")).column == "video"
+
+
+def test_json_that_is_too_deep_or_too_long(folder):
+    deep = "[" * 100_000
+    assert "not JSON" in only_problem(check(folder, deep, "m.jsonl")).message
+    with pytest.raises(UsageError, match="line 1 is too long"):
+        check(folder, "x" * (1 << 23), "m.jsonl")
+
+
+def test_outputs_that_are_an_input_by_another_name(folder):
+    (folder / "out").mkdir()
+    (folder / "out" / "hard.mp4").hardlink_to(folder / "a.mp4")
+    (folder / "out" / "soft.mp4").symlink_to(folder / "b.mp4")
+    text = "video,emotion_audio,output\na.mp4,v.wav,hard.mp4\nb.mp4,v.wav,soft.mp4\n"
+    problems = check(folder, text, overwrite=True).problems
+    assert [(p.line, p.message.split(":")[0]) for p in problems] == [
+        (2, "output is also an input"),
+        (3, "outside the output folder"),
+    ]

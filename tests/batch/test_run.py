@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from cmet_cli.batch.plan import DONE
-from cmet_cli.batch.run import BatchOptions, check_batch, run_batch
+from cmet_cli.batch.run import BatchOptions, batch_status, check_batch, run_batch
 from cmet_cli.media.probe import probe_video
 
 from .conftest import outputs_of, results_of, told
@@ -191,3 +191,32 @@ def test_wrong_requests(batch, write_manifest, cmet):
         run = batch(manifest, *wrong)
         assert (run.returncode, words in run.stderr) == (2, True), run.stderr
     assert cmet("batch").returncode == 2
+
+
+def test_status_tells_how_a_run_stands_while_it_is_at_work(options, batch, write_manifest, clips):
+    silent = clips / "silent.wav"
+    cells = [("v0.mp4", "e0.wav", "a.mp4"), ("v0.mp4", "silent.wav", "b.mp4")]
+    cells.append(("v1.mp4", "e0.wav", "c.mp4"))
+    manifest = write_manifest(rows_of(*cells))
+    silent.write_bytes(b"no sound at all")
+    nothing = batch(manifest, "--status")
+    assert (nothing.returncode, "no batch has run" in nothing.stderr) == (2, True)
+    assert not (clips / "m_out").exists()
+    seen = []
+
+    def look(begun):
+        if begun == 3:
+            seen.append(batch_status(options(manifest)))
+
+    asked = options(manifest)
+    run_batch(asked, check_batch(asked).rows, Watching(look))
+    assert (seen[0].running, seen[0].waiting) == (True, 1)
+    assert (seen[0].done, seen[0].failed) == (1, 1)
+    for place in (manifest, clips / "m_out"):
+        status = told(batch(place, "--status", "--json"))
+        numbers = [status[name] for name in ("rows", "done", "failed", "waiting", "running")]
+        assert numbers == [3, 2, 1, 0, False]
+        assert [f["line"] for f in status["failures"]] == [3]
+    said = batch(manifest, "--status")
+    assert "2 done, 1 failed, 0 waiting; no run is at work" in said.stdout
+    assert "failed: line 3: " in said.stdout

@@ -198,3 +198,24 @@ def test_errors_in_one_line_each():
     assert not judge(MediaError("silent")).transient
     assert judge(ValueError("a\nb")).error == "ValueError: a"
     assert judge(RuntimeError("CUDA error: launch failure")).poisoned
+
+
+def test_no_cell_of_the_report_is_a_formula_and_nothing_in_it_is_markup(go, tmp_path):
+    """What a spreadsheet would run is only text there, and what a browser would run too."""
+    attacks = ("=cmd|'/C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "<script>alert(1)</script>")
+    answers = {(i, 1): Outcome(i, "failed", error=text) for i, text in enumerate(attacks)}
+    go([make_task(i) for i in range(len(attacks))], answers)
+    with (tmp_path / "report.csv").open(newline="") as file:
+        notes = [row["note"] for row in csv.DictReader(file)]
+    assert notes == [*(f"'{text}" for text in attacks[:4]), attacks[4]]
+    html = (tmp_path / "report.html").read_text()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_long_report_has_pages(go, tmp_path):
+    go([make_task(i) for i in range(501)], {(500, 1): failed(500)})
+    pages = [(tmp_path / f"report{n}.html").read_text() for n in ("", "-2")]
+    assert [page.count("<tr id=") for page in pages] == [500, 1]
+    assert '<a href="report-2.html#l502">line 502</a>' in pages[0]
+    assert not (tmp_path / "report-3.html").exists()

@@ -324,6 +324,8 @@ class _Checker:
         status = None
         try:
             location.encode()
+            if "\0" in location:
+                raise ValueError("embedded null byte")
             wrong = self.book.claim(line, location, text)
             status = self.book.existing(location)
         except ValueError as error:

@@ -35,10 +35,12 @@ class Problems(list[Problem]):
     """Bounded, however long and bad a manifest is."""
 
     def say(self, line: int, column: str, message: str) -> None:
-        """Raises :class:`TooManyProblems` at the last one that is taken."""
-        self.append(Problem(line, column[:MAX_WORDS_CHARS], message[:MAX_WORDS_CHARS]))
-        if len(self) >= MAX_PROBLEMS:
+        """Raises :class:`TooManyProblems` once it is full."""
+        if len(self) < MAX_PROBLEMS:
+            self.append(Problem(line, column[:MAX_WORDS_CHARS], message[:MAX_WORDS_CHARS]))
+        elif len(self) == MAX_PROBLEMS:
             self.append(Problem(line, "", "too many problems: the rest was not looked at"))
+        if len(self) > MAX_PROBLEMS:
             raise TooManyProblems
 
 
