@@ -1,8 +1,12 @@
-"""Reading a manifest: CSV, TSV or JSON lines -> cells with line numbers. Nothing is judged yet."""
+"""Reading a manifest: CSV, TSV or JSON lines -> cells with line numbers. Nothing is judged yet.
+
+Its columns are the files of an edit and, as they are declared, its options.
+"""
 
 from __future__ import annotations
 
 import csv
+import difflib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,12 +15,60 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UsageError
-from .columns import CLIP_SEPARATOR, columns, normal_name, unknown_column
+from ..options import EditOptions, declared
 
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 DELIMITERS = {".tsv": "\t", ".tab": "\t"}
+CLIP_SEPARATOR = ";"
+FILE_COLUMNS = {
+    "video": "the video to edit; required",
+    "emotion_audio": "speech with the wanted emotion: a file or folder, several separated by ';'; "
+    "required",
+    "neutral_audio": "neutral speech to compare with; as above",
+    "output": "relative to the output folder; default: named after video, emotion and options",
+}
 MAX_CELL_CHARS, MAX_LINE_CHARS = 1 << 16, 1 << 22
 MAX_PROBLEMS, MAX_WORDS_CHARS = 10_000, 300
+
+
+@lru_cache(maxsize=1)
+def columns() -> tuple[str, ...]:
+    """Every column's name."""
+    return (*FILE_COLUMNS, *declared(EditOptions))
+
+
+def _normal(name: str) -> str:
+    """``Emotion-Audio`` and ``--emotion-audio`` are ``emotion_audio``."""
+    return name.strip().lstrip("-").lower().replace("-", "_").replace(" ", "_")
+
+
+@lru_cache(maxsize=1000)
+def unknown_column(name: str) -> str:
+    """What to say of a column nobody knows."""
+    near = difflib.get_close_matches(_normal(name[:80]), columns(), n=1, cutoff=0.5)
+    return f"unknown column '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
+
+
+def template() -> str:
+    """A commented manifest that lists every column and parses as it stands."""
+    width = max(map(len, columns()))
+    about = FILE_COLUMNS | {
+        name: f"{field.accepts}; default: {'none' if field.default is None else field.default}"
+        for name, field in declared(EditOptions).items()
+    }
+    first = {"video": "talk.mp4", "emotion_audio": "voices/happy.wav"}
+    second = first | {"emotion_audio": "voices/sad_1.wav;voices/sad_2.wav"}
+    second |= {"output": "talk_sad.mp4", "intensity": "1.2"}
+    lines = [
+        "# One edit per line. Empty cells take the default; unused columns may be deleted.",
+        "# Inputs are relative to this file, outputs to the output folder (--output-dir).",
+        "# Lines that begin with # and blank lines are skipped.",
+        "#",
+        *(f"# {name:<{width}}  {words}" for name, words in about.items()),
+        ",".join(columns()),
+        *(",".join(row.get(name, "") for name in columns()) for row in (first, second)),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 class Problem(NamedTuple):
@@ -130,26 +182,21 @@ def _read_table(lines: _Lines, delimiter: str, manifest: RawManifest) -> None:
 
 def _header(cells: list[str], line: int, problems: Problems) -> list[str]:
     """Column names as the options spell them; unknown ones become problems and an empty name."""
-    names, known = [], columns()
+    names, known = list[str](), columns()
     if len(cells) == 1 and ";" in cells[0]:
         problems.say(line, "", "cells must be separated by commas, not ';'")
         return []
     for cell in cells:
-        name = normal_name(cell)
+        name = _normal(cell)
         if name in known and name in names:
             problems.say(line, name, f"column '{name}' appears twice")
         elif name and name not in known:
-            problems.say(line, cell.strip(), _unknown(cell.strip()))
+            problems.say(line, cell.strip(), unknown_column(cell.strip()))
             name = ""
         names.append(name)
     if "video" not in names:
         problems.say(line, "video", "there is no column 'video'")
     return names
-
-
-@lru_cache(maxsize=1000)
-def _unknown(name: str) -> str:
-    return unknown_column(name[:80])
 
 
 def _add_row(names: list[str], cells: list[str], line: int, manifest: RawManifest) -> None:
@@ -175,9 +222,9 @@ def _read_json(lines: _Lines, manifest: RawManifest) -> None:
             continue
         cells = {}
         for key, value in values.items():
-            name, cell = normal_name(key), _cell(value)
+            name, cell = _normal(key), _cell(value)
             if name not in columns():
-                manifest.problems.say(number, key, _unknown(key))
+                manifest.problems.say(number, key, unknown_column(key))
             elif cell is None:
                 manifest.problems.say(number, key, f"cannot be a {type(value).__name__}")
             elif len(cell) > MAX_CELL_CHARS:
@@ -198,3 +245,20 @@ def _cell(value: Any) -> str | None:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return CLIP_SEPARATOR.join(value)
     return None
+
+
+def parse_defaults(pairs: list[str]) -> dict[str, str]:
+    """``["intensity=1.2"]`` -> cells. Raises :class:`UsageError`."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise UsageError(f"--set needs COLUMN=VALUE, got '{pair}'")
+        if name not in columns():
+            raise UsageError(unknown_column(name))
+        option = declared(EditOptions).get(name)
+        if name in ("video", "output") or (option and option.option.writes):
+            raise UsageError(f"--set {name}: every row needs its own")
+        found[name] = value.strip()
+    return found

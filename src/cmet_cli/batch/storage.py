@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import MediaError, UsageError
 from ..media.files import OVERWRITE_HINT, atomic_path
+from ..weights.record import sha256_of
 
 #: [size, mtime_ns, sha256] of a file; behind a URL [size, 0, the store's own mark of the version].
 Entry = list[Any]
@@ -65,16 +66,10 @@ def exists(location: str) -> bool:
     return Path(location).exists()
 
 
-def _sha256(path: Path) -> str:
-    from ..weights.record import sha256_of  # its package imports torch
-
-    return sha256_of(path)
-
-
 def local_entry(path: Path) -> Entry:
     """Raises :class:`OSError`."""
     status = path.stat()
-    return [status.st_size, status.st_mtime_ns, _sha256(path)]
+    return [status.st_size, status.st_mtime_ns, sha256_of(path)]
 
 
 def is_as_made(location: str, entry: Entry | None) -> bool:
@@ -89,7 +84,7 @@ def is_as_made(location: str, entry: Entry | None) -> bool:
         status = os.stat(location)  # noqa: PTH116  100,000 of them take seconds
         if [status.st_size, status.st_mtime_ns] == entry[:2]:
             return True
-        return status.st_size == entry[0] and _sha256(Path(location)) == entry[2]
+        return status.st_size == entry[0] and sha256_of(Path(location)) == entry[2]
     except (OSError, ValueError):
         return False
 

@@ -158,7 +158,7 @@ def batch(
     """
     State.verbose, State.json = verbose, json
     if template:
-        from ..batch.columns import template as example
+        from ..batch.manifest import template as example
 
         typer.echo(example(), nl=False)
         return
