@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from cmet_cli.batch.checks import CheckSettings, check_manifest, parse_defaults
+from cmet_cli.batch.checks import CheckSettings, check_manifest
 from cmet_cli.batch.columns import columns, parse_cell, template
-from cmet_cli.batch.manifest import read_manifest
+from cmet_cli.batch.manifest import parse_defaults, read_manifest
 from cmet_cli.errors import UsageError
 from cmet_cli.options import EditOptions
 

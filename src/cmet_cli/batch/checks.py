@@ -1,31 +1,28 @@
 """Everything about a manifest that can be wrong before a model is loaded, found in one pass."""
 
 # Paths stay text: 100,000 rows are checked in seconds.
-# ruff: noqa: PTH100, PTH113, PTH114, PTH116, PTH117, PTH118, PTH119, PTH120, PTH122
+# ruff: noqa: PTH100, PTH113, PTH114, PTH116, PTH118, PTH119, PTH120
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from ..errors import CmetError, UsageError
+from ..errors import CmetError
 from ..options import EditOptions
-from .columns import CLIP_SEPARATOR, TRUE, Column, columns, parse_cell, unknown_column
+from .columns import CLIP_SEPARATOR, TRUE, columns, parse_cell
 from .manifest import Problem, Problems, RawManifest, RawRow, TooManyProblems
-from .plan import Row
+from .plan import Row, default_name, video_suffix
 from .state import STATE_FOLDER
 from .storage import Entry, is_as_made, is_url, look_at
 
 FOLDER = "is a folder"
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 MAX_NAME_BYTES = 255
-_AWKWARD = re.compile(r"[^\w.+-]+")
 _TAKEN = "exists and was not made by this batch: {} (--overwrite replaces it)"
 #: What an output was when this batch made it; ``None`` for anybody else's.
 Made = Callable[[str], "Entry | None"]
@@ -47,54 +44,6 @@ class Checked:
 
     rows: list[Row]
     problems: list[Problem]
-
-
-def parse_defaults(pairs: list[str]) -> dict[str, str]:
-    """``["intensity=1.2"]`` -> cells. Raises :class:`UsageError`."""
-    found = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals:
-            raise UsageError(f"--set needs COLUMN=VALUE, got '{pair}'")
-        if name not in columns():
-            raise UsageError(unknown_column(name))
-        if name in ("video", "output") or columns()[name].writes:
-            raise UsageError(f"--set {name}: every row needs its own")
-        found[name] = value.strip()
-    return found
-
-
-def video_suffix(name: str) -> str:
-    """The suffix of a name where it is one an edit can be written as, else nothing."""
-    suffix = os.path.splitext(name)[1].lower()
-    return suffix if suffix in VIDEO_SUFFIXES else ""
-
-
-def default_name(cells: Mapping[str, str], video: str, emotion: tuple[str, ...], base: str) -> str:
-    """``a/talk.mp4`` with ``sad.wav`` at intensity 1.2 -> ``a/talk_sad_intensity1.2.mp4``.
-
-    The name depends on the row alone, so rows may be added and moved between runs.
-    """
-    path = PurePosixPath(video.replace(os.sep, "/"))
-    folder = os.path.dirname(os.path.relpath(video, base)) if not is_url(video) else ""
-    folder = "" if folder.startswith("..") or os.path.isabs(folder) else folder
-    voice = PurePosixPath(emotion[0].replace(os.sep, "/")).stem if emotion else "edit"
-    more = f"+{len(emotion) - 1}" if len(emotion) > 1 else ""
-    parts = [path.stem, voice + more]
-    for name in sorted(cells):
-        column = columns()[name]
-        plain = column.role == "option" and not column.is_path and name != "overwrite"
-        if plain and not _is_default(column, cells[name]):
-            parts.append(_AWKWARD.sub("-", name + cells[name]))
-    return os.path.join(folder, "_".join(parts) + (video_suffix(path.name) or ".mp4"))
-
-
-def _is_default(column: Column, text: str) -> bool:
-    try:
-        return parse_cell(column, text) == column.default
-    except UsageError:
-        return False
 
 
 class OutputBook:

@@ -198,3 +198,19 @@ def _cell(value: Any) -> str | None:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return CLIP_SEPARATOR.join(value)
     return None
+
+
+def parse_defaults(pairs: list[str]) -> dict[str, str]:
+    """``["intensity=1.2"]`` -> cells. Raises :class:`UsageError`."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise UsageError(f"--set needs COLUMN=VALUE, got '{pair}'")
+        if name not in columns():
+            raise UsageError(unknown_column(name))
+        if name in ("video", "output") or columns()[name].writes:
+            raise UsageError(f"--set {name}: every row needs its own")
+        found[name] = value.strip()
+    return found

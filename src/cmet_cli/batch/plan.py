@@ -1,19 +1,25 @@
 """The rows of a batch: what each reads and makes, whether it must run, and which comes next."""
 
+# Paths stay text: 100,000 rows are checked in seconds.
+# ruff: noqa: PTH117, PTH118, PTH120, PTH122
+
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._version import __version__
+from ..errors import UsageError
 from ..options import EditOptions
-from .columns import columns
-from .storage import Digests, Entry, is_as_made
+from .columns import Column, columns, parse_cell
+from .storage import Digests, Entry, is_as_made, is_url
 
 if TYPE_CHECKING:
     from ..backends.devices import Compute
@@ -23,6 +29,8 @@ if TYPE_CHECKING:
 RUN, KEEP = "run", "keep"
 WAITING, DONE, FAILED = "waiting", "done", "failed"
 MADE = "made"  # complete, but under a temporary name
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
+_AWKWARD = re.compile(r"[^\w.+-]+")
 #: Options that say how a file is placed, not what is in it.
 NOT_OF_THE_RESULT = ("overwrite",)
 
@@ -63,6 +71,38 @@ class Row:
         """Rows of one reading are best done one after the other: the editor keeps it."""
         o = self.options
         return self.video, o.face_detector, str(o.face), o.lips
+
+
+def video_suffix(name: str) -> str:
+    """The suffix of a name where it is one an edit can be written as, else nothing."""
+    suffix = os.path.splitext(name)[1].lower()
+    return suffix if suffix in VIDEO_SUFFIXES else ""
+
+
+def default_name(cells: Mapping[str, str], video: str, emotion: tuple[str, ...], base: str) -> str:
+    """``a/talk.mp4`` with ``sad.wav`` at intensity 1.2 -> ``a/talk_sad_intensity1.2.mp4``.
+
+    The name depends on the row alone, so rows may be added and moved between runs.
+    """
+    path = PurePosixPath(video.replace(os.sep, "/"))
+    folder = os.path.dirname(os.path.relpath(video, base)) if not is_url(video) else ""
+    folder = "" if folder.startswith("..") or os.path.isabs(folder) else folder
+    voice = PurePosixPath(emotion[0].replace(os.sep, "/")).stem if emotion else "edit"
+    more = f"+{len(emotion) - 1}" if len(emotion) > 1 else ""
+    parts = [path.stem, voice + more]
+    for name in sorted(cells):
+        column = columns()[name]
+        plain = column.role == "option" and not column.is_path and name != "overwrite"
+        if plain and not _is_default(column, cells[name]):
+            parts.append(_AWKWARD.sub("-", name + cells[name]))
+    return os.path.join(folder, "_".join(parts) + (video_suffix(path.name) or ".mp4"))
+
+
+def _is_default(column: Column, text: str) -> bool:
+    try:
+        return parse_cell(column, text) == column.default
+    except UsageError:
+        return False
 
 
 @dataclass(frozen=True)

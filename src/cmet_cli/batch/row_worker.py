@@ -18,7 +18,6 @@ from ..errors import CmetError, DeviceError, MediaError, UsageError, WeightsErro
 from ..media.ffmpeg import file_url, run_short
 from ..media.files import OVERWRITE_HINT, check_output
 from ..options import EditOptions, Model, RuntimeOptions
-from ..result import EditResult
 from .plan import DONE, FAILED, MADE, Outcome, Row, Task, compute_name, made_of, model_digest
 from .storage import Digests, Entry, Fetched, deliver, exists, is_url, local_entry, make_durable
 
@@ -34,15 +33,6 @@ PASSING = {
     if hasattr(errno, name)
 }
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "alloc_failed")
-_REPORTED: tuple[str, ...] = (
-    "frames",
-    "frames_edited",
-    "frames_bridged",
-    "frames_passed_through",
-    "duration_s",
-)
-_REPORTED += ("width", "height", "lips", "source", "neutral_from", "face_detector", "device")
-_REPORTED += ("precision", "elapsed_s", "stages_s")
 
 
 @dataclass(frozen=True)
@@ -210,9 +200,8 @@ class RowWorker:
             pictures = before, _picture(parts[row.output], moment_s)
         made = made_of(row, entries, self._setup.model_digest, compute_name(self._editor.compute))
         outputs = {place: local_entry(part) for place, part in parts.items()}
-        outcome = Outcome(
-            task.index, MADE, 0.0, made, entries, outputs, _plain_result(result), pictures
-        )
+        told = {**result.as_dict(), "warnings": list(result.warnings)}
+        outcome = Outcome(task.index, MADE, 0.0, made, entries, outputs, told, pictures)
         return outcome, parts
 
     def _local(self, place: str, entries: dict[str, Entry]) -> Path:
@@ -242,13 +231,6 @@ def _local_options(row: Row, places: dict[str, Path]) -> EditOptions:
     values = vars(row.options).items()
     paths: dict[str, Any] = {n: places[str(v)] for n, v in values if isinstance(v, Path)}
     return replace(row.options, overwrite=True, **paths)
-
-
-def _plain_result(result: EditResult) -> dict[str, Any]:
-    """What the report needs of an edit."""
-    found = {name: getattr(result, name) for name in _REPORTED}
-    found["real_time_factor"] = round(result.real_time_factor, 4)
-    return {**found, "warnings": list(result.warnings)}
 
 
 def _limited(progress: RowProgress) -> Callable[[str, int, int | None], None]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import CmetError, UsageError
 from ..options import Model, RuntimeOptions
-from .checks import Checked, CheckSettings, check_manifest, parse_defaults
-from .manifest import read_manifest
+from .checks import Checked, CheckSettings, check_manifest
+from .manifest import parse_defaults, read_manifest
 from .plan import DONE, FAILED, MADE, RUN, WAITING, Decision, Key, Outcome, Row, Schedule, Task
 from .report import Report
 from .row_worker import WorkerSetup
