@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from .conftest import outputs_of, results_of
+from .conftest import outputs_of, results_of, told
 
 
 @pytest.fixture
@@ -90,3 +90,50 @@ def test_ended_gently(start, write_manifest, number, code):
     root = manifest.parent / "m_out"
     assert not list(root.rglob("*.part.*"))
     assert (root / "report.csv").is_file()
+
+
+DIE = """
+import os, signal, sys
+from cmet_cli.batch.state import State
+moment, hold = sys.argv.pop(1), State.hold
+def die(self, *arguments):
+    if moment == "hold":
+        hold(self, *arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(State, moment, die)
+from cmet_cli.cli.app import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("moment", "again"), [("hold", 1), ("finish", 0)])
+def test_killed_around_the_moment_an_output_gets_its_name(
+    batch, write_manifest, tiny_weights, moment, again
+):
+    """Before it (the row was put down, nothing is there): the row is done again. After it (the
+    file is there, nobody wrote so down): it is known to be done, and not touched."""
+    manifest = write_manifest(rows(1))
+    command = [
+        sys.executable,
+        "-c",
+        DIE,
+        moment,
+        "batch",
+        str(manifest),
+        "--quiet",
+        "--workers",
+        "1",
+    ]
+    command += ["--weights-dir", tiny_weights, "--device", "cpu", "--set", "face_detector=none"]
+    assert subprocess.run(command, capture_output=True, timeout=120).returncode == -signal.SIGKILL
+    output = manifest.parent / "m_out" / "0.mp4"
+    assert output.exists() == (moment == "finish")
+    made_ns = output.stat().st_mtime_ns if output.exists() else None
+    resumed = batch(manifest, "--json")
+    assert (resumed.returncode, told(resumed)["done"], told(resumed)["kept"]) == (
+        0,
+        again,
+        1 - again,
+    )
+    assert made_ns in (None, output.stat().st_mtime_ns)
+    assert sorted(p.name for p in (output.parent / ".cmet").iterdir() if p.is_dir()) == []
