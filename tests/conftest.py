@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-# isort: off
-import cmet_cli  # noqa: F401  settles how torch's threads wait, before torch is loaded
-# isort: on
-
 import json
 import os
 import subprocess
@@ -16,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line has it; before torch
 import torch
 from safetensors.torch import save_file
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faces_in_pictures import scene, write_video
 
 from cmet_cli import CmetError, EditOptions, EmotionEditor
 from cmet_cli.errors import DeviceError, MediaError, UsageError, WeightsError
@@ -103,11 +104,37 @@ def test_intensity_scales_the_change_and_nothing_else(editor, talking, voice, tm
     assert not np.array_equal(outputs["0a"], outputs["2b"])
 
 
-@pytest.mark.parametrize("source", ["first", "best", "frame"])
-def test_every_source_choice_renders(editor, talking, voice, tmp_path, source):
-    options = whole(source=source)
-    result = editor.edit(talking, voice, tmp_path / f"{source}.mp4", options=options)
-    assert (result.source, result.frames) == (source, 25)
+def test_every_source_choice_is_another_picture(editor, make_media, voice, tmp_path):
+    """The face comes from the first frame, from the best one, or from every frame itself."""
+    clip = make_media(
+        "sources.mp4",
+        "-f lavfi -i testsrc2=s=64x64:r=25:d=0.6,gblur=sigma=8:enable=lt(n\\,6) "
+        "-c:v libx264 -pix_fmt yuv420p",
+    )
+    shown = {}
+    for source in ("first", "best", "frame"):
+        output = tmp_path / f"{source}.mp4"
+        result = editor.edit(
+            clip, voice, output, neutral=voice, options=whole(source=source, crf=0)
+        )
+        assert (result.source, result.frames) == (source, 15)
+        shown[source] = read_all(output)[1].astype(int)
+    for one, other in (("first", "best"), ("first", "frame"), ("best", "frame")):
+        assert np.abs(shown[one] - shown[other]).mean() > 0.5, (one, other)
+    # The first frame is its own source with two of the three choices.
+    assert np.array_equal(shown["first"][0], shown["frame"][0])
+    assert not np.array_equal(shown["first"][0], shown["best"][0])
+
+
+def test_codes_of_every_face_are_saved(editor, voice, tmp_path):
+    video = write_video(tmp_path / "two.mkv", scene({12: (10, 30), 16: (265, 40)}, 10))
+    codes = tmp_path / "codes.npz"
+    options = EditOptions(face_detector="haar", face="all", lips="video", save_codes=str(codes))
+    editor.edit(video, voice, tmp_path / "out.mkv", neutral=voice, options=options)
+    with np.load(codes) as saved:
+        assert int(saved["faces"]) == 2
+        assert saved["delta"].shape == saved["delta_2"].shape == (10, 10)
+        assert saved["square"][0, 0] < 240 < saved["square_2"][0, 0]
 
 
 def test_batch_size_does_not_change_the_result(tiny_weights, talking, voice, tmp_path):
@@ -281,10 +308,13 @@ def test_ctrl_c_leaves_nothing(talking, voice, tiny_weights, tmp_path, make_medi
 
 
 def test_help_is_quick_and_light(cmet):
-    """Heavy imports happen inside the command that needs them."""
-    probe = "import sys; import cmet_cli, cmet_cli.cli.app; print('torch' in sys.modules)"
+    """Heavy imports happen inside the command that needs them, and importing changes nothing."""
+    probe = (
+        "import os, sys; before = dict(os.environ); import cmet_cli, cmet_cli.cli.app; "
+        "print('torch' in sys.modules, os.environ == before)"
+    )
     run = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60
     )
-    assert run.stdout.strip() == "False"
+    assert run.stdout.strip() == "False True"
     assert "download-weights" in cmet("--help").stdout

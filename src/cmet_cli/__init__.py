@@ -5,15 +5,13 @@ The public names are imported on first use, so that ``import cmet_cli`` stays ch
 
 from __future__ import annotations
 
-import os
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 
-# torch's threads spin while they wait, which costs a busy machine most of its speed: with one
-# other process on two cores an edit took 30 s so, 3 s with sleeping threads, and alone the same.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless asked to speak
 
 if TYPE_CHECKING:
     from .editor import EmotionEditor

@@ -10,7 +10,6 @@ import math
 import types
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -77,14 +76,7 @@ class Declared:
     @property
     def accepts(self) -> str:
         """For people: ``one of audio, video``, ``a number from 0 to 51``."""
-        return " or ".join(_described(kind) for kind in self.kinds) + self._range
-
-    @property
-    def _range(self) -> str:
-        low, high = self.option.low, self.option.high
-        if low is None or high is None:
-            return "" if low is None else f" from {low:g}"
-        return f" from {low:g} to {high:g}"
+        return " or ".join(_described(kind, self.option) for kind in self.kinds)
 
     def parse(self, text: str) -> Any:
         """The value that a text means. Raises :class:`UsageError` saying what would be accepted."""
@@ -96,16 +88,20 @@ class Declared:
 
     def check(self, value: Any) -> None:
         """Raises :class:`UsageError` for a value outside the declared choices or range."""
-        choices = [c for kind in self.kinds if get_origin(kind) is Literal for c in get_args(kind)]
-        numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        if choices and value not in choices and value is not None and not numeric:
-            allowed = ", ".join(map(str, choices))
-            raise UsageError(f"{self.label} must be one of {allowed}, got '{value}'")
+        if value is None and self.default is None:
+            return
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            self._check_range(value)
+        elif not any(_is_kind(kind, value) for kind in self.kinds):
+            raise UsageError(f"{self.label} must be {self.accepts}, got '{value}'")
+
+    def _check_range(self, value: float) -> None:
         low, high = self.option.low, self.option.high
-        if numeric and (low is not None or high is not None):
-            below, above = low is not None and value < low, high is not None and value > high
-            if not math.isfinite(value) or below or above:
-                raise UsageError(f"{self.label} must be{_between(low, high)}, got {value}")
+        if low is None and high is None:
+            return
+        below, above = low is not None and value < low, high is not None and value > high
+        if not math.isfinite(value) or below or above:
+            raise UsageError(f"{self.label} must be{_between(low, high)}, got {value}")
 
 
 def _between(low: float | None, high: float | None) -> str:
@@ -114,11 +110,21 @@ def _between(low: float | None, high: float | None) -> str:
     return f" at least {low:g}" if low is not None else f" at most {high:g}"
 
 
-def _described(kind: Any) -> str:
+def _described(kind: Any, option: Option) -> str:
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         return ("one of " if len(choices) > 1 else "") + ", ".join(map(str, choices))
-    return _KIND_NAMES.get(kind, "text")
+    words, low, high = _KIND_NAMES.get(kind, "text"), option.low, option.high
+    if kind not in (int, float) or low is None:
+        return words
+    return f"{words} from {low:g}" + ("" if high is None else f" to {high:g}")
+
+
+def _is_kind(kind: Any, value: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    # To Python a bool is an int, to a user it is not.
+    return isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
 
 
 def _read(kind: Any, text: str) -> Any:
@@ -133,9 +139,17 @@ def _read(kind: Any, text: str) -> Any:
         return None
 
 
-@lru_cache(maxsize=8)
+_DECLARED: dict[type, dict[str, Declared]] = {}
+
+
 def declared(options: type) -> dict[str, Declared]:
     """Every field of an options class that carries an :class:`Option`, by name."""
+    if options not in _DECLARED:
+        _DECLARED[options] = _declare(options)
+    return _DECLARED[options]
+
+
+def _declare(options: type) -> dict[str, Declared]:
     hints, found = get_type_hints(options, include_extras=True), {}
     for field in fields(options):
         hint, *notes = get_args(hints[field.name]) if _is_annotated(hints[field.name]) else (None,)
@@ -223,16 +237,10 @@ class EditOptions:
         if isinstance(self.save_codes, str):
             object.__setattr__(self, "save_codes", Path(self.save_codes))
         check_declared(self)
-        if isinstance(self.face, bool) or not (self.face in (None, "all") or self._face_number):
-            raise UsageError(f"face must be a number from 1, or 'all', got '{self.face}'")
         if self.paste == "none" and self.face == "all":
             raise UsageError("paste 'none' gives one crop, and face 'all' asks for several")
         if self.save_codes is not None and self.save_codes.suffix != ".npz":
             raise UsageError(f"codes are saved as .npz, got {self.save_codes}")
-
-    @property
-    def _face_number(self) -> bool:
-        return isinstance(self.face, int)
 
 
 @dataclass(frozen=True)

@@ -46,10 +46,11 @@ def test_every_rate_keeps_its_clock(editor, make_media, voice, tmp_path, rate):
 
 def test_variable_frame_rate(editor, make_media, voice, tmp_path):
     video = clip(
-        make_media, "vfr.mp4",
+        make_media,
+        "vfr.mp4",
         "-vf settb=1/1000,setpts='40*N+11*mod(N*N\\,5)' -fps_mode vfr -enc_time_base 1:1000 "
         f"{H264} -pix_fmt yuv420p -c:a aac",
-    )  # fmt: skip
+    )
     result = edit(editor, video, voice, tmp_path)
     _, _, times = read(video)
     assert len({b - a for a, b in pairwise(times)}) > 2  # it does vary
@@ -178,9 +179,8 @@ def test_start_offsets_are_kept(editor, make_media, voice, tmp_path, late, name)
 
 def first_sound_s(path: Path) -> float:
     run = run_short(
-        ["-i", str(path), "-map", "0:a:0", "-frames:a", "1", "-af", "ashowinfo", "-f",
-         "null", "-"]
-    )  # fmt: skip
+        ["-i", str(path), "-map", "0:a:0", "-frames:a", "1", "-af", "ashowinfo", "-f", "null", "-"]
+    )
     line = next(s for s in run.stderr.decode().splitlines() if "pts_time" in s)
     return float(line.split("pts_time:")[1].split()[0])
 
@@ -257,8 +257,22 @@ def test_extreme_pictures(editor, make_media, voice, tmp_path, name, source, fra
 
 def test_sound_of_no_length(editor, talking, make_media, voice, tmp_path):
     wav = tmp_path / "nothing.wav"
-    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36, b"WAVE", b"fmt ", 16, 1, 1, 16000, 32000,
-                       2, 16, b"data", 0)  # fmt: skip
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        b"RIFF",
+        36,
+        b"WAVE",
+        b"fmt ",
+        16,
+        1,
+        1,
+        16000,
+        32000,
+        2,
+        16,
+        b"data",
+        0,
+    )
     wav.write_bytes(head)
     with pytest.raises(Exception, match="no sound could be decoded"):
         edit(editor, talking, wav, tmp_path)

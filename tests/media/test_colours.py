@@ -65,14 +65,14 @@ def test_rgb_of_more_than_eight_bits_keeps_ten(editor, make_media, voice, tmp_pa
     result = edit(editor, video, voice, tmp_path, ".mkv")
     assert any("12 bits" in w for w in result.warnings)
     # Half a step of luma and of chroma rounded, as the matrix weighs them, makes 1.4; full chroma
-    # is cut half a step short.
+    # is cut half a step short: 2.4.
     info, planes, _ = read(result.output)
     wanted = shown(video, "rgb48le", "<u2").astype(np.float32) * (255 / 65535)
     to_rgb = ColourConverter(info.colour, info.pixel_format, info.height).to_rgb
     away = ~near_face(info.width, info.height)
     for old, new in zip(wanted, planes, strict=True):
         difference = np.abs(old - to_rgb(np.stack(new, -1)))[away]
-        assert difference.max() * 1023 / 255 <= 2
+        assert difference.max() * 1023 / 255 <= 2.4
 
 
 @pytest.mark.parametrize("paste", ["none", "crop"])

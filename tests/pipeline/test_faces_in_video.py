@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from faces_in_pictures import FACE_PX, HEIGHT, WIDTH, scene, write_video
 
 from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.backends.edtalk.crop import EDTALK_CROP
 from cmet_cli.errors import FaceError, UsageError
 from cmet_cli.faces.blend import face_mask, head_mask, match_colours
-from cmet_cli.lab.avatar.clip import make_clip
-from cmet_cli.media.ffmpeg import find_ffmpeg
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader
 from cmet_cli.options import RuntimeOptions
 
-WIDTH, HEIGHT, FACE_PX, N = 480, 270, 200, 20
+N = 20
 LEFT, TOP = 250, 40
 FACE = EDTALK_CROP.face
 
@@ -30,32 +28,10 @@ def editor(tiny_weights):
     return EmotionEditor.from_weights(tiny_weights, runtime=RuntimeOptions(device="cpu"))
 
 
-def write_video(path: Path, frames: np.ndarray, rate: str = "25") -> Path:
-    """Frames uint8 ``[n, H, W, 3]`` RGB -> a lossless video."""
-    height, width = frames.shape[1:3]
-    command = [find_ffmpeg(), "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
-    command += ["-s", f"{width}x{height}", "-r", rate, "-i", "-", "-c:v", "libx264", "-qp", "0"]
-    subprocess.run([*command, "-pix_fmt", "yuv444p", str(path)], input=frames.tobytes(), check=True)
-    return path
-
-
-def scene(faces: dict[int, tuple[int, int]], n: int = N) -> np.ndarray:
-    """Drawn people (by identity seed) at places in a plain picture."""
-    frames = np.full((n, HEIGHT, WIDTH, 3), 120, np.uint8)
-    for seed, (left, top) in faces.items():
-        clip = make_clip(
-            identity_seed=seed, voice_seed=seed, emotion="neutral", level=1, seconds=n / 25,
-            seed=seed,
-        )  # fmt: skip
-        for i in range(n):
-            frames[i, top : top + FACE_PX, left : left + FACE_PX] = clip.frame(i, FACE_PX)
-    return frames
-
-
 @pytest.fixture(scope="module")
 def person(tmp_path_factory):
     """One drawn person right of the middle."""
-    return write_video(tmp_path_factory.mktemp("p") / "person.mkv", scene({12: (LEFT, TOP)}))
+    return write_video(tmp_path_factory.mktemp("p") / "person.mkv", scene({12: (LEFT, TOP)}, N))
 
 
 def read(path: Path) -> np.ndarray:
@@ -83,7 +59,7 @@ def test_only_the_face_changes(editor, person, voice, tmp_path):
 
 
 def test_two_people_are_told_apart(editor, voice, tmp_path):
-    video = write_video(tmp_path / "two.mkv", scene({12: (10, 30), 16: (265, 40)}))
+    video = write_video(tmp_path / "two.mkv", scene({12: (10, 30), 16: (265, 40)}, N))
     halves = {}
     for face in (1, 2, "all"):
         output = tmp_path / f"{face}.mkv"

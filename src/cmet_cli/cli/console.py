@@ -78,8 +78,15 @@ def progress_bars(quiet: bool, unit: str = "frames/s") -> Iterator[Progress]:
         Progress as Bars,
     )
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    columns += (TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Bars(*columns, console=error_console(), transient=True) as bars:
         tasks: dict[str, Any] = {}
 

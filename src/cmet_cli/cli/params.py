@@ -63,7 +63,9 @@ def takes_options(command: Command) -> Command:
     rest, and gets them as one checked object. Raises :class:`UsageError` for values out of range.
     """
     hints = get_type_hints(command, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and name != "return"}
+    groups: dict[str, Any] = {
+        name: kind for name, kind in hints.items() if is_dataclass(kind) and name != "return"
+    }
     parameters, annotations = [], {}
     for name, parameter in inspect.signature(command).parameters.items():
         if name not in groups:

@@ -13,7 +13,7 @@ from typing import Any
 import ffmpeg
 
 from ..errors import MediaError
-from .ffmpeg import file_url, last_words, run_short
+from .ffmpeg import complaint, file_url, last_words, run_short
 from .pixels import Colour
 
 SHOW_FRAMES = "showinfo=checksum=0"
@@ -105,7 +105,8 @@ def not_a_video(path: Path, kinds: list[str], text: str) -> MediaError:
     if "Video" not in kinds and "Audio" in kinds:
         return MediaError(f"{path}: has sound but no video stream", "give a video with --video")
     if "Video" in kinds:
-        return MediaError(f"{path}: no frame of the video could be decoded ({last_words(text)})")
+        words = complaint(text) or "no key frame, or damaged data"
+        return MediaError(f"{path}: no frame of the video could be decoded ({words})")
     return MediaError(f"{path}: not a video that ffmpeg can read ({last_words(text)})")
 
 

@@ -20,12 +20,35 @@ SHORT_RUN_TIMEOUT_S = 120.0
 STALL_S = 120.0  # a running ffmpeg that neither gives nor takes a byte for so long is ended
 STDERR_LINES_KEPT = 40
 _NOISE = ("Press [q]", "frame=", "  lib", "Last message repeated", "Conversion failed")
+_CONSEQUENCES = (
+    "Output file is empty",
+    "Terminating thread",
+    "marking filters",
+    "muxing overhead",
+    "Task finished",
+    "before EOF",
+    "after EOF",
+)
 FULL_DISK = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
 def file_url(path: Path) -> str:
-    """A path as ffmpeg takes it, whatever its name looks like (``-x.mp4``, ``a:b.mp4``)."""
-    return f"file:{path}"
+    """A path as ffmpeg takes it, whatever its name looks like (``-x.mp4``, ``a:b.mp4``).
+
+    For :func:`run_short` and :class:`FfmpegProcess` only, which give names of no text their bytes
+    back: ffmpeg-python wants text all the way.
+    """
+    return f"file:{path}".translate(_AS_TEXT)
+
+
+#: Python's stand-ins for undecodable bytes <-> characters for private use.
+_AS_TEXT = {0xDC00 + byte: 0x10FF00 + byte for byte in range(0x80, 0x100)}
+_AS_BYTES = {private: byte for byte, private in _AS_TEXT.items()}
+
+
+def _argv(arguments: list[str], program: str | None = None) -> list[str]:
+    front = [program] if program else base_argv()
+    return [*front, *(argument.translate(_AS_BYTES) for argument in arguments)]
 
 
 def base_argv() -> list[str]:
@@ -58,7 +81,7 @@ def run_short(
     """
     try:
         return subprocess.run(
-            [*([program] if program else base_argv()), *arguments],
+            _argv(arguments, program),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout_s,
@@ -76,11 +99,21 @@ def last_words(lines: list[str] | str) -> str:
     """The most telling line of ffmpeg's stderr, for an error message."""
     lines = lines.splitlines() if isinstance(lines, str) else lines
     useful = [s.strip() for s in lines if s.strip() and not s.strip().startswith(_NOISE)]
+    useful = [s for s in useful if not any(c in s for c in _CONSEQUENCES)]
     for words in FULL_DISK:
         if any(words in line for line in useful):
             return words
-    telling = [s for s in useful if "rror" in s or "nvalid" in s or "not " in s]
-    return (telling or useful or ["no message"])[-1][:300]
+    return (_telling(useful) or useful or ["no message"])[-1][:300]
+
+
+def complaint(text: str) -> str:
+    """The most telling line, or nothing where none complains."""
+    lines = [s.strip() for s in text.splitlines() if not any(c in s for c in _CONSEQUENCES)]
+    return (_telling(lines) or [""])[-1][:300]
+
+
+def _telling(lines: list[str]) -> list[str]:
+    return [s for s in lines if "rror" in s or "nvalid" in s or "not " in s or "missing" in s]
 
 
 class FfmpegProcess:
@@ -100,7 +133,7 @@ class FfmpegProcess:
     ) -> None:
         try:
             self._process = subprocess.Popen(
-                [*base_argv(), *arguments],
+                _argv(arguments),
                 stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -49,9 +49,14 @@ def _rename_new(temporary: Path, destination: Path) -> None:
 
 def check_output(destination: Path, *, overwrite: bool, inputs: tuple[Path, ...] = ()) -> None:
     """Refuse early what would fail late: an existing, unwritable, or input path as output."""
-    for path in inputs:
-        if destination.exists() and path.exists() and destination.samefile(path):
-            raise UsageError(f"output and input are the same file: {destination}")
+    try:
+        same = any(
+            destination.exists() and path.exists() and destination.samefile(path) for path in inputs
+        )
+    except (OSError, ValueError) as error:  # a name too long, a link that leads to itself
+        raise UsageError(f"output cannot be written: {destination} ({error})") from error
+    if same:
+        raise UsageError(f"output and input are the same file: {destination}")
     if destination.is_dir():
         raise UsageError(f"output is a folder: {destination}", "give a file name")
     if destination.exists() and not overwrite:

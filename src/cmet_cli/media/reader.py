@@ -20,6 +20,8 @@ from .probe import VideoInfo
 from .tonemap import sdr_table
 
 FRAMES_AHEAD = 4
+JUMP_BACK_FRAMES = 3
+LONGEST_STEP_S = 600.0  # a longer one is a wrong time, and the network would be asked to fill it
 _PTS = re.compile(r"\] n:\s*\d+ pts:\s*(-?\d+|NOPTS)")
 
 
@@ -137,7 +139,15 @@ class FrameReader:
         """Presentation time of every frame in units of ``info.time_base``, strictly rising."""
         if len(self._pts) < self._count:
             raise MediaError(f"{self._info.path}: ffmpeg did not report every frame's time")
-        return _repair_ticks(self._pts[: self._count], self._info)
+        ticks = repair_ticks(self._pts[: self._count], self._info)
+        steps = np.diff(np.array(ticks, np.float64)) * float(self._info.time_base)
+        if len(steps) and steps.max() > LONGEST_STEP_S:
+            at = int(steps.argmax())
+            raise MediaError(
+                f"{self._info.path}: the frames' times jump by {steps[at]:.0f} s after frame {at}",
+                "the file is damaged; let a video tool write its times anew",
+            )
+        return ticks
 
     def close(self) -> None:
         self._stop.set()
@@ -184,17 +194,26 @@ def decode_argv(
     return source.output("pipe:1", **options).global_args("-loglevel", log_level).get_args()
 
 
-def _repair_ticks(pts: list[int | None], info: VideoInfo) -> list[int]:
-    """Fill missing times from the frame rate and force them to rise (damaged files)."""
+def repair_ticks(pts: Sequence[int | None], info: VideoInfo) -> list[int]:
+    """Fill missing times from the frame rate and make all of them rise (damaged files).
+
+    Where times jump back for long, as in recordings put end to end, they go on from there; a small
+    disorder moves single frames by a tick.
+    """
     step = 1
     if info.frame_rate:
         step = max(1, round(1 / (info.frame_rate * info.time_base)))
+    known = next((i for i, value in enumerate(pts) if value is not None), None)
+    first = 0 if known is None else (pts[known] or 0) - known * step
     ticks: list[int] = []
+    shift = 0
     for value in pts:
-        previous = ticks[-1] if ticks else None
-        if value is None:
-            value = 0 if previous is None else previous + step
-        elif previous is not None and value <= previous:
-            value = previous + 1
-        ticks.append(value)
+        if not ticks:
+            ticks.append(first)
+            continue
+        value = ticks[-1] + step if value is None else value + shift
+        if ticks[-1] - value > JUMP_BACK_FRAMES * step:
+            shift += ticks[-1] + step - value
+            value = ticks[-1] + step
+        ticks.append(max(value, ticks[-1] + 1))
     return ticks

@@ -10,25 +10,28 @@ import contextlib
 import math
 import os
 import queue
+import signal
 import struct
 import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import ffmpeg
 import numpy as np
 
 from ..errors import MediaError, UsageError
-from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, run_short
+from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, last_words, run_short
 from .probe import VideoInfo
 
 FRAMES_BEHIND = 4
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".m4v": "mp4"}
 FINISH_TIMEOUT_S = 600.0
 MAX_TIMESCALE = 1_000_000
+_TRIAL_HINT = "free some disk space, or set TMPDIR to another folder"
 _TRIAL_S = 1  # seconds of sound muxed to learn whether a container takes it
 
 
@@ -77,7 +80,10 @@ def plan_streams(info: VideoInfo, container: str) -> StreamPlan:
 
 
 def _muxes(info: VideoInfo, container: str, plan: StreamPlan) -> bool:
-    descriptor, name = tempfile.mkstemp(prefix="cmet-", suffix=".trial")
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="cmet-", suffix=".trial")
+    except OSError as error:
+        raise MediaError(f"no temporary file could be made: {error}", _TRIAL_HINT) from error
     os.close(descriptor)
     try:
         source = ffmpeg.input(file_url(info.path))
@@ -85,7 +91,11 @@ def _muxes(info: VideoInfo, container: str, plan: StreamPlan) -> bool:
         options = dict(plan.options) | {"t": _TRIAL_S, "f": container}
         trial = ffmpeg.output(*streams, file_url(Path(name)), **options)
         arguments = trial.global_args("-y", "-loglevel", "error").get_args()
-        return run_short(arguments).returncode == 0
+        run = run_short(arguments)
+        words = last_words(run.stderr.decode(errors="replace"))
+        if run.returncode == -getattr(signal, "SIGXFSZ", 0) or words in FULL_DISK:
+            raise MediaError("the folder for temporary files is full", _TRIAL_HINT)
+        return run.returncode == 0
     finally:
         Path(name).unlink(missing_ok=True)
 
@@ -144,6 +154,8 @@ def encode_argv(
     options |= {"qp": 0} if settings.crf == 0 else {"crf": settings.crf}
     options |= {"metadata": f"comment={settings.note}"} if settings.note else {}
     # ffmpeg 5.1 loses what the filter says of the range.
+    if usual := _usual_step(ticks):  # else the last frame would be shown for one tick
+        options["bsf:v"] = f"setts=duration=round({float(usual * info.time_base):.9f}/TB)"
     options |= {} if colour.range == "unknown" else {"color_range": colour.range}
     if container != "matroska":
         options["movflags"] = "+faststart"
@@ -155,6 +167,12 @@ def encode_argv(
         feed["v:0"], *companions, file_url(output), **options, **dict(streams.options)
     )
     return command.global_args("-y", "-loglevel", "error").get_args()
+
+
+def _usual_step(ticks: Sequence[int]) -> int:
+    """The median step of a variable rate; 0 for a constant one."""
+    steps = sorted(b - a for a, b in pairwise(ticks))
+    return steps[len(steps) // 2] if steps and steps[0] != steps[-1] else 0
 
 
 def _x264_params(ticks: Sequence[int], info: VideoInfo) -> str:

@@ -164,9 +164,10 @@ class Decoder(nn.Module):
 
     def prepare_source(self, latent: Tensor, features: list[Tensor]) -> SourceFeatures:
         """Compute once what depends on the source face alone."""
-        details = [
-            block.detail(f) for block, f in zip(self.fineadainresblock, features, strict=True)
-        ]
+        details = []
+        for block, feature in zip(self.fineadainresblock, features, strict=True):
+            assert isinstance(block, FineExpressionBlock)
+            details.append(block.detail(feature))
         return SourceFeatures(latent, tuple(features), tuple(details))
 
     def forward(self, source: SourceFeatures, direction: Tensor, expression: Tensor) -> Tensor:

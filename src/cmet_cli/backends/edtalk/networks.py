@@ -105,6 +105,7 @@ class EDTalk(nn.Module):
     @staticmethod
     def _compose(stack: nn.Sequential, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         for layer in stack:
+            assert isinstance(layer, EqualLinear)
             w = layer.scaled_weight().double().cpu()
             weight, bias = w @ weight, w @ bias + layer.bias.double().cpu()
         return weight, bias

@@ -26,7 +26,11 @@ def expand_clips(paths: Sequence[Path], what: str) -> list[Path]:
     """Files as given and, for each folder, the recordings and features in it, sorted by name."""
     clips: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        try:
+            is_folder = path.is_dir()
+        except (OSError, ValueError) as error:  # a name that no file can have
+            raise UsageError(f"{what} cannot be opened: {path} ({error})") from error
+        if is_folder:
             known = AUDIO_SUFFIXES | {FEATURE_SUFFIX}
             inside = sorted(p for p in path.iterdir() if p.suffix.lower() in known and p.is_file())
             if not inside:
