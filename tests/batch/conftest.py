@@ -98,9 +98,9 @@ def results_of(manifest: Path) -> list[dict[str, Any]]:
 
 
 def outputs_of(manifest: Path) -> dict[str, bytes]:
-    """Every video made, and what is in it."""
+    """Every video that has its name, and what is in it."""
     root = manifest.with_name(f"{manifest.stem}_out")
-    found = (p for p in sorted(root.rglob("*.mp4")) if not p.name.startswith("."))
+    found = (p for p in sorted(root.rglob("*.mp4")) if STATE_FOLDER not in p.parts)
     return {str(p.relative_to(root)): p.read_bytes() for p in found}
 
 

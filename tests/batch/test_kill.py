@@ -74,6 +74,7 @@ def test_killed_at_random_and_resumed_is_as_never_killed(start, write_manifest):
     for name, made_ns in seen.items():
         assert (manifest.parent / "m_out" / name).stat().st_mtime_ns == made_ns
     assert not list((manifest.parent / "m_out").rglob("*.part.*"))
+    assert not (manifest.parent / "m_out" / ".cmet" / "work").exists()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -89,6 +90,7 @@ def test_ended_gently(start, write_manifest, number, code):
     assert 1 <= len(records) <= len(made) < 40
     root = manifest.parent / "m_out"
     assert not list(root.rglob("*.part.*"))
+    assert not (root / ".cmet" / "work").exists()
     assert (root / "report.csv").is_file()
 
 

@@ -8,9 +8,11 @@ one that has read its video), tells how far a row is, or ends one in the middle.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -23,6 +25,7 @@ from .plan import Outcome, Task
 from .row_worker import RowWorker, WorkerSetup, judge
 
 END_PATIENCE_S = 8.0
+_PR_SET_PDEATHSIG = 1
 MAX_WORKERS = 256
 WORKERS_PER_GPU = 2  # one decodes and encodes while the other renders
 WORKER_BYTES = 700 << 20  # torch, OpenCV and buffers, without any weights
@@ -78,6 +81,9 @@ class Pool(Protocol):
 
 def _main(pipe: Connection, setup: WorkerSetup) -> None:
     """Answer the driver until it is gone."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_follow, daemon=True).start()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(setup.threads)  # before the libraries that read it are loaded
@@ -104,7 +110,8 @@ def _main(pipe: Connection, setup: WorkerSetup) -> None:
 
 
 def _follow() -> None:
-    """End with the driver, whatever the row is at."""
+    """End with the driver, whatever the row is at: a worker left alone could still name an output
+    that the next run is about to make. Linux does so at once, and this thread elsewhere."""
     driver = multiprocessing.parent_process()
     if driver is not None:
         driver.join()
