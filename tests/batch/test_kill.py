@@ -36,10 +36,14 @@ def start(tiny_weights, tmp_path):
 
 def rows(count):
     return [
-        {"video": f"v{i % 2}.mp4", "emotion_audio": f"e{i // 2 % 2}.wav", "output": f"{i}.mp4",
-         "intensity": 1 + i / 10}
+        {
+            "video": f"v{i % 2}.mp4",
+            "emotion_audio": f"e{i // 2 % 2}.wav",
+            "output": f"{i}.mp4",
+            "intensity": 1 + i / 10,
+        }
         for i in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def wait_for_done(manifest, process, count, timeout_s=240):

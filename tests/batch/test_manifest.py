@@ -135,9 +135,7 @@ def test_a_bad_row_is_told_with_its_line(folder, row):
 def test_all_problems_are_told_at_once(folder):
     text = "video,emotion_audio,intensty,output,crf\nx.mp4,y.wav,1,../z.mp4,99\n"
     told = {(p.line, p.column) for p in check(folder, text).problems}
-    assert told == {
-        (1, "intensty"), (2, "video"), (2, "emotion_audio"), (2, "output"), (2, "crf")
-    }  # fmt: skip
+    assert told == {(1, "intensty"), (2, "video"), (2, "emotion_audio"), (2, "output"), (2, "crf")}
 
 
 def test_unknown_columns_suggest_the_nearest(folder):
@@ -160,9 +158,7 @@ def test_default_outputs_mirror_folders_and_tell_options_apart(folder):
     text = "video,emotion_audio,intensity\na.mp4,v.wav,\nsub/a.mp4,v.wav,\na.mp4,v.wav,2\n"
     checked = check(folder, text)
     assert checked.problems == []
-    assert [r.name for r in checked.rows] == [
-        "a_v.mp4", "sub/a_v.mp4", "a_v_intensity2.mp4"
-    ]  # fmt: skip
+    assert [r.name for r in checked.rows] == ["a_v.mp4", "sub/a_v.mp4", "a_v_intensity2.mp4"]
 
 
 def test_rows_that_would_have_one_name_must_say_more(folder):
@@ -189,9 +185,13 @@ def test_a_file_cannot_be_a_folder_too(folder):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "no rows"), ("video,emotion_audio\n", "no rows"), ("a;b\n1;2\n", "separated by commas"),
-     ("emotion_audio\nv.wav\n", "no column 'video'")],
-)  # fmt: skip
+    [
+        ("", "no rows"),
+        ("video,emotion_audio\n", "no rows"),
+        ("a;b\n1;2\n", "separated by commas"),
+        ("emotion_audio\nv.wav\n", "no column 'video'"),
+    ],
+)
 def test_files_that_are_no_manifest(folder, text, words):
     assert any(words in p.message for p in check(folder, text).problems)
 

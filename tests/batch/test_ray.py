@@ -40,9 +40,14 @@ def descendants(parent: int) -> dict[int, str]:
 def options(tiny_weights):
     def make(manifest, **more):
         return BatchOptions(
-            manifest, weights_dir=tiny_weights, defaults=("face_detector=none",), workers=2,
-            cpus_per_worker=1, thumbnails=False, **more,
-        )  # fmt: skip
+            manifest,
+            weights_dir=tiny_weights,
+            defaults=("face_detector=none",),
+            workers=2,
+            cpus_per_worker=1,
+            thumbnails=False,
+            **more,
+        )
 
     return make
 

@@ -82,8 +82,9 @@ def test_rows_are_done_kept_and_done_again_when_changed(batch, write_manifest, c
     assert outputs_of(manifest)["sub/a.mp4"] == made["sub/a.mp4"]
     with (clips / "m_out" / "report.csv").open() as file:
         assert [(r["status"], r["run"]) for r in csv.DictReader(file)] == [
-            (DONE, "earlier"), (DONE, "this")
-        ]  # fmt: skip
+            (DONE, "earlier"),
+            (DONE, "this"),
+        ]
     html = (clips / "m_out" / "report.html").read_text()
     assert html.count("data:image/jpeg;base64,/9j/") == 4
     assert "http" not in html
@@ -107,11 +108,14 @@ def test_rows_that_fail_when_they_run(options, write_manifest, clips, make_media
     (clips / "broken.mp4").write_bytes((clips / "v0.mp4").read_bytes()[:700])
     (clips / "vanishing.mp4").write_bytes((clips / "v0.mp4").read_bytes())
     rows = rows_of(
-        ("v0.mp4", "e0.wav", "good.mp4"), ("broken.mp4", "e0.wav", "1.mp4"),
-        ("v0.mp4", "silent.wav", "2.mp4"), ("v0.mp4", "e1.wav", "3.mp4"),
-        ("vanishing.mp4", "e0.wav", "4.mp4"), ("v1.mp4", "e0.wav", "5.mp4"),
+        ("v0.mp4", "e0.wav", "good.mp4"),
+        ("broken.mp4", "e0.wav", "1.mp4"),
+        ("v0.mp4", "silent.wav", "2.mp4"),
+        ("v0.mp4", "e1.wav", "3.mp4"),
+        ("vanishing.mp4", "e0.wav", "4.mp4"),
+        ("v1.mp4", "e0.wav", "5.mp4"),
         ("v1.mp4", "e1.wav", "also_good.mp4"),
-    )  # fmt: skip
+    )
     rows[3]["face_detector"] = "haar"
     rows[5]["output"] = "blocked/5.mp4"
     asked = options(write_manifest(rows))
@@ -184,10 +188,12 @@ def test_files_behind_urls(batch, write_manifest, clips):
 def test_wrong_requests(batch, write_manifest, cmet):
     manifest = write_manifest(rows_of(("v0.mp4", "e0.wav")))
     for wrong, words in (
-        (("--workers", "many"), "workers"), (("--retries", "-1"), "retries"),
-        (("--set", "colour=red"), "unknown column"), (("--device", "cpu,cuda:99"), "cuda:99"),
+        (("--workers", "many"), "workers"),
+        (("--retries", "-1"), "retries"),
+        (("--set", "colour=red"), "unknown column"),
+        (("--device", "cpu,cuda:99"), "cuda:99"),
         (("--device", ","), "no device"),
-    ):  # fmt: skip
+    ):
         run = batch(manifest, *wrong)
         assert (run.returncode, words in run.stderr) == (2, True), run.stderr
     assert cmet("batch").returncode == 2

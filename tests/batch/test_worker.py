@@ -48,8 +48,9 @@ def test_out_of_memory_halves_the_batch(setup, task, monkeypatch):
     outcome = worker.make(task, quiet)
     assert (outcome.status, sizes) == ("made", [8, 4, 2])
     assert outcome.result["warnings"] == [
-        "batch size lowered to 4 (out of memory)", "batch size lowered to 2 (out of memory)"
-    ]  # fmt: skip
+        "batch size lowered to 4 (out of memory)",
+        "batch size lowered to 2 (out of memory)",
+    ]
 
 
 def test_out_of_memory_at_the_smallest_batch_is_a_passing_failure(setup, task, monkeypatch):

@@ -200,10 +200,16 @@ def _result_of(output: str, outcome: Outcome) -> dict[str, Any]:
     """A line of the table ``results``."""
     before, after = outcome.pictures
     return {
-        "output": output, "status": outcome.status, "elapsed_s": outcome.elapsed_s,
-        "made_of": json.dumps(outcome.made_of), "result": json.dumps(outcome.result),
-        "error": outcome.error, "hint": outcome.hint, "before": before, "after": after,
-    }  # fmt: skip
+        "output": output,
+        "status": outcome.status,
+        "elapsed_s": outcome.elapsed_s,
+        "made_of": json.dumps(outcome.made_of),
+        "result": json.dumps(outcome.result),
+        "error": outcome.error,
+        "hint": outcome.hint,
+        "before": before,
+        "after": after,
+    }
 
 
 @contextmanager
