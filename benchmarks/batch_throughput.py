@@ -17,8 +17,8 @@ import threading
 import time
 from pathlib import Path
 
-from cmet_cli.batch.journal import JOURNAL, read_lines, state_folder
-from cmet_cli.batch.run import BatchOptions, check_batch
+from cmet_cli.batch.run import BatchOptions, batch_status, check_batch
+from cmet_cli.batch.state import DATABASE, STATE_FOLDER, State
 from cmet_cli.media.ffmpeg import find_ffmpeg
 from cmet_cli.weights.folder import inspect_folder, mini_folder
 
@@ -91,8 +91,8 @@ def throughput(count: int) -> None:
         start = time.perf_counter()
         subprocess.run(batch_command(manifest, model), check=True, stderr=subprocess.DEVNULL)
         batch_s = time.perf_counter() - start
-        state = state_folder(folder / "rows_out")
-        edits_s = sum(r["elapsed_s"] for r in read_lines(state / JOURNAL))
+        with State(folder / "rows_out" / STATE_FOLDER) as state:
+            edits_s = sum(row["elapsed_s"] for row in state.rows(status="done"))
         script = "set -e\n" + "\n".join(
             shlex.join(
                 [sys.executable, "-m", "cmet_cli", "edit", "--video", str(folder / video), "-e"]
@@ -146,12 +146,12 @@ def memory(count: int) -> None:
         command = batch_command(manifest, model, "--workers", "1")
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         samples: list[tuple[int, float]] = []
-        journal = state_folder(folder / "rows_out") / JOURNAL
+        state = folder / "rows_out" / STATE_FOLDER
         pause = threading.Event()
         while process.poll() is None:
             pause.wait(SAMPLE_EVERY_S)
-            if journal.exists() and process.poll() is None:
-                done = journal.read_bytes().count(b"\n")
+            if (state / DATABASE).exists() and process.poll() is None:
+                done = batch_status(BatchOptions(manifest)).done
                 samples.append((done, resident_mib(process.pid)))
         early = [m for done, m in samples if count * 0.1 <= done < count * 0.2]
         late = [m for done, m in samples if done >= count * 0.9]

@@ -13,15 +13,19 @@ def one_line(text: str) -> str:
 
 
 class CmetError(Exception):
-    """A failed run. ``message`` says what and where, ``hint`` what to do next (may be empty)."""
+    """A failed run. ``message`` says what and where, ``hint`` what to do next (may be empty).
+
+    transient: the same thing, tried again, may well succeed.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, transient: bool = False) -> None:
         message = one_line(message)
         super().__init__(message)
         self.message = message
         self.hint = one_line(hint)
+        self.transient = transient
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cmet_cli.batch.journal import JOURNAL, read_lines, state_folder
+from cmet_cli.batch.state import DATABASE, STATE_FOLDER
 
 
 @pytest.fixture
@@ -79,15 +82,25 @@ def batch(tiny_weights, tmp_path, monkeypatch, capfd) -> Iterator[Callable[..., 
     signal.signal(signal.SIGTERM, handler)
 
 
-def journal_of(manifest: Path) -> list[dict[str, object]]:
-    """Every record of a batch's journal."""
-    return list(read_lines(state_folder(manifest.with_name(f"{manifest.stem}_out")) / JOURNAL))
+def results_of(manifest: Path) -> list[dict[str, Any]]:
+    """The last word about every row of a batch, as another program would read it."""
+    path = manifest.with_name(f"{manifest.stem}_out") / STATE_FOLDER / DATABASE
+    if not path.exists():
+        return []
+    query = "SELECT r.*, p.line FROM results r JOIN plan p USING (output) ORDER BY p.line"
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        database.row_factory = sqlite3.Row
+        try:
+            rows = [dict(row) for row in database.execute(query)]
+        except sqlite3.OperationalError:  # the tables are not there yet
+            return []
+    return [row | {"result": json.loads(row["result"])} for row in rows]
 
 
 def outputs_of(manifest: Path) -> dict[str, bytes]:
-    """Every video made, and what is in it."""
+    """Every video that has its name, and what is in it."""
     root = manifest.with_name(f"{manifest.stem}_out")
-    found = (p for p in sorted(root.rglob("*.mp4")) if not p.name.startswith("."))
+    found = (p for p in sorted(root.rglob("*.mp4")) if STATE_FOLDER not in p.parts)
     return {str(p.relative_to(root)): p.read_bytes() for p in found}
 
 

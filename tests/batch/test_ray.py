@@ -11,7 +11,7 @@ import pytest
 from cmet_cli.batch.run import BatchOptions, check_batch, run_batch
 from cmet_cli.errors import CmetError
 
-from .conftest import journal_of, outputs_of
+from .conftest import outputs_of, results_of
 from .test_run import Watching, rows_of
 
 
@@ -40,9 +40,14 @@ def descendants(parent: int) -> dict[int, str]:
 def options(tiny_weights):
     def make(manifest, **more):
         return BatchOptions(
-            manifest, weights_dir=tiny_weights, defaults=("face_detector=none",), workers=2,
-            cpus_per_worker=1, thumbnails=False, **more,
-        )  # fmt: skip
+            manifest,
+            weights_dir=tiny_weights,
+            defaults=("face_detector=none",),
+            workers=2,
+            cpus_per_worker=1,
+            thumbnails=False,
+            **more,
+        )
 
     return make
 
@@ -67,7 +72,7 @@ def test_a_killed_ray_worker_is_replaced_and_nothing_is_done_twice(options, writ
     assert killed
     assert (result.done, result.failed) == (8, ())
     assert len(outputs_of(asked.manifest)) == 8
-    assert sorted(r["line"] for r in journal_of(asked.manifest)) == list(range(2, 10))
+    assert sorted(r["line"] for r in results_of(asked.manifest)) == list(range(2, 10))
     assert any("was lost" in note for note in listener.notes)
 
 

@@ -9,11 +9,11 @@ import signal
 
 import pytest
 
-from cmet_cli.batch.journal import DONE
-from cmet_cli.batch.run import BatchOptions, check_batch, run_batch
+from cmet_cli.batch.plan import DONE
+from cmet_cli.batch.run import BatchOptions, batch_status, check_batch, run_batch
 from cmet_cli.media.probe import probe_video
 
-from .conftest import journal_of, outputs_of, told
+from .conftest import outputs_of, results_of, told
 
 
 class Watching:
@@ -68,7 +68,7 @@ def test_rows_are_done_kept_and_done_again_when_changed(batch, write_manifest, c
     assert set(made) == {"sub/a.mp4", "b.mp4"}
     assert probe_video(clips / "m_out" / "b.mp4").audio_streams == 1
     assert (clips / "m_out" / "b.npz").is_file()
-    stages = [r["result"]["stages_s"] for r in journal_of(manifest)]
+    stages = [r["result"]["stages_s"] for r in results_of(manifest)]
     assert ["reading" in s for s in stages] == [True, False]  # one video, read once
     second = batch(manifest, "--json")
     assert (told(second)["done"], told(second)["kept"]) == (0, 2)
@@ -82,8 +82,9 @@ def test_rows_are_done_kept_and_done_again_when_changed(batch, write_manifest, c
     assert outputs_of(manifest)["sub/a.mp4"] == made["sub/a.mp4"]
     with (clips / "m_out" / "report.csv").open() as file:
         assert [(r["status"], r["run"]) for r in csv.DictReader(file)] == [
-            (DONE, "earlier"), (DONE, "this")
-        ]  # fmt: skip
+            (DONE, "earlier"),
+            (DONE, "this"),
+        ]
     html = (clips / "m_out" / "report.html").read_text()
     assert html.count("data:image/jpeg;base64,/9j/") == 4
     assert "http" not in html
@@ -107,11 +108,14 @@ def test_rows_that_fail_when_they_run(options, write_manifest, clips, make_media
     (clips / "broken.mp4").write_bytes((clips / "v0.mp4").read_bytes()[:700])
     (clips / "vanishing.mp4").write_bytes((clips / "v0.mp4").read_bytes())
     rows = rows_of(
-        ("v0.mp4", "e0.wav", "good.mp4"), ("broken.mp4", "e0.wav", "1.mp4"),
-        ("v0.mp4", "silent.wav", "2.mp4"), ("v0.mp4", "e1.wav", "3.mp4"),
-        ("vanishing.mp4", "e0.wav", "4.mp4"), ("v1.mp4", "e0.wav", "5.mp4"),
+        ("v0.mp4", "e0.wav", "good.mp4"),
+        ("broken.mp4", "e0.wav", "1.mp4"),
+        ("v0.mp4", "silent.wav", "2.mp4"),
+        ("v0.mp4", "e1.wav", "3.mp4"),
+        ("vanishing.mp4", "e0.wav", "4.mp4"),
+        ("v1.mp4", "e0.wav", "5.mp4"),
         ("v1.mp4", "e1.wav", "also_good.mp4"),
-    )  # fmt: skip
+    )
     rows[3]["face_detector"] = "haar"
     rows[5]["output"] = "blocked/5.mp4"
     asked = options(write_manifest(rows))
@@ -144,7 +148,7 @@ def test_a_killed_worker_costs_nothing_but_time(options, write_manifest):
     result = run_batch(asked, check_batch(asked).rows, listener)
     assert (result.done, result.failed) == (2, ())
     assert any("SIGKILL" in note for note in listener.notes)
-    assert len(journal_of(asked.manifest)) == 2
+    assert len(results_of(asked.manifest)) == 2
 
 
 def test_only_our_own_outputs_are_replaced(batch, write_manifest, clips):
@@ -173,7 +177,7 @@ def test_files_behind_urls(batch, write_manifest, clips):
     assert (run.returncode, told(run)["done"]) == (0, 2), run.stderr
     made = {p.name: p.read_bytes() for p in (clips / "store").iterdir()}
     assert made == outputs_of(plain)
-    assert ["reading" in r["result"]["stages_s"] for r in journal_of(remote)] == [True, False]
+    assert ["reading" in r["result"]["stages_s"] for r in results_of(remote)] == [True, False]
     again = batch(remote, "--output-dir", f"file://{clips}/store", "--json")
     assert told(again)["kept"] == 2
     rows[0]["video"] = f"file://{clips}/nowhere.mp4"
@@ -184,10 +188,41 @@ def test_files_behind_urls(batch, write_manifest, clips):
 def test_wrong_requests(batch, write_manifest, cmet):
     manifest = write_manifest(rows_of(("v0.mp4", "e0.wav")))
     for wrong, words in (
-        (("--workers", "many"), "workers"), (("--retries", "-1"), "retries"),
-        (("--set", "colour=red"), "unknown column"), (("--device", "cpu,cuda:99"), "cuda:99"),
+        (("--workers", "many"), "workers"),
+        (("--retries", "-1"), "retries"),
+        (("--set", "colour=red"), "unknown column"),
+        (("--device", "cpu,cuda:99"), "cuda:99"),
         (("--device", ","), "no device"),
-    ):  # fmt: skip
+    ):
         run = batch(manifest, *wrong)
         assert (run.returncode, words in run.stderr) == (2, True), run.stderr
     assert cmet("batch").returncode == 2
+
+
+def test_status_tells_how_a_run_stands_while_it_is_at_work(options, batch, write_manifest, clips):
+    silent = clips / "silent.wav"
+    cells = [("v0.mp4", "e0.wav", "a.mp4"), ("v0.mp4", "silent.wav", "b.mp4")]
+    cells.append(("v1.mp4", "e0.wav", "c.mp4"))
+    manifest = write_manifest(rows_of(*cells))
+    silent.write_bytes(b"no sound at all")
+    nothing = batch(manifest, "--status")
+    assert (nothing.returncode, "no batch has run" in nothing.stderr) == (2, True)
+    assert not (clips / "m_out").exists()
+    seen = []
+
+    def look(begun):
+        if begun == 3:
+            seen.append(batch_status(options(manifest)))
+
+    asked = options(manifest)
+    run_batch(asked, check_batch(asked).rows, Watching(look))
+    assert (seen[0].running, seen[0].waiting) == (True, 1)
+    assert (seen[0].done, seen[0].failed) == (1, 1)
+    for place in (manifest, clips / "m_out"):
+        status = told(batch(place, "--status", "--json"))
+        numbers = [status[name] for name in ("rows", "done", "failed", "waiting", "running")]
+        assert numbers == [3, 2, 1, 0, False]
+        assert [f["line"] for f in status["failures"]] == [3]
+    said = batch(manifest, "--status")
+    assert "2 done, 1 failed, 0 waiting; no run is at work" in said.stdout
+    assert "failed: line 3: " in said.stdout

@@ -7,14 +7,13 @@ from collections import deque
 
 import pytest
 
-from cmet_cli.batch.failures import is_out_of_memory, judge
-from cmet_cli.batch.journal import History, Journal, read_lines
-from cmet_cli.batch.pool import Died
-from cmet_cli.batch.process import Broken, Ready
+from cmet_cli.batch.plan import RUN, Decision, Outcome, Row, Schedule, Task
 from cmet_cli.batch.report import Report
-from cmet_cli.batch.rows import Outcome, Row, Task
-from cmet_cli.batch.runner import Runner
-from cmet_cli.batch.schedule import Schedule
+from cmet_cli.batch.row_worker import is_out_of_memory, judge
+from cmet_cli.batch.run import BatchOptions, Runner
+from cmet_cli.batch.state import State
+from cmet_cli.batch.storage import local_entry
+from cmet_cli.batch.workers import Broken, Died, Ready
 from cmet_cli.errors import CmetError, MediaError
 from cmet_cli.options import EditOptions
 
@@ -27,18 +26,26 @@ def make_task(index: int, video: str = "v") -> Task:
 
 
 class FakePool:
-    """Workers whose answers are written beforehand: (row, attempt) -> event."""
+    """Workers whose answers are written beforehand: (row, attempt) -> event; ("start", worker) ->
+    its first events; ("place", row) -> what comes instead of the row's end."""
 
     def __init__(self, size, answers):
         self.size, self.answers = size, answers
         self.given: list[tuple[int, int]] = []
         self.restarts: list[int] = []
-        self._events = deque((w, answers.get("start", Ready())) for w in range(size))
+        self._events = deque(
+            (w, event) for w in range(size) for event in answers.get(("start", w), [Ready()])
+        )
 
-    def submit(self, worker, task):
+    def make(self, worker, task):
         self.given.append((worker, task.index))
-        answer = self.answers.get((task.index, task.attempt), Outcome(task.index, "done", 0.1))
-        self._events.append((worker, answer))
+        made = Outcome(task.index, "made", 0.1, outputs=self.answers.get("outputs", {}))
+        self._events.append((worker, self.answers.get((task.index, task.attempt), made)))
+
+    def place(self, worker):
+        index = next(index for w, index in reversed(self.given) if w == worker)
+        done = Outcome(index, "done", 0.1)
+        self._events.append((worker, self.answers.get(("place", index), done)))
 
     def events(self, _timeout_s):
         found, self._events = list(self._events), deque()
@@ -58,14 +65,17 @@ class Silent:
 def go(tmp_path):
     def run(tasks, answers, workers=1, retries=1, fail_fast=False):
         pool = FakePool(workers, answers)
-        journal = Journal(tmp_path, History())
-        report = Report(tmp_path, tmp_path, [t.row for t in tasks], "<title>")
-        runner = Runner(
-            pool, Schedule(tasks), journal, report, Silent(), retries=retries, fail_fast=fail_fast
-        )
-        runner.run()
-        report.write()
-        lines = list(read_lines(tmp_path / "journal.jsonl"))
+        (tmp_path / "work").mkdir()
+        with State(tmp_path, write=True) as state:
+            state.begin([task.row for task in tasks], [Decision(RUN, "new")] * len(tasks))
+            report = Report(tmp_path, tmp_path / "work", state, len(tasks), "<title>")
+            options = BatchOptions(tmp_path / "m.csv", retries=retries, fail_fast=fail_fast)
+            runner = Runner(pool, tasks, state, report, options)
+            try:
+                runner.run(Silent())
+            finally:
+                report.write()
+            lines = [dict(row) for row in state.rows() if row["status"] != "waiting"]
         return pool, {line["output"]: line["status"] for line in lines}, lines
 
     return run
@@ -126,7 +136,40 @@ def test_a_dead_worker_costs_one_row_at_most(go):
 
 def test_no_worker_at_all_is_an_error(go):
     with pytest.raises(CmetError, match="no worker could be started: no weights"):
-        go([make_task(0)], {"start": Broken("no weights", "")}, workers=2)
+        go(
+            [make_task(0)],
+            {("start", worker): [Broken("no weights", "")] for worker in range(2)},
+            workers=2,
+        )
+
+
+def test_a_worker_given_up_is_not_started_again(go):
+    """It says that it is broken, and then its process ends."""
+    broken = [Broken("no weights", ""), Died("the worker process ended (exit code 0)")]
+    pool, status, _ = go([make_task(0)], {("start", 0): broken}, workers=2)
+    assert pool.restarts == []
+    assert pool.given == [(1, 0)]
+    assert set(status.values()) == {"done"}
+
+
+def test_a_worker_that_dies_while_it_starts_is_tried_three_times(go):
+    pool, status, _ = go([make_task(0)], {("start", 0): [Died("killed")] * 2})
+    assert pool.restarts == [0, 0]
+    assert set(status.values()) == {"done"}
+
+
+def test_a_worker_that_always_dies_while_it_starts_is_an_error(go):
+    with pytest.raises(CmetError, match="no worker could be started: killed"):
+        go([make_task(0)], {("start", 0): [Died("killed")] * 3})
+
+
+def test_a_worker_killed_after_its_row_had_its_name_costs_nothing(go, tmp_path):
+    (tmp_path / "o.mp4").write_bytes(b"edited")
+    outputs = {str(tmp_path / "o.mp4"): local_entry(tmp_path / "o.mp4")}
+    answers = {"outputs": outputs, ("place", 0): Died("killed")}
+    pool, status, _ = go([make_task(0)], answers)
+    assert pool.given == [(0, 0)]
+    assert set(status.values()) == {"done"}
 
 
 def test_rows_of_one_video_stay_together_and_nobody_idles():
@@ -155,3 +198,24 @@ def test_errors_in_one_line_each():
     assert not judge(MediaError("silent")).transient
     assert judge(ValueError("a\nb")).error == "ValueError: a"
     assert judge(RuntimeError("CUDA error: launch failure")).poisoned
+
+
+def test_no_cell_of_the_report_is_a_formula_and_nothing_in_it_is_markup(go, tmp_path):
+    """What a spreadsheet would run is only text there, and what a browser would run too."""
+    attacks = ("=cmd|'/C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "<script>alert(1)</script>")
+    answers = {(i, 1): Outcome(i, "failed", error=text) for i, text in enumerate(attacks)}
+    go([make_task(i) for i in range(len(attacks))], answers)
+    with (tmp_path / "report.csv").open(newline="") as file:
+        notes = [row["note"] for row in csv.DictReader(file)]
+    assert notes == [*(f"'{text}" for text in attacks[:4]), attacks[4]]
+    html = (tmp_path / "report.html").read_text()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_long_report_has_pages(go, tmp_path):
+    go([make_task(i) for i in range(501)], {(500, 1): failed(500)})
+    pages = [(tmp_path / f"report{n}.html").read_text() for n in ("", "-2")]
+    assert [page.count("<tr id=") for page in pages] == [500, 1]
+    assert '<a href="report-2.html#l502">line 502</a>' in pages[0]
+    assert not (tmp_path / "report-3.html").exists()

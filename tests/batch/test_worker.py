@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from cmet_cli.batch.digests import Digests, model_digest
-from cmet_cli.batch.journal import RECEIPTS, read_lines
-from cmet_cli.batch.rows import Row, Task
-from cmet_cli.batch.worker import RowWorker, WorkerSetup
+from cmet_cli.batch.plan import Row, Task, model_digest
+from cmet_cli.batch.row_worker import RowWorker, WorkerSetup
+from cmet_cli.batch.storage import local_entry
 from cmet_cli.errors import WeightsError
 from cmet_cli.options import EditOptions, RuntimeOptions
 from cmet_cli.weights.folder import find_weights
@@ -17,9 +16,11 @@ from cmet_cli.weights.folder import find_weights
 
 @pytest.fixture
 def setup(tiny_weights, tmp_path):
-    digest = model_digest(find_weights(tiny_weights), Digests())
+    digest = model_digest(find_weights(tiny_weights))
     runtime = RuntimeOptions(device="cpu", batch_size=8)
-    return WorkerSetup(str(tiny_weights), "auto", runtime, 2, True, str(tmp_path), digest)
+    (tmp_path / "work").mkdir()
+    places = str(tmp_path / "work"), str(tmp_path / "workers.log")
+    return WorkerSetup(str(tiny_weights), "auto", runtime, 2, True, *places, digest)
 
 
 @pytest.fixture
@@ -44,11 +45,12 @@ def test_out_of_memory_halves_the_batch(setup, task, monkeypatch):
         return real(*arguments, **options)
 
     monkeypatch.setattr(worker._editor, "edit", edit)
-    outcome = worker.run(task, quiet)
-    assert (outcome.status, sizes) == ("done", [8, 4, 2])
+    outcome = worker.make(task, quiet)
+    assert (outcome.status, sizes) == ("made", [8, 4, 2])
     assert outcome.result["warnings"] == [
-        "batch size lowered to 4 (out of memory)", "batch size lowered to 2 (out of memory)"
-    ]  # fmt: skip
+        "batch size lowered to 4 (out of memory)",
+        "batch size lowered to 2 (out of memory)",
+    ]
 
 
 def test_out_of_memory_at_the_smallest_batch_is_a_passing_failure(setup, task, monkeypatch):
@@ -58,7 +60,7 @@ def test_out_of_memory_at_the_smallest_batch_is_a_passing_failure(setup, task, m
         raise MemoryError
 
     monkeypatch.setattr(worker._editor, "edit", edit)
-    outcome = worker.run(task, quiet)
+    outcome = worker.make(task, quiet)
     assert (outcome.error, outcome.transient, outcome.poisoned) == ("out of memory", True, True)
 
 
@@ -72,27 +74,33 @@ def test_an_input_that_changes_meanwhile_is_not_trusted(setup, task, clips, monk
         return result
 
     monkeypatch.setattr(worker._editor, "edit", edit)
-    outcome = worker.run(task, quiet)
+    outcome = worker.make(task, quiet)
     assert outcome.transient
     assert "changed while it was being edited" in outcome.error
     assert not (clips / "o.mp4").exists()
 
 
-def test_what_it_made_is_noted_before_it_has_its_name(setup, task, clips, tmp_path, monkeypatch):
-    worker = RowWorker(setup)
+def test_a_row_gets_its_name_only_when_it_is_told_to(setup, task, clips, tmp_path):
+    worker, output = RowWorker(setup), clips / "o.mp4"
+    made = worker.make(task, quiet)
+    assert made.status == "made"
+    assert not output.exists()
+    done = worker.place()
+    assert (done.status, done.outputs) == ("done", made.outputs)
+    assert made.outputs == {str(output): local_entry(output)}
+    assert made.made_of["compute"] == "cpu fp32"
+    assert all(made.pictures)
+    assert list((tmp_path / "work").iterdir()) == []
 
-    def rename(*_arguments):
-        raise OSError(5, "pulled the plug")
 
-    with monkeypatch.context() as patch:
-        patch.setattr("cmet_cli.media.files._rename_new", rename)
-        assert worker.run(task, quiet).status == "failed"
-    notes = [r for p in (tmp_path / RECEIPTS).iterdir() for r in read_lines(p)]
-    assert [r["output"] for r in notes] == [str(clips / "o.mp4")]
-    assert not (clips / "o.mp4").exists()
-    outcome = worker.run(task, quiet)
-    assert outcome.outputs == {str(clips / "o.mp4"): Digests().entry(str(clips / "o.mp4"))}
-    assert all(outcome.thumbnails)
+def test_a_file_that_appears_meanwhile_is_not_replaced(setup, task, clips, tmp_path):
+    worker, output = RowWorker(setup), clips / "o.mp4"
+    worker.make(task, quiet)
+    output.write_bytes(b"precious")
+    failed = worker.place()
+    assert (failed.status, output.read_bytes()) == ("failed", b"precious")
+    assert "output exists" in failed.error
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_other_weights_than_the_batch_began_with_are_refused(setup):

@@ -1,25 +1,37 @@
 """Everything about a manifest that can be wrong before a model is loaded, found in one pass."""
 
 # Paths stay text: 100,000 rows are checked in seconds.
-# ruff: noqa: PTH100, PTH113, PTH116, PTH118, PTH120
+# ruff: noqa: PTH100, PTH113, PTH114, PTH116, PTH118, PTH119, PTH120
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import CmetError, UsageError
-from ..options import EditOptions
-from .columns import CLIP_SEPARATOR, Column, columns, parse_cell, unknown_column
-from .manifest import Problem, RawManifest, RawRow
-from .naming import OutputBook, default_name, default_suffix
-from .rows import Row, is_url
+from ..errors import CmetError
+from ..options import TRUE, EditOptions, declared
+from .manifest import (
+    CLIP_SEPARATOR,
+    Problem,
+    Problems,
+    RawManifest,
+    RawRow,
+    TooManyProblems,
+)
+from .plan import Row, default_name, video_suffix
+from .state import STATE_FOLDER
+from .storage import Entry, is_as_made, is_url, look_at
 
-NOT_THERE = "not found"
+FOLDER = "is a folder"
+MAX_NAME_BYTES = 255
+_TAKEN = "exists and was not made by this batch: {} (--overwrite replaces it)"
+#: What an output was when this batch made it; ``None`` for anybody else's.
+Made = Callable[[str], "Entry | None"]
 
 
 @dataclass(frozen=True)
@@ -40,46 +52,99 @@ class Checked:
     problems: list[Problem]
 
 
-def parse_defaults(pairs: list[str]) -> dict[str, str]:
-    """``["intensity=1.2"]`` -> cells. Raises :class:`UsageError`."""
-    found = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals:
-            raise UsageError(f"--set needs COLUMN=VALUE, got '{pair}'")
-        if name not in columns():
-            raise UsageError(unknown_column(name))
-        if name in ("video", "output") or columns()[name].writes:
-            raise UsageError(f"--set {name}: every row needs its own")
-        found[name] = value.strip()
-    return found
+class OutputBook:
+    """Every output of a batch, to see which leave the root or meet each other.
 
-
-def check_manifest(
-    manifest: RawManifest, settings: CheckSettings, made: Mapping[str, list[Any]]
-) -> Checked:
-    """Judge every row.
-
-    made: outputs the journal says are ours -> [size, mtime_ns, digest]; they may be replaced. Each
-    distinct path is asked of the file system once.
+    root: absolute path or URL.
     """
-    checker = _Checker(manifest, settings, made)
-    rows = [row for raw in manifest.rows if (row := checker.row(raw)) is not None]
-    checker.finish(rows)
-    problems = sorted(checker.problems, key=lambda p: p.line)
-    return Checked(rows, problems)
+
+    def __init__(self, root: str, allow_outside: bool) -> None:
+        self._root, self._allow_outside = root.rstrip("/") or "/", allow_outside
+        real_root = root if is_url(root) else os.path.realpath(root)
+        self._prefix = real_root.rstrip("/") + "/"
+        self._state = os.path.join(real_root, STATE_FOLDER) + os.sep
+        self._real_folders: dict[str, str] = {}
+        self._lines: dict[str, tuple[int, str]] = {}
+        self._status: dict[str, os.stat_result | None] = {}
+
+    def locate(self, text: str) -> str:
+        """A cell's text as an absolute path or URL."""
+        if is_url(text):
+            return text
+        if is_url(self._root):
+            return f"{self._root}/{text}"
+        return os.path.abspath(os.path.join(self._root, text))
+
+    def shown(self, location: str) -> str:
+        """Relative to the root where it lies in it."""
+        return location.removeprefix(self._root.rstrip("/") + "/")
+
+    def claim(self, line: int, location: str, text: str) -> str:
+        """Take a name for a row; -> what is wrong with it, or an empty text."""
+        real = self._real(location)
+        inside = real.startswith(self._prefix) and not real.startswith(self._state)
+        if is_url(self._root):
+            inside = inside and ".." not in text.split("/")
+        if not (inside or self._allow_outside):
+            return f"outside the output folder: {text} (--allow-outside permits it)"
+        # Equal for names that some file system takes for one: by case or by Unicode form.
+        key = unicodedata.normalize("NFC", real).casefold()
+        if taken := self._lines.get(key):
+            same = "the same output as" if taken[1] == location else "an output that collides with"
+            return f"{same} line {taken[0]}: {text}"
+        self._lines[key] = (line, location)
+        long = len(os.path.basename(location).encode()) > MAX_NAME_BYTES
+        return f"too long a name: {text}" if long else ""
+
+    def _real(self, location: str) -> str:
+        """With every symbolic link followed; each folder is resolved once."""
+        if is_url(location):
+            return location
+        folder, name = os.path.split(location)
+        if folder not in self._real_folders:
+            self._real_folders[folder] = os.path.realpath(folder)
+        real = os.path.join(self._real_folders[folder], name)
+        return os.path.realpath(real) if os.path.islink(real) else real
+
+    def existing(self, location: str) -> os.stat_result | None:
+        """What is there already under a name (asked once)."""
+        if location not in self._status:
+            try:
+                self._status[location] = None if is_url(location) else os.stat(location)
+            except (OSError, ValueError):
+                self._status[location] = None
+        return self._status[location]
+
+    def is_file(self, folder: str) -> bool:
+        """Whether what should be a folder is something else."""
+        status = self.existing(folder)
+        return status is not None and not stat.S_ISDIR(status.st_mode)
+
+    def claimed(self) -> Iterator[tuple[str, tuple[int, int] | None, int]]:
+        """Each output with its inode, if it exists, and the line that asks for it."""
+        for line, location in self._lines.values():
+            status = self._status.get(location)
+            yield location, (status.st_dev, status.st_ino) if status else None, line
+
+
+def check_manifest(manifest: RawManifest, settings: CheckSettings, made: Made) -> Checked:
+    """Judge every row. Each distinct path is asked of the file system once."""
+    checker, rows = _Checker(manifest, settings, made), list[Row]()
+    try:
+        rows = [row for raw in manifest.rows if (row := checker.row(raw)) is not None]
+        checker.across(rows)
+    except TooManyProblems:
+        pass
+    return Checked(rows, sorted(manifest.problems, key=lambda p: p.line))
 
 
 class _Checker:
-    def __init__(
-        self, manifest: RawManifest, settings: CheckSettings, made: Mapping[str, list[Any]]
-    ) -> None:
+    def __init__(self, manifest: RawManifest, settings: CheckSettings, made: Made) -> None:
         self.base = str(manifest.path.parent.resolve())
-        self.settings = settings
-        self.problems = list(manifest.problems)
+        self.settings, self.made = settings, made
+        self.problems: Problems = manifest.problems
+        self.say = manifest.problems.say
         self.book = OutputBook(settings.output_root, settings.allow_outside)
-        self.made = made
         self._places: dict[str, str] = {}  # as written -> location
         self._files: dict[str, str] = {}  # input location -> what is wrong with it, or ""
         self._inodes: dict[tuple[int, int], str] = {}
@@ -87,34 +152,25 @@ class _Checker:
         self._options: dict[tuple[tuple[str, str], ...], EditOptions | list[Problem]] = {}
         self._no_video_column = any(p.column == "video" for p in manifest.problems)
 
-    def say(self, line: int, column: str, message: str) -> None:
-        self.problems.append(Problem(line, column, message))
-
     def row(self, raw: RawRow) -> Row | None:
         """A row, or ``None`` with problems noted."""
-        before = len(self.problems)
+        before, line = len(self.problems), raw.line
         cells = {**self.settings.defaults, **raw.cells}
         for name in ("video", "emotion_audio"):
             if name not in cells and not (name == "video" and self._no_video_column):
-                self.say(raw.line, name, "missing")
-        video = self._input(raw.line, "video", cells.get("video", ""), False)
-        emotion = self._clips(raw.line, "emotion_audio", cells.get("emotion_audio", ""))
-        neutral = self._clips(raw.line, "neutral_audio", cells.get("neutral_audio", ""))
-        options = self._options_of(raw.line, cells)
-        output = self._output(raw.line, cells, video, emotion)
+                self.say(line, name, "missing")
+        video = self._input(line, "video", cells.get("video", ""))
+        emotion = self._clips(line, "emotion_audio", cells.get("emotion_audio", ""))
+        neutral = self._clips(line, "neutral_audio", cells.get("neutral_audio", ""))
+        options = self._options_of(line, cells)
+        output = self._output(line, cells, video, emotion)
         if len(self.problems) > before or options is None or output is None:
             return None
-        return Row(raw.line, video, emotion, neutral, output, options, self.book.shown(output))
+        return Row(line, video, emotion, neutral, output, options, self.book.shown(output))
 
     # ------------------------------------------------------------------ inputs
 
-    def _locate(self, text: str) -> str:
-        if text not in self._places:
-            path = text if is_url(text) else os.path.abspath(os.path.join(self.base, text))
-            self._places[text] = path
-        return self._places[text]
-
-    def _input(self, line: int, column: str, text: str, folder_too: bool) -> str:
+    def _input(self, line: int, column: str, text: str, folder_too: bool = False) -> str:
         if not text:
             return ""
         location = self._locate(text)
@@ -124,22 +180,26 @@ class _Checker:
         if location not in self._files:
             self._files[location] = self._look(location)
         wrong = self._files[location]
-        if wrong == "folder" and folder_too:
-            return location
-        if wrong:
-            what = "is a folder" if wrong == "folder" else wrong
-            self.say(line, column, f"{what}: {text}")
+        if wrong and not (wrong == FOLDER and folder_too):
+            self.say(line, column, f"{wrong}: {text}")
         return location
+
+    def _locate(self, text: str) -> str:
+        if text not in self._places:
+            path = text if is_url(text) else os.path.abspath(os.path.join(self.base, text))
+            self._places[text] = path
+        return self._places[text]
 
     def _look(self, location: str) -> str:
         try:
+            location.encode()  # a name that is no Unicode can be neither stored nor reported
             status = os.stat(location)
         except FileNotFoundError:
-            return NOT_THERE
+            return "not found"
         except (OSError, ValueError) as error:
-            return getattr(error, "strerror", None) or str(error)
+            return str(getattr(error, "strerror", None) or getattr(error, "reason", error))
         if stat.S_ISDIR(status.st_mode):
-            return "folder"
+            return FOLDER
         self._inodes[status.st_dev, status.st_ino] = location
         if not stat.S_ISREG(status.st_mode):
             return "not a file"
@@ -150,13 +210,13 @@ class _Checker:
     def _clips(self, line: int, column: str, text: str) -> tuple[str, ...]:
         if not text:
             return ()
-        whole = self._locate(text)
-        single = CLIP_SEPARATOR not in text or (not is_url(text) and os.path.isfile(whole))
+        whole = not is_url(text) and os.path.isfile(self._locate(text))
+        single = CLIP_SEPARATOR not in text or whole
         parts = [text] if single else [p.strip() for p in text.split(CLIP_SEPARATOR) if p.strip()]
         clips: list[str] = []
         for part in parts:
-            location = self._input(line, column, part, True)
-            if self._files.get(location) == "folder":
+            location = self._input(line, column, part, folder_too=True)
+            if self._files.get(location) == FOLDER:
                 clips += self._inside(line, column, location)
             else:
                 clips.append(location)
@@ -170,15 +230,13 @@ class _Checker:
         except CmetError as error:
             self.say(line, column, error.message)
             return []
-        for clip in inside:
-            self._input(line, column, clip, False)
-        return inside
+        return [self._input(line, column, clip) for clip in inside]
 
     # ------------------------------------------------------------------ options and outputs
 
     def _options_of(self, line: int, cells: Mapping[str, str]) -> EditOptions | None:
-        known = columns()
-        given = {name: cells[name] for name in cells if known[name].role == "option"}
+        known = declared(EditOptions)
+        given = {name: cells[name] for name in cells if name in known}
         plain = tuple((n, t) for n, t in given.items() if not known[n].is_path)
         if plain not in self._options:
             self._options[plain] = _parse_options(plain)
@@ -187,22 +245,18 @@ class _Checker:
             for problem in options:
                 self.say(line, problem.column, problem.message)
             return None
-        for name, text in given.items():
-            if known[name].is_path:
-                options = self._with_path(line, options, known[name], text)
+        for name in given.keys() - dict(plain):
+            if known[name].option.writes:
+                location = self.book.locate(given[name])
+                self._claim(line, name, location, given[name], options.overwrite)
+            else:
+                location = self._input(line, name, given[name])
+            try:
+                path: dict[str, Any] = {name: Path(location)}
+                options = replace(options, **path)
+            except CmetError as error:
+                self.say(line, name, error.message)
         return options
-
-    def _with_path(self, line: int, options: EditOptions, column: Column, text: str) -> EditOptions:
-        if not column.writes:
-            location = self._input(line, column.name, text, False)
-        else:
-            location = self.book.locate(text)
-            self._claim(line, column.name, location, text, options.overwrite)
-        try:
-            return replace(options, **{column.name: Path(location)})
-        except CmetError as error:
-            self.say(line, column.name, error.message)
-            return options
 
     def _output(
         self, line: int, cells: Mapping[str, str], video: str, emotion: tuple[str, ...]
@@ -211,47 +265,40 @@ class _Checker:
             return None
         own = {name: cells[name] for name in cells if name not in self.settings.defaults}
         text = cells.get("output") or default_name(own, video, emotion, self.base)
-        wrong_suffix = default_suffix(text, "") == ""
-        if wrong_suffix:
+        if not video_suffix(text):
             self.say(line, "output", f"must end in .mp4, .mkv, .mov or .m4v: {text}")
             return None
         location = self.book.locate(text)
-        overwrite = cells.get("overwrite", "").lower() in ("true", "yes", "1", "on")
+        overwrite = cells.get("overwrite", "").lower() in TRUE
         hint = "" if "output" in cells else "; give this row an output of its own"
         return location if self._claim(line, "output", location, text, overwrite, hint) else None
 
     def _claim(
         self, line: int, column: str, location: str, text: str, overwrite: bool, hint: str = ""
     ) -> bool:
-        wrong = self.book.claim(line, location, text)
+        status = None
+        try:
+            location.encode()
+            if "\0" in location:
+                raise ValueError("embedded null byte")
+            wrong = self.book.claim(line, location, text)
+            status = self.book.existing(location)
+        except ValueError as error:
+            wrong, hint = f"{getattr(error, 'reason', error)}: {text}", ""
+        replaced = overwrite or self.settings.overwrite
         if wrong:
-            self.say(line, column, wrong + hint)
-            return False
-        status = self.book.existing(location)
-        if status is None:
-            return True
-        if stat.S_ISDIR(status.st_mode):
-            self.say(line, column, f"is a folder: {text}")
-            return False
-        if not (overwrite or self.settings.overwrite or self._ours(location, status)):
-            message = f"exists and was not made by this batch: {text} (--overwrite replaces it)"
-            self.say(line, column, message)
-            return False
-        return True
-
-    def _ours(self, location: str, status: os.stat_result) -> bool:
-        known = self.made.get(location)
-        if known is None:
-            return False
-        if [status.st_size, status.st_mtime_ns] == known[:2]:
-            return True
-        from ..weights.record import sha256_of
-
-        return status.st_size == known[0] and sha256_of(Path(location)) == known[2]
+            wrong += hint
+        elif status is not None and stat.S_ISDIR(status.st_mode):
+            wrong = f"{FOLDER}: {text}"
+        elif status is not None and not (replaced or is_as_made(location, self.made(location))):
+            wrong = _TAKEN.format(text)
+        if wrong:
+            self.say(line, column, wrong)
+        return not wrong
 
     # ------------------------------------------------------------------ across rows
 
-    def finish(self, rows: list[Row]) -> None:
+    def across(self, rows: list[Row]) -> None:
         """What only shows once all rows are known: outputs that are inputs, and remote files."""
         claimed = list(self.book.claimed())
         names = {location for location, _, _ in claimed}
@@ -259,46 +306,30 @@ class _Checker:
             folder = os.path.dirname(location)
             if folder in names or self.book.is_file(folder):
                 self.say(line, "output", f"its folder is a file: {self.book.shown(location)}")
-            read_as = location if location in self._files else self._inodes.get(inode or (0, 0))
-            if read_as is not None:
-                message = f"output is also an input: {self.book.shown(location)}"
-                self.say(line, "output", message)
-        self._ask_remote([c for c in claimed if is_url(c[0])], rows)
-
-    def _ask_remote(
-        self, outputs: list[tuple[str, tuple[int, int] | None, int]], rows: list[Row]
-    ) -> None:
-        """Remote files are asked for together, because each answer takes a while."""
-        if not (self._urls or outputs):
-            return
-        from .remote import look_at
-
+            if location in self._files or (inode and inode in self._inodes):
+                self.say(line, "output", f"output is also an input: {self.book.shown(location)}")
         anyway = self.settings.overwrite or any(row.options.overwrite for row in rows)
-        targets = {u: n for u, _, n in outputs if not anyway and u not in self.made}
-        found = look_at([*self._urls, *targets])
+        urls = {location: line for location, _, line in claimed if is_url(location)}
+        targets = {u: n for u, n in urls.items() if not (anyway or self.made(u))}
+        found = look_at([*self._urls, *targets]) if self._urls or targets else {}
         for url, places in self._urls.items():
-            for line, column in places:
-                if isinstance(found[url], str):
-                    self.say(line, column, f"{found[url]}: {url}")
+            for line, column in places if isinstance(found[url], str) else ():
+                self.say(line, column, f"{found[url]}: {url}")
         for url, line in targets.items():
             if not isinstance(found[url], str):
-                message = f"exists and was not made by this batch: {url} (--overwrite replaces it)"
-                self.say(line, "output", message)
+                self.say(line, "output", _TAKEN.format(url))
 
 
 def _parse_options(cells: tuple[tuple[str, str], ...]) -> EditOptions | list[Problem]:
     """Options from cells, or every wrong cell's problem (the line is filled in by the caller)."""
-    values, problems, known = {}, [], columns()
+    values, problems, known = {}, [], declared(EditOptions)
     for name, text in cells:
         try:
-            value = parse_cell(known[name], text)
-            EditOptions(**{name: value})
-            values[name] = value
+            values[name] = known[name].parse(text)
+            EditOptions(**{name: values[name]})
         except CmetError as error:
             problems.append(Problem(0, name, error.message))
-    if problems:
-        return problems
     try:
-        return EditOptions(**values)
+        return problems or EditOptions(**values)
     except CmetError as error:
         return [Problem(0, "", error.message)]

@@ -1,24 +1,77 @@
-"""Reading a manifest: CSV, TSV or JSON lines -> cells with line numbers. Nothing is judged yet."""
+"""Reading a manifest: CSV, TSV or JSON lines -> cells with line numbers. Nothing is judged yet.
+
+Its columns are the files of an edit and, as they are declared, its options.
+"""
 
 from __future__ import annotations
 
 import csv
+import difflib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import UsageError
-from .columns import CLIP_SEPARATOR, columns, normal_name, unknown_column
+from ..options import EditOptions, declared
 
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 DELIMITERS = {".tsv": "\t", ".tab": "\t"}
-MAX_CELL_CHARS = 1 << 20
+CLIP_SEPARATOR = ";"
+FILE_COLUMNS = {
+    "video": "the video to edit; required",
+    "emotion_audio": "speech with the wanted emotion: a file or folder, several separated by ';'; "
+    "required",
+    "neutral_audio": "neutral speech to compare with; as above",
+    "output": "relative to the output folder; default: named after video, emotion and options",
+}
+MAX_CELL_CHARS, MAX_LINE_CHARS = 1 << 16, 1 << 22
+MAX_PROBLEMS, MAX_WORDS_CHARS = 10_000, 300
 
 
-@dataclass(frozen=True)
-class Problem:
+@lru_cache(maxsize=1)
+def columns() -> tuple[str, ...]:
+    """Every column's name."""
+    return (*FILE_COLUMNS, *declared(EditOptions))
+
+
+def _normal(name: str) -> str:
+    """``Emotion-Audio`` and ``--emotion-audio`` are ``emotion_audio``."""
+    return name.strip().lstrip("-").lower().replace("-", "_").replace(" ", "_")
+
+
+@lru_cache(maxsize=1000)
+def unknown_column(name: str) -> str:
+    """What to say of a column nobody knows."""
+    near = difflib.get_close_matches(_normal(name[:80]), columns(), n=1, cutoff=0.5)
+    return f"unknown column '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
+
+
+def template() -> str:
+    """A commented manifest that lists every column and parses as it stands."""
+    width = max(map(len, columns()))
+    about = FILE_COLUMNS | {
+        name: f"{field.accepts}; default: {'none' if field.default is None else field.default}"
+        for name, field in declared(EditOptions).items()
+    }
+    first = {"video": "talk.mp4", "emotion_audio": "voices/happy.wav"}
+    second = first | {"emotion_audio": "voices/sad_1.wav;voices/sad_2.wav"}
+    second |= {"output": "talk_sad.mp4", "intensity": "1.2"}
+    lines = [
+        "# One edit per line. Empty cells take the default; unused columns may be deleted.",
+        "# Inputs are relative to this file, outputs to the output folder (--output-dir).",
+        "# Lines that begin with # and blank lines are skipped.",
+        "#",
+        *(f"# {name:<{width}}  {words}" for name, words in about.items()),
+        ",".join(columns()),
+        *(",".join(row.get(name, "") for name in columns()) for row in (first, second)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+class Problem(NamedTuple):
     """Something wrong with a manifest. line: as editors count, 0 for the file as a whole."""
 
     line: int
@@ -26,8 +79,24 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True)
-class RawRow:
+class TooManyProblems(Exception):
+    """Enough is known to refuse the manifest."""
+
+
+class Problems(list[Problem]):
+    """Bounded, however long and bad a manifest is."""
+
+    def say(self, line: int, column: str, message: str) -> None:
+        """Raises :class:`TooManyProblems` once it is full."""
+        if len(self) < MAX_PROBLEMS:
+            self.append(Problem(line, column[:MAX_WORDS_CHARS], message[:MAX_WORDS_CHARS]))
+        elif len(self) == MAX_PROBLEMS:
+            self.append(Problem(line, "", "too many problems: the rest was not looked at"))
+        if len(self) > MAX_PROBLEMS:
+            raise TooManyProblems
+
+
+class RawRow(NamedTuple):
     """One row as written: its line in the file and its non-empty cells by column name."""
 
     line: int
@@ -40,7 +109,7 @@ class RawManifest:
 
     path: Path
     rows: list[RawRow] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
 
 
 def read_manifest(path: Path) -> RawManifest:
@@ -51,111 +120,117 @@ def read_manifest(path: Path) -> RawManifest:
     """
     if not path.is_file():
         raise UsageError(f"manifest not found: {path}", "`cmet batch --template` writes an example")
+    manifest, suffix = RawManifest(path), path.suffix.lower()
+    lines = _Lines(path)
     try:
-        text = path.read_text("utf-8-sig")
+        if suffix in JSON_SUFFIXES:
+            _read_json(lines, manifest)
+        else:
+            _read_table(lines, DELIMITERS.get(suffix, ","), manifest)
+        if not manifest.rows and not manifest.problems:
+            manifest.problems.say(0, "", "no rows")
+    except TooManyProblems:
+        pass
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"{path}: not UTF-8 (byte {error.start})", "save it as UTF-8 (CSV UTF-8 in Excel)"
+            f"{path}: not UTF-8 (after line {lines.number})",
+            "save it as UTF-8 (CSV UTF-8 in Excel)",
         ) from error
-    manifest = RawManifest(path)
-    if path.suffix.lower() in JSON_SUFFIXES:
-        _read_json(text, manifest)
-    else:
-        _read_table(text, DELIMITERS.get(path.suffix.lower(), ","), manifest)
-    if not manifest.rows and not manifest.problems:
-        manifest.problems.append(Problem(0, "", "no rows"))
     return manifest
 
 
 class _Lines:
-    """Lines for the csv reader, without comments and blanks between records (not inside quotes)."""
+    """Lines of a file, without comments and blanks between records (not inside quotes).
 
-    def __init__(self, text: str) -> None:
-        self._lines = text.split("\n")
+    number: of the line last read; first: of the record's first line; between: set it when a record
+    has ended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self.number, self.first, self.between = 0, 0, True
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            self.number += 1
-            if self.between:
-                stripped = line.strip()
-                if not stripped or stripped[0] == "#":
-                    continue
-                self.between, self.first = False, self.number
-            yield line + "\n"
+        with self._path.open(encoding="utf-8-sig") as file:
+            while line := file.readline(MAX_LINE_CHARS):
+                self.number += 1
+                if len(line) == MAX_LINE_CHARS:
+                    raise UsageError(f"{self._path}: line {self.number} is too long")
+                if self.between:
+                    stripped = line.strip()
+                    if not stripped or stripped[0] == "#":
+                        continue
+                    self.between, self.first = False, self.number
+                yield line
 
 
-def _read_table(text: str, delimiter: str, manifest: RawManifest) -> None:
+def _read_table(lines: _Lines, delimiter: str, manifest: RawManifest) -> None:
     csv.field_size_limit(MAX_CELL_CHARS)
-    lines = _Lines(text.replace("\r\n", "\n").replace("\r", "\n"))
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     names: list[str] | None = None
     try:
-        for cells in reader:
+        for cells in csv.reader(lines, delimiter=delimiter, strict=True):
             lines.between = True
             if not any(cell.strip() for cell in cells):
                 continue
             if names is None:
-                names = _header(cells, lines.first, manifest)
+                names = _header(cells, lines.first, manifest.problems)
             else:
                 _add_row(names, cells, lines.first, manifest)
     except csv.Error as error:
-        manifest.problems.append(Problem(lines.first, "", f"cannot be read: {error}"))
+        manifest.problems.say(lines.first, "", f"cannot be read: {error}")
 
 
-def _header(cells: list[str], line: int, manifest: RawManifest) -> list[str]:
+def _header(cells: list[str], line: int, problems: Problems) -> list[str]:
     """Column names as the options spell them; unknown ones become problems and an empty name."""
-    names, known = [], columns()
+    names, known = list[str](), columns()
     if len(cells) == 1 and ";" in cells[0]:
-        manifest.problems.append(Problem(line, "", "cells must be separated by commas, not ';'"))
+        problems.say(line, "", "cells must be separated by commas, not ';'")
         return []
     for cell in cells:
-        name = normal_name(cell)
+        name = _normal(cell)
         if name in known and name in names:
-            manifest.problems.append(Problem(line, name, f"column '{name}' appears twice"))
+            problems.say(line, name, f"column '{name}' appears twice")
         elif name and name not in known:
-            manifest.problems.append(Problem(line, cell.strip(), unknown_column(cell.strip())))
+            problems.say(line, cell.strip(), unknown_column(cell.strip()))
             name = ""
         names.append(name)
     if "video" not in names:
-        manifest.problems.append(Problem(line, "video", "there is no column 'video'"))
+        problems.say(line, "video", "there is no column 'video'")
     return names
 
 
 def _add_row(names: list[str], cells: list[str], line: int, manifest: RawManifest) -> None:
     if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
         if names:
-            message = f"{len(cells)} cells, but {len(names)} columns"
-            manifest.problems.append(Problem(line, "", message))
+            manifest.problems.say(line, "", f"{len(cells)} cells, but {len(names)} columns")
         return
     pairs = zip(names, cells, strict=False)
     values = {name: value for name, cell in pairs if name and (value := cell.strip())}
     manifest.rows.append(RawRow(line, values))
 
 
-def _read_json(text: str, manifest: RawManifest) -> None:
-    known = columns()
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
+def _read_json(lines: _Lines, manifest: RawManifest) -> None:
+    for text in lines:
+        lines.between, number = True, lines.number
         try:
-            values = json.loads(line)
-        except ValueError as error:
-            manifest.problems.append(Problem(number, "", f"not JSON: {error}"))
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            manifest.problems.say(number, "", f"not JSON: {error}")
             continue
         if not isinstance(values, dict):
-            manifest.problems.append(Problem(number, "", "not a JSON object"))
+            manifest.problems.say(number, "", "not a JSON object")
             continue
         cells = {}
         for key, value in values.items():
-            name = normal_name(key)
-            text_value = _cell(value)
-            if name not in known:
-                manifest.problems.append(Problem(number, key, unknown_column(key)))
-            elif text_value is None:
-                manifest.problems.append(Problem(number, key, f"cannot be {value!r}"))
-            elif text_value:
-                cells[name] = text_value
+            name, cell = _normal(key), _cell(value)
+            if name not in columns():
+                manifest.problems.say(number, key, unknown_column(key))
+            elif cell is None:
+                manifest.problems.say(number, key, f"cannot be a {type(value).__name__}")
+            elif len(cell) > MAX_CELL_CHARS:
+                manifest.problems.say(number, key, "too long")
+            elif cell:
+                cells[name] = cell
         manifest.rows.append(RawRow(number, cells))
 
 
@@ -170,3 +245,20 @@ def _cell(value: Any) -> str | None:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return CLIP_SEPARATOR.join(value)
     return None
+
+
+def parse_defaults(pairs: list[str]) -> dict[str, str]:
+    """``["intensity=1.2"]`` -> cells. Raises :class:`UsageError`."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise UsageError(f"--set needs COLUMN=VALUE, got '{pair}'")
+        if name not in columns():
+            raise UsageError(unknown_column(name))
+        option = declared(EditOptions).get(name)
+        if name in ("video", "output") or (option and option.option.writes):
+            raise UsageError(f"--set {name}: every row needs its own")
+        found[name] = value.strip()
+    return found

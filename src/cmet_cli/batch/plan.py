@@ -1,81 +1,278 @@
-"""Which rows must run, and why: what is missing, changed or failed, and nothing else."""
+"""The rows of a batch: what each reads and makes, whether it must run, and which comes next."""
 
 # Paths stay text: 100,000 rows are checked in seconds.
-# ruff: noqa: PTH116
+# ruff: noqa: PTH117, PTH118, PTH120, PTH122
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections import Counter, deque
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .digests import Digests, differences, made_of
-from .journal import DONE, FAILED, History
-from .rows import Row, is_url
+from .._version import __version__
+from ..errors import UsageError
+from ..options import Declared, EditOptions, declared
+from .storage import Digests, Entry, is_as_made, is_url
+
+if TYPE_CHECKING:
+    from ..backends.devices import Compute
+    from ..weights.folder import Weights
+    from .state import State
 
 RUN, KEEP = "run", "keep"
+WAITING, DONE, FAILED = "waiting", "done", "failed"
+MADE = "made"  # complete, but under a temporary name
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
+_AWKWARD = re.compile(r"[^\w.+-]+")
+#: Options that say how a file is placed, not what is in it.
+NOT_OF_THE_RESULT = ("overwrite",)
 
 
 @dataclass(frozen=True)
-class Decision:
+class Row:
+    """One edit. line: where the manifest asks for it; every location is an absolute path or a URL;
+    name: the output as people know it, relative to the output folder."""
+
+    line: int
+    video: str
+    emotion_audio: tuple[str, ...]
+    neutral_audio: tuple[str, ...]
+    output: str
+    options: EditOptions
+    name: str
+
+    def outputs(self) -> dict[str, str]:
+        """Every file the edit makes, by column."""
+        return {"output": self.output, **self._option_files(True)}
+
+    def inputs(self) -> dict[str, tuple[str, ...]]:
+        """Every file the edit reads, by column."""
+        more = {name: (place,) for name, place in self._option_files(False).items()}
+        clips = {"emotion_audio": self.emotion_audio, "neutral_audio": self.neutral_audio}
+        return {"video": (self.video,), **clips, **more}
+
+    def _option_files(self, writes: bool) -> dict[str, str]:
+        known, values = declared(EditOptions), vars(self.options).items()
+        files = {name: str(value) for name, value in values if isinstance(value, Path)}
+        return {n: place for n, place in files.items() if known[n].option.writes == writes}
+
+    def entries(self, digests: Digests) -> dict[str, Entry]:
+        """Every input by location. Raises :class:`OSError` where one is gone."""
+        return {place: digests.entry(place) for group in self.inputs().values() for place in group}
+
+    def reading(self) -> tuple[str, ...]:
+        """Rows of one reading are best done one after the other: the editor keeps it."""
+        o = self.options
+        return self.video, o.face_detector, str(o.face), o.lips
+
+
+def video_suffix(name: str) -> str:
+    """The suffix of a name where it is one an edit can be written as, else nothing."""
+    suffix = os.path.splitext(name)[1].lower()
+    return suffix if suffix in VIDEO_SUFFIXES else ""
+
+
+def default_name(cells: Mapping[str, str], video: str, emotion: tuple[str, ...], base: str) -> str:
+    """``a/talk.mp4`` with ``sad.wav`` at intensity 1.2 -> ``a/talk_sad_intensity1.2.mp4``.
+
+    The name depends on the row alone, so rows may be added and moved between runs.
+    """
+    path = PurePosixPath(video.replace(os.sep, "/"))
+    folder = os.path.dirname(os.path.relpath(video, base)) if not is_url(video) else ""
+    folder = "" if folder.startswith("..") or os.path.isabs(folder) else folder
+    voice = PurePosixPath(emotion[0].replace(os.sep, "/")).stem if emotion else "edit"
+    more = f"+{len(emotion) - 1}" if len(emotion) > 1 else ""
+    parts = [path.stem, voice + more]
+    for name in sorted(cells):
+        field = declared(EditOptions).get(name)
+        if field is None or field.is_path or name == "overwrite":
+            continue
+        if not _is_default(field, cells[name]):
+            parts.append(_AWKWARD.sub("-", name + cells[name]))
+    return os.path.join(folder, "_".join(parts) + (video_suffix(path.name) or ".mp4"))
+
+
+def _is_default(field: Declared, text: str) -> bool:
+    try:
+        return field.parse(text) == field.default
+    except UsageError:
+        return False
+
+
+@dataclass(frozen=True)
+class Task:
+    """A row handed to a worker. may_replace: an existing output is ours, or may be overwritten."""
+
+    index: int
+    row: Row
+    may_replace: bool
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task; plain values only, because it crosses processes and is stored as JSON.
+
+    made_of: what determined the result, by name; inputs, outputs: entries by location; result:
+    counts and timings; pictures: base64 JPEGs before and after; transient: another try may go
+    better; poisoned: the worker that says so must not be used again.
+    """
+
+    index: int
+    status: str
+    elapsed_s: float = 0.0
+    made_of: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Entry] = field(default_factory=dict)
+    outputs: dict[str, Entry] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+    pictures: Sequence[str] = ("", "")
+    error: str = ""
+    hint: str = ""
+    transient: bool = False
+    poisoned: bool = False
+
+
+def compute_name(compute: Compute) -> str:
+    """``cpu fp32``: results of another kind of device or number format are others."""
+    return f"{compute.device.type} {compute.precision}"
+
+
+def made_of(row: Row, entries: Mapping[str, Entry], model: str, compute: str) -> dict[str, Any]:
+    """What a row's result is made of, by name; equal if and only if the result is the same."""
+    options = {
+        name: bool(value) if isinstance(value, Path) else value
+        for name, value in vars(row.options).items()
+        if name not in NOT_OF_THE_RESULT
+    }
+    inputs = {name: [entries[p][2] for p in places] for name, places in row.inputs().items()}
+    shared = {"model": model, "compute": compute, "version": __version__}
+    # As it comes back from the database: tuples are lists there.
+    made: dict[str, Any] = json.loads(json.dumps({**inputs, "options": options, **shared}))
+    return made
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Why a row must be done again, in words; empty where it need not."""
+
+    def flat(made: Mapping[str, Any]) -> dict[str, Any]:
+        return {**made, **made.get("options", {}), "options": None}
+
+    old, new = flat(before), flat(now)
+    return ", ".join(name for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name))
+
+
+class Decision(NamedTuple):
     """action: ``run`` or ``keep``; why: in a few words."""
 
     action: str
     why: str
 
 
-def decide(row: Row, history: History, digests: Digests, model: str, precision: str) -> Decision:
-    """What to do with a row. Digests are taken only where the journal calls the row done."""
-    record = history.last.get(row.output)
-    if record is None:
-        return Decision(RUN, "new")
-    if record["status"] == FAILED:
-        return Decision(RUN, f"failed before: {record.get('error', '')}")
-    lost = [name for name, place in row.outputs().items() if not _intact(place, history)]
-    if lost:
-        return Decision(RUN, f"{', '.join(lost)} is missing or not as it was made")
-    try:
-        now = made_of(row, digests.entries(row), model, precision)
-    except OSError as error:
-        return Decision(RUN, f"changed: {error.filename or row.video} cannot be read")
-    changed = differences(record.get("made_of") or {}, now)
-    return Decision(RUN, f"changed: {changed}") if changed else Decision(KEEP, "done")
+@dataclass(frozen=True)
+class Key:
+    """What every row of a run shares of its result. model: digest of the weights; computes: device
+    kinds with their number formats, as ``cuda bf16``, that a kept result may come from (empty: any,
+    where only the machines of a cluster know theirs)."""
+
+    model: str
+    computes: Collection[str] = ()
+
+    @classmethod
+    def of(cls, weights: Weights, computes: Collection[Compute]) -> Key:
+        return cls(model_digest(weights), tuple(map(compute_name, computes)))
+
+    def decide(self, row: Row, state: State, digests: Digests) -> Decision:
+        """What to do with a row. Digests are taken only where the row is called done."""
+        known = state.result(row.output)
+        if known is None:
+            return Decision(RUN, "new")
+        if known["status"] == FAILED:
+            return Decision(RUN, f"failed before: {known['error']}")
+        lost = [name for name, p in row.outputs().items() if not is_as_made(p, state.made(p))]
+        if lost:
+            return Decision(RUN, f"{', '.join(lost)} is missing or not as it was made")
+        before = json.loads(known["made_of"])
+        compute = before.get("compute", "")
+        if self.computes and compute not in self.computes:
+            compute = next(iter(self.computes))
+        try:
+            now = made_of(row, row.entries(digests), self.model, compute)
+        except OSError as error:
+            return Decision(RUN, f"changed: {error.filename or row.video} cannot be read")
+        changed = differences(before, now)
+        return Decision(RUN, f"changed: {changed}") if changed else Decision(KEEP, "done")
 
 
-def _intact(place: str, history: History) -> bool:
-    known = history.made.get(place)
-    if known is None:
-        return False
-    if is_url(place):
-        from .remote import look_at
-
-        return not isinstance(look_at([place])[place], str)
-    try:
-        status = os.stat(place)
-    except OSError:
-        return False
-    return [status.st_size, status.st_mtime_ns] == known[:2] or _same_bytes(place, status, known)
-
-
-def _same_bytes(place: str, status: os.stat_result, known: list[Any]) -> bool:
-    """A copied or restored file has another time of change and may still be the same."""
-    from pathlib import Path
-
-    from ..weights.record import sha256_of
-
-    return status.st_size == known[0] and sha256_of(Path(place)) == known[2]
-
-
-def plan_rows(rows: list[Row], history: History, model: str, precision: str) -> list[Decision]:
-    """A decision for each row."""
-    digests = Digests(history.digests)
-    return [decide(row, history, digests, model, precision) for row in rows]
-
-
-def summary(decisions: list[Decision]) -> dict[str, int]:
+def summary(decisions: Sequence[Decision]) -> dict[str, int]:
     """How many rows run and stay, by the kind of reason."""
-    counts: dict[str, int] = {}
-    for decision in decisions:
-        kind = DONE if decision.action == KEEP else decision.why.split(":")[0]
-        counts[kind] = counts.get(kind, 0) + 1
-    return counts
+    return dict(Counter(DONE if d.action == KEEP else d.why.split(":")[0] for d in decisions))
+
+
+class Schedule:
+    """Rows still to be given out.
+
+    A worker takes a video's rows one after the other; when no video is left untouched, an idle
+    worker takes over the later half of the longest queue.
+    """
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        groups: dict[str, list[Task]] = {}
+        for task in sorted(tasks, key=lambda t: (t.row.reading(), t.index)):
+            groups.setdefault(task.row.video, []).append(task)
+        by_first = sorted(groups.values(), key=lambda group: min(t.index for t in group))
+        self._groups = deque(deque(group) for group in by_first)
+        self._queues: dict[int, deque[Task]] = {}
+        self._again: deque[Task] = deque()
+        self.waiting = len(tasks)
+
+    def next(self, worker: int) -> Task | None:
+        """A row for this worker; ``None`` where nothing waits."""
+        queue = self._queues.get(worker)
+        if not queue and self._groups:
+            queue = self._groups.popleft()
+        elif not queue and self._again:
+            queue = deque([self._again.popleft()])
+        elif not queue:
+            longest = max(self._queues.values(), key=len, default=deque[Task]())
+            taken = [longest.pop() for _ in range(-(-len(longest) // 2))]
+            queue = deque(reversed(taken))
+        if not queue:
+            return None
+        self._queues[worker] = queue
+        self.waiting -= 1
+        return queue.popleft()
+
+    def again(self, task: Task) -> None:
+        """Another try, after the rows that have had none."""
+        self._again.append(task)
+        self.waiting += 1
+
+    def give_up(self, worker: int) -> None:
+        """A worker will not come back: its rows are anybody's."""
+        if queue := self._queues.pop(worker, None):
+            self._groups.append(queue)
+
+
+def model_digest(weights: Weights) -> str:
+    """One digest for all files of a model; large ones are taken from the download's record."""
+    from ..weights.record import read_records
+
+    records, digests = read_records(weights.root), Digests()
+    files = [weights.edtalk, weights.audio2lip, weights.connector, weights.speech, weights.yunet]
+    files += [weights.config, *weights.neutral_presets]
+    found: dict[str, str] = {}
+    for part in filter(None, files):
+        for path in sorted(p for p in part.rglob("*") if p.is_file()) if part.is_dir() else [part]:
+            inside = path.is_relative_to(weights.root)
+            name = path.relative_to(weights.root).as_posix() if inside else path.name
+            record = records.get(name)
+            recorded = record is not None and record.kept_size == path.stat().st_size
+            digest = record.kept_sha256 if record and recorded else digests.entry(str(path))[2]
+            found[name] = digest
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()

@@ -5,47 +5,62 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..media.files import atomic_path
-from .entries import COLUMNS, WAITING, Entry, cells, count
-from .journal import THUMBNAILS
-from .pages import PAGE_ROWS, page, page_name
-from .rows import Row
+from jinja2 import Environment, FileSystemLoader
+
+from ..errors import CmetError
+from .plan import FAILED, WAITING
+from .state import State
+from .storage import deliver
 
 EVERY_S = 5.0
 MOST_OF_THE_TIME = 0.05  # of the driver's time that may go into reports
+PAGE_ROWS, FAILED_LISTED = 500, 1000
+TEMPLATE = "report.html.j2"
+COLUMNS: tuple[str, ...] = (
+    "line",
+    "status",
+    "output",
+    "video",
+    "emotion_audio",
+    "elapsed_s",
+    "real_time_factor",
+)
+COLUMNS += ("duration_s", "frames", "frames_edited", "frames_bridged", "frames_passed_through")
+COLUMNS += ("note", "run")
+#: A spreadsheet takes a cell that begins so for a formula, and runs it.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def page_name(number: int) -> str:
+    """``report.html``, ``report-2.html`` ..."""
+    return "report.html" if number == 0 else f"report-{number + 1}.html"
 
 
 class Report:
-    """The report of a batch. Files are replaced whole, every few seconds at most.
+    """The report of a run, one HTML page per few hundred rows, each complete in itself. Files are
+    replaced whole, every few seconds at most.
 
-    folder: where they go; state: where the thumbnails lie.
+    folder: where they go; work: for unfinished ones; rows: how many.
     """
 
-    def __init__(self, folder: Path, state: Path, rows: Sequence[Row], title: str) -> None:
+    def __init__(self, folder: Path, work: Path, state: State, rows: int, title: str) -> None:
         self.csv_path, self.html_path = folder / "report.csv", folder / page_name(0)
-        self._folder, self._thumbnails = folder, state / THUMBNAILS
-        self._rows, self._title = rows, title
-        self.entries = [Entry()] * len(rows)
+        self._folder, self._work, self._state, self._title = folder, work, state, title
+        self._pages = max(1, -(-rows // PAGE_ROWS))
         self._stale = set(range(self._pages))
         self._due = time.monotonic() + EVERY_S
+        templates = FileSystemLoader(Path(__file__).parent)
+        self._template = Environment(loader=templates, autoescape=True).get_template(TEMPLATE)
 
-    @property
-    def _pages(self) -> int:
-        return max(1, -(-len(self._rows) // PAGE_ROWS))
-
-    def tell(self, index: int, record: dict[str, Any], *, earlier: bool = False) -> None:
-        """A row's last word."""
-        self.entries[index] = Entry.of(record, earlier)
-        self._stale |= {0, index // PAGE_ROWS}  # the first page holds the totals
-
-    def counts(self) -> dict[str, int]:
-        """Rows by status."""
-        return count(self.entries)
+    def tell(self, position: int) -> None:
+        """A row has had its last word."""
+        self._stale |= {0, position // PAGE_ROWS}  # the first page holds the totals
 
     def tick(self) -> None:
         """Write if it is time to; the longer it takes, the rarer it is done."""
@@ -55,54 +70,51 @@ class Report:
     def write(self) -> None:
         """Write the table and every page that has changed. A full disk is no reason to stop."""
         start = time.monotonic()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, CmetError):
             self._write_csv()
             for number in sorted(self._stale):
                 self._write_page(number)
             self._stale.clear()
-        cost_s = time.monotonic() - start
-        self._due = time.monotonic() + max(EVERY_S, cost_s / MOST_OF_THE_TIME)
+        now = time.monotonic()
+        self._due = now + max(EVERY_S, (now - start) / MOST_OF_THE_TIME)
 
     def _write_csv(self) -> None:
-        with (
-            atomic_path(self.csv_path, overwrite=True) as part,
-            part.open("w", encoding="utf-8", newline="") as file,
-        ):
+        part = self._work / self.csv_path.name
+        with part.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
             table.writerow(COLUMNS)
-            table.writerows(map(cells, self._rows, self.entries))
+            for row in map(_told, self._state.rows()):
+                table.writerow(_harmless(row.get(name)) for name in COLUMNS)
+        deliver(part, str(self.csv_path), replace=True)
 
     def _write_page(self, number: int) -> None:
         first = number * PAGE_ROWS
-        rows, entries = (
-            self._rows[first : first + PAGE_ROWS],
-            self.entries[first : first + PAGE_ROWS],
+        failures = self._state.rows(most=FAILED_LISTED if number == 0 else 0, status=FAILED)
+        text = self._template.render(
+            title=self._title,
+            number=number,
+            pages=self._pages,
+            page_rows=PAGE_ROWS,
+            page_name=page_name,
+            counts=self._state.counts(),
+            failed=list(map(_told, failures)),
+            rows=map(_told, self._state.rows(first, PAGE_ROWS, pictures=True)),
         )
-        pictures = self._pictures(entries)
-        failed = [
-            (i, self._rows[i], entry)
-            for i, entry in enumerate(self.entries)
-            if number == 0 and entry.status == "failed"
-        ]
-        text = page(
-            self._title, number, self._pages, self.counts(), rows, entries, pictures, failed
-        )
-        with atomic_path(self._folder / page_name(number), overwrite=True) as part:
-            part.write_text(text, "utf-8")
+        part = self._work / page_name(number)
+        part.write_text(text, "utf-8")
+        deliver(part, str(self._folder / part.name), replace=True)
 
-    def _pictures(self, entries: Sequence[Entry]) -> list[tuple[str, str]]:
-        """Thumbnails of these rows, read where they lie: they are never all in memory."""
-        if not self._thumbnails.exists():
-            return [("", "")] * len(entries)
-        found: list[tuple[str, str]] = []
-        with self._thumbnails.open("rb") as file:
-            for entry in entries:
-                pair = ("", "")
-                if entry.thumbnails is not None and entry.status != WAITING:
-                    offset, length = entry.thumbnails
-                    file.seek(offset)
-                    with contextlib.suppress(ValueError):
-                        before, after = json.loads(file.read(length))
-                        pair = (str(before), str(after))
-                found.append(pair)
-        return found
+
+def _told(row: sqlite3.Row) -> Mapping[str, Any]:
+    """A row of the plan with everything that is known of its result."""
+    found = {**json.loads(row["result"] or "{}"), **dict(row)}
+    note = "; ".join(found.get("warnings", ()))
+    if row["status"] == FAILED:
+        note = row["error"] + (f" ({row['hint']})" if row["hint"] else "")
+    run = "" if row["status"] == WAITING else "earlier" if row["earlier"] else "this"
+    return {**found, "note": note, "run": run, "emotion_audio": row["voices"]}
+
+
+def _harmless(cell: Any) -> Any:
+    """No cell is a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

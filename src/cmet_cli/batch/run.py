@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import UsageError
+from ..errors import CmetError, UsageError
 from ..options import ModelChoice, RuntimeOptions
-from .checks import Checked, CheckSettings, check_manifest, parse_defaults
-from .journal import DONE, FAILED, History, Journal, state_folder
-from .leftovers import remove_leftovers
-from .lock import only_run
-from .manifest import read_manifest
-from .rows import Row, Task, is_url
+from .checks import Checked, CheckSettings, check_manifest
+from .manifest import parse_defaults, read_manifest
+from .plan import DONE, FAILED, MADE, RUN, WAITING, Decision, Key, Outcome, Row, Schedule, Task
+from .report import Report
+from .row_worker import WorkerSetup
+from .state import DATABASE, STATE_FOLDER, WORKERS_LOG, State, is_running, only_run
+from .storage import Digests, is_url
+from .workers import Broken, Died, Event, LocalPool, Pool, Ready, Stage, local_setups
 
 if TYPE_CHECKING:
     from ..weights.folder import Weights
-    from .plan import Decision
-    from .pool import Pool
-    from .report import Report
-    from .runner import Listener
 
 MAX_RETRIES = 100
+POLL_S = 0.5
+STARTS_TRIED = 3
+LOG_HINT = "its last words are in .cmet/workers.log beside the outputs"
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class BatchOptions:
 
     output_dir: a path or URL, ``None`` for ``<manifest>_out`` beside the manifest; defaults:
     ``column=value`` for rows that leave it empty; workers: 0 for as many as the machine bears;
-    devices: given to workers in turn; ray: a cluster's address, or ``local``; cpus_per_worker: on
-    a cluster without GPUs.
+    devices: given to workers in turn; retries: further tries of a row after a failure that may
+    pass; ray: a cluster's address, or ``local``; cpus_per_worker: on a cluster without GPUs.
     """
 
     manifest: Path
@@ -64,17 +67,19 @@ class BatchOptions:
     @property
     def output_root(self) -> str:
         """Where outputs go: an absolute path, or a URL."""
-        if self.output_dir is not None and is_url(self.output_dir):
-            return self.output_dir
-        return str(self.local_root)
+        remote = self.output_dir is not None and is_url(self.output_dir)
+        return str(self.output_dir) if remote else str(self.local_root)
 
     @property
     def local_root(self) -> Path:
-        """Where journal and report go; with outputs behind a URL, beside the manifest."""
-        beside = self.manifest.with_name(f"{self.manifest.stem}_out")
-        remote = self.output_dir is not None and is_url(self.output_dir)
-        chosen = beside if self.output_dir is None or remote else Path(self.output_dir)
-        return chosen.absolute()
+        """Where state and report go; with outputs behind a URL, beside the manifest."""
+        if self.output_dir is not None and not is_url(self.output_dir):
+            return Path(self.output_dir).absolute()
+        return self.manifest.with_name(f"{self.manifest.stem}_out").absolute()
+
+    @property
+    def state_folder(self) -> Path:
+        return self.local_root / STATE_FOLDER
 
 
 @dataclass(frozen=True)
@@ -96,163 +101,242 @@ class BatchResult:
         return 1 if self.failed else 0
 
 
+@dataclass(frozen=True)
+class BatchStatus:
+    """How the last run in an output folder stands. running: it is still at work; waiting: rows that
+    have no last word yet; failures: line, output and error of each."""
+
+    folder: Path
+    running: bool
+    done: int
+    failed: int
+    waiting: int
+    failures: tuple[dict[str, Any], ...]
+
+
+class Listener(Protocol):
+    """Hears how a batch goes: how many rows are to be done, that a worker was given one, how far it
+    is, its last word, and whatever is worth a line of the log."""
+
+    def total(self, rows: int) -> None: ...
+    def began(self, worker: int, task: Task) -> None: ...
+    def stage(self, worker: int, stage: Stage) -> None: ...
+    def ended(self, worker: int, task: Task, outcome: Outcome) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
 def check_batch(options: BatchOptions) -> Checked:
     """Read and judge the whole manifest; nothing is written and no model loaded."""
-    history = History.read(state_folder(options.local_root))
-    settings = CheckSettings(
-        options.output_root, parse_defaults(list(options.defaults)), options.allow_outside,
-        options.overwrite,
-    )  # fmt: skip
-    return check_manifest(read_manifest(options.manifest), settings, history.made)
+    defaults = parse_defaults(list(options.defaults))
+    permissions = options.allow_outside, options.overwrite
+    settings = CheckSettings(options.output_root, defaults, *permissions)
+    with State(options.state_folder) as state:
+        return check_manifest(read_manifest(options.manifest), settings, state.made)
 
 
 def plan_batch(options: BatchOptions, rows: Sequence[Row]) -> list[Decision]:
     """What a run would do with each row, and why. Raises :class:`WeightsError`."""
-    history = History.read(state_folder(options.local_root))
-    return _plan(options, rows, history, _find_model(options)[1])
+    with State(options.state_folder) as state:
+        return _Model.find(options).decide(rows, state)
+
+
+def batch_status(options: BatchOptions) -> BatchStatus:
+    """How the last run stands, also while it is at work. manifest: it, or an output folder. Writes
+    nothing. Raises :class:`UsageError` where no run has begun."""
+    given = options.manifest
+    root = given.absolute() if given.is_dir() else options.local_root
+    if not (root / STATE_FOLDER / DATABASE).is_file():
+        raise UsageError(f"no batch has run in {root}", "give a manifest or its output folder")
+    with State(root / STATE_FOLDER) as state:
+        done, failed, waiting = (state.counts().get(s, 0) for s in (DONE, FAILED, WAITING))
+        names = ("line", "output", "error")
+        failures = tuple({name: row[name] for name in names} for row in state.rows(status=FAILED))
+    return BatchStatus(root, is_running(root / STATE_FOLDER), done, failed, waiting, failures)
 
 
 def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) -> BatchResult:
     """Do the rows that need doing. Raises :class:`CmetError`; whatever is done stays done."""
-    start = time.monotonic()
-    weights, digest = _find_model(options)
-    _check_devices(options)
-    root, state = options.local_root, state_folder(options.local_root)
-    state.mkdir(parents=True, exist_ok=True)
-    with only_run(state):
-        history = History.read(state)
-        decisions = _plan(options, rows, history, digest)
-        places = [place for row in rows for place in row.outputs().values() if not is_url(place)]
-        remove_leftovers(places, str(root))
-        from .report import Report
-
-        journal = Journal(state, history)
-        report = Report(root, state, rows, f"cmet batch: {options.manifest.name}")
-        tasks = _tasks(options, rows, decisions, history, report)
+    start, ended = time.monotonic(), dict[int, Outcome]()
+    model = _Model.find(options)
+    options.state_folder.mkdir(parents=True, exist_ok=True)
+    with only_run(options.state_folder) as work, State(options.state_folder, write=True) as state:
+        decisions = model.decide(rows, state)
+        tasks = _tasks(options, rows, decisions, state)
+        state.begin(rows, decisions)
+        title = f"cmet batch: {options.manifest.name}"
+        report = Report(options.local_root, work, state, len(rows), title)
         listener.total(len(tasks))
         listener.note(f"{len(tasks)} rows to do, {len(rows) - len(tasks)} done already")
         try:
             if tasks:
-                pool = _make_pool(options, weights, digest, len(tasks), state)
-                _run(options, pool, tasks, journal, report, listener)
+                with closing(model.pool(options, len(tasks), work)) as pool:
+                    ended = Runner(pool, tasks, state, report, options).run(listener)
         finally:
             report.write()
-            journal.close()
-            remove_leftovers(places, str(root))
-        return _result(options, rows, tasks, history, report, time.monotonic() - start)
-
-
-def _run(
-    options: BatchOptions,
-    pool: Pool,
-    tasks: list[Task],
-    journal: Journal,
-    report: Report,
-    listener: Listener,
-) -> None:
-    from .runner import Runner
-    from .schedule import Schedule
-
-    try:
-        runner = Runner(
-            pool, Schedule(tasks), journal, report, listener, retries=options.retries,
-            fail_fast=options.fail_fast,
-        )  # fmt: skip
-        runner.run()
-    finally:
-        pool.close()
-    if not runner.stopped:
-        journal.drop_receipts()
-
-
-def _find_model(options: BatchOptions) -> tuple[Weights, str]:
-    from ..weights.folder import find_weights
-    from .digests import Digests, model_digest
-
-    weights = find_weights(options.weights_dir, options.model)
-    return weights, model_digest(weights, Digests())
-
-
-def _check_devices(options: BatchOptions) -> None:
-    from ..backends.devices import resolve
-
-    if options.ray is None:
-        for device in options.devices:
-            resolve(replace(options.runtime, device=device))
-
-
-def _plan(
-    options: BatchOptions, rows: Sequence[Row], history: History, digest: str
-) -> list[Decision]:
-    from .plan import plan_rows
-
-    return plan_rows(rows, history, digest, options.runtime.precision)
+    failed = tuple((rows[i], o.error) for i, o in sorted(ended.items()) if o.status == FAILED)
+    return BatchResult(
+        rows=len(rows),
+        done=len(ended) - len(failed),
+        kept=len(rows) - len(tasks),
+        failed=failed,
+        elapsed_s=round(time.monotonic() - start, 3),
+        report_csv=report.csv_path,
+        report_html=report.html_path,
+        stopped=options.fail_fast and bool(failed),
+    )
 
 
 def _tasks(
-    options: BatchOptions,
-    rows: Sequence[Row],
-    decisions: Sequence[Decision],
-    history: History,
-    report: Report,
+    options: BatchOptions, rows: Sequence[Row], decisions: Sequence[Decision], state: State
 ) -> list[Task]:
-    """Rows to do; those that stay go into the report as they were."""
-    from .plan import KEEP
-
     tasks = []
     for index, (row, decision) in enumerate(zip(rows, decisions, strict=True)):
-        if decision.action == KEEP:
-            report.tell(index, history.last[row.output], earlier=True)
-            continue
-        ours = any(place in history.made for place in row.outputs().values())
-        may_replace = ours or options.overwrite or row.options.overwrite
-        tasks.append(Task(index, row, may_replace))
+        if decision.action == RUN:
+            ours = any(state.made(place) for place in row.outputs().values())
+            tasks.append(Task(index, row, ours or options.overwrite or row.options.overwrite))
     return tasks
 
 
-def _make_pool(
-    options: BatchOptions, weights: Weights, digest: str, rows: int, state: Path
-) -> Pool:
-    from .capacity import auto_workers, threads_each
-    from .pool import LocalPool, spread
-    from .worker import WorkerSetup
+@dataclass(frozen=True)
+class _Model:
+    """The weights of a run, and the devices that its workers will have (none on a cluster)."""
 
-    setup = WorkerSetup(
-        str(options.weights_dir.absolute()) if options.weights_dir else None, options.model,
-        options.runtime, 1, options.thumbnails, str(state), digest,
-    )  # fmt: skip
-    if options.ray is not None:
-        from .ray_engine import RayPool, cluster_weights
+    weights: Weights
+    key: Key
+    devices: tuple[str, ...]
 
-        setup = cluster_weights(weights, setup)
-        return RayPool(options.ray, setup, options.workers, options.cpus_per_worker, rows)
-    devices = _resolved(options.devices)
-    size = sum(p.stat().st_size for p in weights.root.glob("*.safetensors"))
-    workers = min(options.workers or auto_workers(devices, rows, size), rows)
-    return LocalPool(spread(setup, devices, workers, threads_each(workers)))
+    @classmethod
+    def find(cls, options: BatchOptions) -> _Model:
+        """Raises :class:`WeightsError`, :class:`DeviceError`."""
+        from ..backends.devices import resolve
+        from ..weights.folder import find_weights
+
+        weights = find_weights(options.weights_dir, options.model)
+        names = options.devices if options.ray is None else ()
+        computes = [resolve(replace(options.runtime, device=name)) for name in names]
+        key = Key.of(weights, computes)
+        return cls(weights, key, tuple(str(compute.device) for compute in computes))
+
+    def decide(self, rows: Sequence[Row], state: State) -> list[Decision]:
+        digests = Digests(state.digest)
+        return [self.key.decide(row, state, digests) for row in rows]
+
+    def pool(self, options: BatchOptions, rows: int, work: Path) -> Pool:
+        """Workers for so many rows."""
+        setup = WorkerSetup(
+            weights_dir=str(options.weights_dir.absolute()) if options.weights_dir else None,
+            model=options.model,
+            runtime=options.runtime,
+            threads=1,
+            pictures=options.thumbnails,
+            work=str(work),
+            log=str(options.state_folder / WORKERS_LOG),
+            model_digest=self.key.model,
+        )
+        if options.ray is not None:
+            from .ray_pool import Cluster, RayPool
+
+            cluster = Cluster(options.ray, options.workers, options.cpus_per_worker)
+            return RayPool(cluster, setup, self.weights, rows)
+        size = sum(path.stat().st_size for path in self.weights.root.glob("*.safetensors"))
+        return LocalPool(local_setups(setup, self.devices, options.workers, rows, size))
 
 
-def _resolved(devices: Sequence[str]) -> list[str]:
-    from ..backends.devices import resolve
+class Runner:
+    """Runs rows on a pool until none is left, or until one fails with ``fail_fast``. Everything is
+    written down before it is told. A row whose worker dies has one further try in any case."""
 
-    return [str(resolve(RuntimeOptions(device=device)).device) for device in devices]
+    def __init__(
+        self, pool: Pool, tasks: Sequence[Task], state: State, report: Report, options: BatchOptions
+    ) -> None:
+        self._pool, self._state, self._report, self._options = pool, state, report, options
+        self._schedule = Schedule(tasks)
+        self._idle, self._alive = set[int](), set(range(pool.size))
+        self._flight: dict[int, Task] = {}
+        self._deaths = Counter[int]()  # by row
+        self._lost_starts = Counter[int]()  # by worker
+        self._ended: dict[int, Outcome] = {}
+        self._stopped = False
 
+    def run(self, listener: Listener) -> dict[int, Outcome]:
+        """-> each row's last word. Raises :class:`CmetError` where no worker can be had or nothing
+        can be written down."""
+        self._listener = listener
+        while (self._schedule.waiting or self._flight) and not self._stopped:
+            for worker in sorted(self._idle):
+                if (task := self._schedule.next(worker)) is not None:
+                    self._idle.discard(worker)
+                    self._flight[worker] = task
+                    self._pool.make(worker, task)
+                    listener.began(worker, task)
+            for worker, event in self._pool.events(POLL_S):
+                if worker in self._alive:  # what one that was given up still says is nothing
+                    self._hear(worker, event)
+            self._report.tick()
+        return self._ended
 
-def _result(
-    options: BatchOptions,
-    rows: Sequence[Row],
-    tasks: Sequence[Task],
-    history: History,
-    report: Report,
-    elapsed_s: float,
-) -> BatchResult:
-    failed = [
-        (row, entry.note)
-        for row, entry in zip(rows, report.entries, strict=True)
-        if entry.status == FAILED
-    ]
-    done = sum(report.entries[task.index].status == DONE for task in tasks)
-    return BatchResult(
-        len(rows), done, len(rows) - len(tasks), tuple(failed), round(elapsed_s, 3),
-        report.csv_path, report.html_path, stopped=options.fail_fast and bool(failed),
-    )  # fmt: skip
+    def _hear(self, worker: int, event: Event) -> None:
+        if isinstance(event, Ready):
+            del self._lost_starts[worker]
+            self._idle.add(worker)
+        elif isinstance(event, Stage):
+            self._listener.stage(worker, event)
+        elif isinstance(event, Broken):
+            self._give_up(worker, event)
+        elif isinstance(event, Died):
+            self._replace(worker, event)
+        elif worker in self._flight and event.status == MADE:
+            self._state.hold(self._flight[worker].row.output, event)
+            self._pool.place(worker)
+        elif worker in self._flight:
+            self._end(worker, self._flight.pop(worker), event)
+
+    def _end(self, worker: int, task: Task, outcome: Outcome) -> None:
+        if outcome.poisoned:
+            self._pool.restart(worker)
+        else:
+            self._idle.add(worker)
+        if outcome.transient and task.attempt <= self._options.retries:
+            self._try_again(task, outcome.error)
+        else:
+            self._settle(worker, task, outcome)
+
+    def _settle(self, worker: int, task: Task, outcome: Outcome) -> None:
+        self._state.finish(task.row.output, outcome)
+        self._report.tell(task.index)
+        self._ended[task.index] = outcome
+        self._listener.ended(worker, task, outcome)
+        self._stopped |= outcome.status == FAILED and self._options.fail_fast
+
+    def _try_again(self, task: Task, why: str) -> None:
+        self._listener.note(f"line {task.row.line}: {task.row.name}: trying again ({why})")
+        self._schedule.again(replace(task, attempt=task.attempt + 1))
+
+    def _replace(self, worker: int, death: Died) -> None:
+        """A dead worker costs at most its row, and that only the second time."""
+        task = self._flight.pop(worker, None)
+        self._idle.discard(worker)
+        if task is None:
+            self._lost_starts[worker] += 1
+            if self._lost_starts[worker] < STARTS_TRIED:
+                self._pool.restart(worker)
+            else:
+                self._give_up(worker, Broken(death.why, LOG_HINT))
+            return
+        self._pool.restart(worker)
+        self._deaths[task.index] += 1
+        if (finished := self._state.held(task.row.output)) is not None:
+            self._settle(worker, task, finished)
+        elif self._deaths[task.index] == 1:
+            self._try_again(task, death.why)
+        else:
+            failed = Outcome(task.index, FAILED, error=death.why, hint=LOG_HINT)
+            self._settle(worker, task, failed)
+
+    def _give_up(self, worker: int, broken: Broken) -> None:
+        """A worker that cannot start is done without; without any, the batch ends."""
+        self._alive.discard(worker)
+        self._schedule.give_up(worker)
+        if not self._alive:
+            raise CmetError(f"no worker could be started: {broken.error}", broken.hint)
+        self._listener.note(f"worker {worker + 1} could not be started: {broken.error}")

@@ -24,7 +24,8 @@ RUNTIME = RuntimeOptions()
 
 def batch(
     manifest: Annotated[
-        Path | None, typer.Argument(help="One edit per row: .csv, .tsv or .jsonl.")
+        Path | None,
+        typer.Argument(help="One edit per row: .csv, .tsv or .jsonl (--status: or the outputs)."),
     ] = None,
     template: Annotated[
         bool, typer.Option("--template", help="Print a commented example manifest, and end.")
@@ -76,6 +77,14 @@ def batch(
         typer.Option(
             "--dry-run",
             help="Say what would be done with each row and why; do nothing.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
+    status: Annotated[
+        bool,
+        typer.Option(
+            "--status",
+            help="Say how many rows are done, failed and waiting, also of a run at work.",
             rich_help_panel=_RUN,
         ),
     ] = False,
@@ -149,7 +158,7 @@ def batch(
     """
     State.verbose, State.json = verbose, json
     if template:
-        from ..batch.columns import template as example
+        from ..batch.manifest import template as example
 
         typer.echo(example(), nl=False)
         return
@@ -174,6 +183,9 @@ def batch(
         ray=ray,
         cpus_per_worker=cpus_per_worker,
     )
+    if status:
+        _show_status(options, json)
+        return
     checked = check_batch(options)
     if checked.problems:
         raise _refused(manifest, checked, json)
@@ -186,9 +198,14 @@ def batch(
 
 
 def _workers(text: str) -> int:
-    from ..batch.capacity import parse_workers
+    """``auto`` -> 0. Raises :class:`UsageError`."""
+    from ..batch.workers import MAX_WORKERS
 
-    return parse_workers(text)
+    if text == "auto":
+        return 0
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_WORKERS:
+        raise UsageError(f"workers must be auto or 1 to {MAX_WORKERS}, got '{text}'")
+    return int(text)
 
 
 def _refused(manifest: Path, checked: Checked, as_json: bool) -> UsageError:
@@ -226,6 +243,22 @@ def _show_plan(options: BatchOptions, checked: Checked, as_json: bool) -> None:
         typer.echo(one_line(text))
     counts = ", ".join(f"{n} {kind}" for kind, n in summary(decisions).items())
     error_console().print(f"[dim]{counts}; nothing was run[/]")
+
+
+def _show_status(options: BatchOptions, as_json: bool) -> None:
+    from ..batch.run import batch_status
+
+    status = batch_status(options)
+    if as_json:
+        rows = status.done + status.failed + status.waiting
+        print_json({**vars(status), "folder": str(status.folder), "rows": rows})
+        return
+    for row in status.failures:
+        typer.echo(one_line(f"failed: line {row['line']}: {row['output']}: {row['error']}"))
+    typer.echo(
+        one_line(f"{status.folder}  {status.done} done, {status.failed} failed, ")
+        + f"{status.waiting} waiting; {'at work' if status.running else 'no run is at work'}"
+    )
 
 
 def _run(options: BatchOptions, checked: Checked, plain: bool) -> BatchResult:

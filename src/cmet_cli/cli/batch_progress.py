@@ -12,9 +12,9 @@ from .console import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..batch.process import Stage
-    from ..batch.rows import Outcome, Task
-    from ..batch.runner import Listener
+    from ..batch.plan import Outcome, Task
+    from ..batch.run import Listener
+    from ..batch.workers import Stage
 
 
 def _clock(seconds: float) -> str:

@@ -88,9 +88,11 @@ def run_short(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise MediaError(f"ffmpeg did not finish within {timeout_s:.0f} s") from error
+        raise MediaError(
+            f"ffmpeg did not finish within {timeout_s:.0f} s", transient=True
+        ) from error
     except OSError as error:
-        raise MediaError(f"ffmpeg could not be started: {error}") from error
+        raise MediaError(f"ffmpeg could not be started: {error}", transient=True) from error
 
 
 def last_words(lines: list[str] | str) -> str:
@@ -139,7 +141,7 @@ class FfmpegProcess:
                 start_new_session=True,
             )
         except OSError as error:
-            raise MediaError(f"ffmpeg could not be started: {error}") from error
+            raise MediaError(f"ffmpeg could not be started: {error}", transient=True) from error
         self._tail: deque[str] = deque(maxlen=STDERR_LINES_KEPT)
         self._on_line = on_line
         self._stall_s = STALL_S if stall_s is None else stall_s
@@ -226,7 +228,9 @@ class FfmpegProcess:
         try:
             code = self._process.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise MediaError(f"ffmpeg did not finish within {timeout_s:.0f} s") from error
+            raise MediaError(
+                f"ffmpeg did not finish within {timeout_s:.0f} s", transient=True
+            ) from error
         self._drain.join(timeout_s)
         return code
 
