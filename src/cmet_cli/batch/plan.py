@@ -264,10 +264,8 @@ def model_digest(weights: Weights) -> str:
     from ..weights.record import read_records
 
     records, digests = read_records(weights.root), Digests()
-    files = [weights.edtalk, weights.audio2lip, weights.connector, weights.speech, weights.yunet]
-    files += [weights.config, *weights.neutral_presets]
     found: dict[str, str] = {}
-    for part in filter(None, files):
+    for part in weights.parts:
         for path in sorted(p for p in part.rglob("*") if p.is_file()) if part.is_dir() else [part]:
             inside = path.is_relative_to(weights.root)
             name = path.relative_to(weights.root).as_posix() if inside else path.name

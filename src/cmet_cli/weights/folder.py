@@ -46,9 +46,10 @@ class Weights:
 
     @property
     def parts(self) -> tuple[Path, ...]:
-        """Everything found, files and folders."""
-        found = (getattr(self, field.name) for field in fields(self) if field.name != "root")
-        return tuple(path for path in found if path is not None)
+        """Everything an edit's result depends on, files and folders."""
+        names = (field.name for field in fields(self) if field.name not in ("root", "presets"))
+        found = (getattr(self, name) for name in names)
+        return (*(path for path in found if path is not None), *self.neutral_presets)
 
     @property
     def missing(self) -> tuple[str, ...]:

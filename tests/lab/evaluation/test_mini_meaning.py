@@ -26,8 +26,8 @@ from cmet_cli.lab.training.code_space import EXPRESSION, code_space
 from cmet_cli.options import EditOptions
 
 VOICES = Path(__file__).parents[3] / "examples" / "voices"
-SUBJECT = 4
-SECONDS = 0.8
+SUBJECT = 5
+SECONDS = 1.6  # of shorter speech the encoder hears too little for the neutral side
 LOSSLESS = EditOptions(crf=0)
 
 

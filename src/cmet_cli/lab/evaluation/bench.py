@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ...backends.edtalk.crop import EDTALK_CROP
 from ...editor import Emotion, EmotionEditor
 from ...faces.blend import head_mask
 from ...faces.crop import planes_to_rgb
@@ -78,6 +79,7 @@ def outside_face(codes: Path, crop_px: int, side_px: int) -> np.ndarray:
     flags, masks = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, []
     for square, head in zip(squares, heads, strict=True):
         to_crop = invert(crop_to_plane(Square(*square), crop_px, 1, 1))
-        face = cv2.warpAffine(head_mask(crop_px, *head), to_crop, (side_px, side_px), flags=flags)
+        mask = head_mask(crop_px, EDTALK_CROP.face, *head)
+        face = cv2.warpAffine(mask, to_crop, (side_px, side_px), flags=flags)
         masks.append(cv2.dilate((face > 0).astype(np.uint8), wider) == 0)
     return np.stack(masks)
