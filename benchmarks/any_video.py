@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cmet_cli.backends.edtalk.crop import EDTALK_CROP
+from cmet_cli.backends.edtalk.crop_calibration import EDTALK_CROP
 from cmet_cli.faces.blend import head_mask
 from cmet_cli.media.ffmpeg import find_ffmpeg, run_short
 from cmet_cli.media.probe import probe_video

@@ -26,7 +26,7 @@ from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.backends.devices import Compute
 from cmet_cli.backends.edtalk.audio2lip import Audio2Lip
 from cmet_cli.backends.edtalk.backend import CmetConnector, EDTalkBackend
-from cmet_cli.backends.edtalk.config import ModelConfig
+from cmet_cli.backends.edtalk.model_config import ModelConfig
 from cmet_cli.backends.edtalk.connector import Connector
 from cmet_cli.backends.edtalk.layers import fold_weights
 from cmet_cli.backends.edtalk.networks import EDTalk

@@ -10,8 +10,8 @@ from pathlib import Path
 from .backends.base import Backend, SpeechConnector
 from .backends.devices import resolve
 from .backends.loader import load_backend
+from .emotion.speech.choose import load_speech_encoder
 from .emotion.speech.encoder import CachingEncoder, SpeechEncoder
-from .emotion.speech.load import load_speech_encoder
 from .options import ModelChoice, RuntimeOptions
 from .weights.folder import Weights, find_weights
 

@@ -3,7 +3,7 @@
 import numpy as np
 from face_media import UNCROPPED, YUNET, frames, needs_media, people_in, scene, track
 
-from cmet_cli.backends.edtalk.crop import EDTALK_CROP
+from cmet_cli.backends.edtalk.crop_calibration import EDTALK_CROP
 from cmet_cli.faces.detection import Detection
 from cmet_cli.faces.detectors import make_detector
 from cmet_cli.faces.follow import FaceFollower

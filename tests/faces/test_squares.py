@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from face_media import CROPPED, UNCROPPED, YUNET, frames, needs_media, track
 
-from cmet_cli.backends.edtalk.crop import EDTALK_CROP
+from cmet_cli.backends.edtalk.crop_calibration import EDTALK_CROP
 from cmet_cli.faces.detectors import make_detector
 from cmet_cli.faces.follow import FaceFollower
 from cmet_cli.faces.people import number_people

@@ -8,7 +8,7 @@ import pytest
 from face_media import CROPPED, UNCROPPED, YUNET, drawn, frames, needs_media, write_video
 
 from cmet_cli import EditOptions, EmotionEditor
-from cmet_cli.backends.edtalk.crop import EDTALK_CROP
+from cmet_cli.backends.edtalk.crop_calibration import EDTALK_CROP
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader
 from cmet_cli.options import RuntimeOptions, no_progress

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from cmet_cli import EditOptions
-from cmet_cli.backends.edtalk.crop import EDTALK_CROP
+from cmet_cli.backends.edtalk.crop_calibration import EDTALK_CROP
 from cmet_cli.faces.blend import face_mask
 from cmet_cli.media.ffmpeg import run_short
 from cmet_cli.media.probe import probe_video

@@ -11,7 +11,7 @@ import pytest
 from faces_in_pictures import FACE_PX, HEIGHT, WIDTH, scene, write_video
 
 from cmet_cli import EditOptions, EmotionEditor
-from cmet_cli.backends.edtalk.crop import EDTALK_CROP
+from cmet_cli.backends.edtalk.crop_calibration import EDTALK_CROP
 from cmet_cli.errors import FaceError, UsageError
 from cmet_cli.faces.blend import face_mask, head_mask, match_colours
 from cmet_cli.media.probe import probe_video

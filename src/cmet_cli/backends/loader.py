@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 
 from ..errors import CheckpointError
-from ..weights.config import read_sections
 from ..weights.folder import Weights
+from ..weights.sections import read_sections
 from .base import Backend, SpeechConnector
 from .devices import Compute
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from ..errors import CmetError, UsageError
-from ..options import ModelChoice, RuntimeOptions
+from ..options import ModelChoice, Option, RuntimeOptions, check_declared
 from .checks import Checked, CheckSettings, check_manifest
 from .manifest import parse_defaults, read_manifest
 from .plan import DONE, FAILED, MADE, RUN, WAITING, Decision, Key, Outcome, Row, Schedule, Task
@@ -19,13 +19,13 @@ from .report import Report
 from .row_worker import WorkerSetup
 from .state import DATABASE, STATE_FOLDER, WORKERS_LOG, State, is_running, only_run
 from .storage import Digests, is_url
-from .workers import Broken, Died, Event, LocalPool, Pool, Ready, Stage, local_setups
+from .workers import MAX_WORKERS, Broken, Died, Event, LocalPool, Pool, Ready, Stage, local_setups
 
 if TYPE_CHECKING:
     from ..weights.folder import Weights
 
-MAX_RETRIES = 100
 POLL_S = 0.5
+_RUN, _CLUSTER, _OUTPUT = "How the batch runs", "Many machines", "Output"
 STARTS_TRIED = 3
 LOG_HINT = "its last words are in .cmet/workers.log beside the outputs"
 
@@ -34,35 +34,51 @@ LOG_HINT = "its last words are in .cmet/workers.log beside the outputs"
 class BatchOptions:
     """What a batch is to do. Raises :class:`UsageError`.
 
-    output_dir: a path or URL, ``None`` for ``<manifest>_out`` beside the manifest; defaults:
-    ``column=value`` for rows that leave it empty; workers: 0 for as many as the machine bears;
-    devices: given to workers in turn; retries: further tries of a row after a failure that may
-    pass; ray: a cluster's address, or ``local``; cpus_per_worker: on a cluster without GPUs.
+    defaults: ``column=value`` for rows that leave it empty; devices: given to workers in turn.
     """
 
     manifest: Path
-    output_dir: str | None = None
     defaults: tuple[str, ...] = ()
-    workers: int = 0
     devices: tuple[str, ...] = ("auto",)
     model: ModelChoice = "auto"
     weights_dir: Path | None = None
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
-    retries: int = 1
-    fail_fast: bool = False
-    overwrite: bool = False
-    allow_outside: bool = False
-    thumbnails: bool = True
-    ray: str | None = None
-    cpus_per_worker: int = 2
+    output_dir: Annotated[
+        str | None,
+        Option("Folder or URL of the outputs. Default: <manifest>_out beside it.", _OUTPUT, "-o"),
+    ] = None
+    overwrite: Annotated[bool, Option("Replace outputs that this batch did not make.", _OUTPUT)] = (
+        False
+    )
+    allow_outside: Annotated[bool, Option("Permit outputs outside the output folder.", _OUTPUT)] = (
+        False
+    )
+    thumbnails: Annotated[bool, Option("Pictures before and after in report.html.", _OUTPUT)] = True
+    workers: Annotated[
+        int | Literal["auto"],
+        Option("Worker processes; auto: as the machine bears.", _RUN, "-w", 1, MAX_WORKERS),
+    ] = "auto"
+    retries: Annotated[
+        int, Option("Further tries after errors that may pass.", _RUN, low=0, high=100)
+    ] = 1
+    fail_fast: Annotated[bool, Option("Stop at the first failure.", _RUN)] = False
+    ray: Annotated[
+        str | None,
+        Option("Run on a Ray cluster: auto, host:port, ray://..., or local (here).", _CLUSTER),
+    ] = None
+    cpus_per_worker: Annotated[
+        int, Option("CPUs of each Ray worker; with GPUs, each has one too.", _CLUSTER, low=1)
+    ] = 2
 
     def __post_init__(self) -> None:
-        if not 0 <= self.retries <= MAX_RETRIES:
-            raise UsageError(f"retries must be between 0 and {MAX_RETRIES}, got {self.retries}")
-        if self.cpus_per_worker < 1:
-            raise UsageError("a worker needs at least one CPU")
+        check_declared(self)
         if not self.devices:
             raise UsageError("no device given", "choose auto, cpu, cuda or cuda:0,cuda:1")
+
+    @property
+    def worker_count(self) -> int:
+        """0 for as many as the machine bears."""
+        return 0 if self.workers == "auto" else self.workers
 
     @property
     def output_root(self) -> str:
@@ -236,10 +252,10 @@ class _Model:
         if options.ray is not None:
             from .ray_pool import Cluster, RayPool
 
-            cluster = Cluster(options.ray, options.workers, options.cpus_per_worker)
+            cluster = Cluster(options.ray, options.worker_count, options.cpus_per_worker)
             return RayPool(cluster, setup, self.weights, rows)
         size = sum(path.stat().st_size for path in self.weights.root.glob("*.safetensors"))
-        return LocalPool(local_setups(setup, self.devices, options.workers, rows, size))
+        return LocalPool(local_setups(setup, self.devices, options.worker_count, rows, size))
 
 
 class Runner:

@@ -3,160 +3,90 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..batch.run import BatchOptions
 from ..errors import UsageError
-from ..options import ModelChoice, Precision, RuntimeOptions
-from .console import State, error_console, one_line, print_json
+from ..options import ModelOptions, Precision, RuntimeOptions
+from .console import error_console, one_line, print_json
+from .params import FlagsOf, Json, Quiet, Verbose, takes_options
 
 if TYPE_CHECKING:
     from ..batch.checks import Checked
-    from ..batch.run import BatchOptions, BatchResult
+    from ..batch.run import BatchResult
 
-_ROWS, _RUN, _NETWORK, _OUTPUT = "Rows", "How the batch runs", "How a worker runs", "Output"
-_CLUSTER = "Many machines"
+_NETWORK, _RUN = "How a worker runs", "How the batch runs"
 PROBLEMS_SHOWN, FAILURES_SHOWN = 500, 50
 EXIT_INTERRUPTED = 130
 RUNTIME = RuntimeOptions()
 
+Manifest = Annotated[
+    Path | None,
+    typer.Argument(help="One edit per row: .csv, .tsv or .jsonl (--status: or the outputs)."),
+]
+Template = Annotated[
+    bool, typer.Option("--template", help="Print a commented example manifest, and end.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="COLUMN=VALUE", help="For rows that leave the column empty. Repeatable."
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Say what would be done with each row and why; do nothing.",
+        rich_help_panel=_RUN,
+    ),
+]
+Status = Annotated[
+    bool,
+    typer.Option(
+        "--status",
+        help="Say how many rows are done, failed and waiting, also of a run at work.",
+        rich_help_panel=_RUN,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="As for cmet edit; several, as cuda:0,cuda:1, are given to workers in turn.",
+        rich_help_panel=_NETWORK,
+    ),
+]
+BatchSize = Annotated[
+    int, typer.Option("--batch-size", help="As for cmet edit.", rich_help_panel=_NETWORK)
+]
+Format = Annotated[
+    Precision, typer.Option("--precision", help="As for cmet edit.", rich_help_panel=_NETWORK)
+]
 
+
+@takes_options
 def batch(
-    manifest: Annotated[
-        Path | None,
-        typer.Argument(help="One edit per row: .csv, .tsv or .jsonl (--status: or the outputs)."),
-    ] = None,
-    template: Annotated[
-        bool, typer.Option("--template", help="Print a commented example manifest, and end.")
-    ] = False,
-    output_dir: Annotated[
-        str | None,
-        typer.Option(
-            "--output-dir",
-            "-o",
-            help="Folder (or URL) of the outputs. Default: <manifest>_out beside the manifest.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
-    defaults: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="COLUMN=VALUE",
-            help="For rows that leave the column empty. Repeatable.",
-            rich_help_panel=_ROWS,
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite",
-            help="Replace outputs that this batch did not make.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = False,
-    allow_outside: Annotated[
-        bool,
-        typer.Option(
-            "--allow-outside",
-            help="Permit outputs outside the output folder.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = False,
-    thumbnails: Annotated[
-        bool,
-        typer.Option(
-            "--thumbnails/--no-thumbnails",
-            help="Pictures before and after in report.html.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = True,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Say what would be done with each row and why; do nothing.",
-            rich_help_panel=_RUN,
-        ),
-    ] = False,
-    status: Annotated[
-        bool,
-        typer.Option(
-            "--status",
-            help="Say how many rows are done, failed and waiting, also of a run at work.",
-            rich_help_panel=_RUN,
-        ),
-    ] = False,
-    workers: Annotated[
-        str,
-        typer.Option(
-            "--workers", "-w", help="Worker processes: a number, or auto.", rich_help_panel=_RUN
-        ),
-    ] = "auto",
-    retries: Annotated[
-        int,
-        typer.Option(
-            "--retries", help="Further tries after errors that may pass.", rich_help_panel=_RUN
-        ),
-    ] = 1,
-    fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first failure.", rich_help_panel=_RUN)
-    ] = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            "--ray",
-            metavar="ADDRESS|local",
-            help="Run on a Ray cluster: auto, host:port, ray://host:port, or one started here.",
-            rich_help_panel=_CLUSTER,
-        ),
-    ] = None,
-    cpus_per_worker: Annotated[
-        int,
-        typer.Option(
-            "--cpus-per-worker",
-            help="CPUs of each Ray worker; with GPUs, each has one of those too.",
-            rich_help_panel=_CLUSTER,
-        ),
-    ] = 2,
-    device: Annotated[
-        str,
-        typer.Option(
-            "--device",
-            help="As for cmet edit; several, as cuda:0,cuda:1, are given to workers in turn.",
-            rich_help_panel=_NETWORK,
-        ),
-    ] = RUNTIME.device,
-    model: Annotated[
-        ModelChoice, typer.Option("--model", help="As for cmet edit.", rich_help_panel=_NETWORK)
-    ] = "auto",
-    weights_dir: Annotated[
-        Path | None,
-        typer.Option("--weights-dir", help="As for cmet edit.", rich_help_panel=_NETWORK),
-    ] = None,
-    precision: Annotated[
-        Precision, typer.Option("--precision", help="As for cmet edit.", rich_help_panel=_NETWORK)
-    ] = RUNTIME.precision,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", help="As for cmet edit.", rich_help_panel=_NETWORK)
-    ] = RUNTIME.batch_size,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=_OUTPUT)
-    ] = False,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Plain lines, no bars.", rich_help_panel=_OUTPUT),
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Tracebacks for errors.", rich_help_panel=_OUTPUT)
-    ] = False,
+    given: Annotated[dict[str, Any], FlagsOf(BatchOptions)],
+    model: ModelOptions,
+    manifest: Manifest = None,
+    template: Template = False,
+    defaults: Set = None,
+    dry_run: DryRun = False,
+    status: Status = False,
+    device: Device = RUNTIME.device,
+    precision: Format = RUNTIME.precision,
+    batch_size: BatchSize = RUNTIME.batch_size,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Edit every row of a manifest; run it again to go on where it stopped.
 
     [bold]cmet batch --template > rows.csv; cmet batch rows.csv[/]
     """
-    State.verbose, State.json = verbose, json
     if template:
         from ..batch.manifest import template as example
 
@@ -164,48 +94,33 @@ def batch(
         return
     if manifest is None:
         raise UsageError("no manifest given", "`cmet batch --template` writes an example")
-    from ..batch.run import BatchOptions, check_batch
-
     options = BatchOptions(
         manifest=manifest,
-        output_dir=output_dir,
         defaults=tuple(defaults or ()),
-        workers=_workers(workers),
         devices=tuple(name.strip() for name in device.split(",") if name.strip()),
-        model=model,
-        weights_dir=weights_dir,
+        model=model.model,
+        weights_dir=model.weights_dir,
         runtime=RuntimeOptions(precision=precision, batch_size=batch_size),
-        retries=retries,
-        fail_fast=fail_fast,
-        overwrite=overwrite,
-        allow_outside=allow_outside,
-        thumbnails=thumbnails,
-        ray=ray,
-        cpus_per_worker=cpus_per_worker,
+        **given,
     )
     if status:
         _show_status(options, json)
         return
+    _check_and_run(options, dry_run, json, quiet)
+
+
+def _check_and_run(options: BatchOptions, dry_run: bool, json: bool, quiet: bool) -> None:
+    from ..batch.run import check_batch
+
     checked = check_batch(options)
     if checked.problems:
-        raise _refused(manifest, checked, json)
+        raise _refused(options.manifest, checked, json)
     if dry_run:
         _show_plan(options, checked, json)
         return
     result = _run(options, checked, quiet or json)
     _report(result, json)
     raise typer.Exit(result.exit_code)
-
-
-def _workers(text: str) -> int:
-    """``auto`` -> 0. Raises :class:`UsageError`."""
-    from ..batch.workers import MAX_WORKERS
-
-    if text == "auto":
-        return 0
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_WORKERS:
-        raise UsageError(f"workers must be auto or 1 to {MAX_WORKERS}, got '{text}'")
-    return int(text)
 
 
 def _refused(manifest: Path, checked: Checked, as_json: bool) -> UsageError:
@@ -279,13 +194,8 @@ def _report(result: BatchResult, as_json: bool) -> None:
     console = error_console()
     if as_json:
         failed = [{"line": r.line, "output": r.output, "error": e} for r, e in result.failed]
-        print_json(
-            {
-                "rows": result.rows, "done": result.done, "kept": result.kept, "failed": failed,
-                "stopped": result.stopped, "elapsed_s": result.elapsed_s,
-                "report_csv": str(result.report_csv), "report_html": str(result.report_html),
-            }
-        )  # fmt: skip
+        paths = {"report_csv": str(result.report_csv), "report_html": str(result.report_html)}
+        print_json(vars(result) | paths | {"failed": failed})
         return
     for row, error in result.failed[:FAILURES_SHOWN]:
         text = f"failed: line {row.line}: {row.name}: {error}"

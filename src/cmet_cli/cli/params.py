@@ -56,6 +56,14 @@ WeightsDir = Annotated[
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class FlagsOf:
+    """Marks a parameter as the declared options of a class that needs more than flags to be made:
+    the command gets them as a dict."""
+
+    def __init__(self, options: type) -> None:
+        self.options = options
+
+
 def takes_options(command: Command) -> Command:
     """Let a command take options objects: each such parameter becomes the flags of its fields.
 
@@ -63,9 +71,7 @@ def takes_options(command: Command) -> Command:
     rest, and gets them as one checked object. Raises :class:`UsageError` for values out of range.
     """
     hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, Any] = {
-        name: kind for name, kind in hints.items() if is_dataclass(kind) and name != "return"
-    }
+    groups = {n: made for n, hint in hints.items() if n != "return" and (made := _group(hint))}
     parameters, annotations = [], {}
     for name, parameter in inspect.signature(command).parameters.items():
         if name not in groups:
@@ -74,22 +80,30 @@ def takes_options(command: Command) -> Command:
             )
             annotations[name] = hints[name]
             continue
-        for field in declared(groups[name]).values():
+        for field in declared(groups[name][0]).values():
             parameters.append(_parameter(field))
             annotations[field.name] = parameters[-1].annotation
 
     @functools.wraps(command)
     def run(**values: Any) -> Any:
-        objects = {
-            name: kind(**{f.name: _value(f, values.pop(f.name)) for f in declared(kind).values()})
-            for name, kind in groups.items()
-        }
+        objects = {}
+        for name, (kind, make) in groups.items():
+            fields = declared(kind).values()
+            objects[name] = make(**{f.name: _value(f, values.pop(f.name)) for f in fields})
         return command(**values, **objects)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = annotations
     del run.__wrapped__  # Typer would look through it at the command's own annotations
     return run  # type: ignore[return-value]
+
+
+def _group(hint: Any) -> tuple[type, Callable[..., Any]] | None:
+    """The class whose options a parameter stands for, and what is made of their values."""
+    marks = [note for note in getattr(hint, "__metadata__", ()) if isinstance(note, FlagsOf)]
+    if marks:
+        return marks[0].options, dict
+    return (hint, hint) if isinstance(hint, type) and is_dataclass(hint) else None
 
 
 def _parameter(field: Declared) -> inspect.Parameter:

@@ -14,7 +14,7 @@ from ..faces.placement import Placement, fill_absent
 from ..media.probe import VideoInfo
 from ..media.reader import FrameReader
 from ..options import Progress
-from .crops import Cropper, batches
+from .cropper import Cropper, batches
 from .find import FaceMap
 
 

@@ -19,7 +19,7 @@ from ..media.probe import VideoInfo
 from ..media.reader import Frame, FrameReader
 from ..options import Paste, SourceChoice
 from .codes import FaceEdit
-from .crops import Cropper
+from .cropper import Cropper
 
 Planes = tuple[np.ndarray, ...]
 

@@ -25,7 +25,7 @@ from ..media.probe import VideoInfo, probe_video
 from ..media.reader import Frame, FrameReader
 from ..options import EditOptions, Progress, SourceChoice
 from .codes import Change, edit_codes
-from .crops import Cropper
+from .cropper import Cropper
 from .encode import FaceCodes, encode_crops, sharpness_of
 from .find import FaceMap
 from .paint import FacePainter, PaintSettings

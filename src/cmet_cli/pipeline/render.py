@@ -18,7 +18,7 @@ from ..media.reader import Frame, FrameReader
 from ..media.writer import EncodeSettings, FrameWriter, StreamPlan
 from ..options import Paste, Progress
 from .codes import FaceEdit
-from .crops import batches
+from .cropper import batches
 from .find import FaceMap
 from .paint import FacePainter, PaintSettings, Planes
 

@@ -12,8 +12,8 @@ from torch.overrides import TorchFunctionMode
 
 from cmet_cli.backends.devices import Compute
 from cmet_cli.backends.edtalk.backend import EDTalkBackend, shows_nothing
-from cmet_cli.backends.edtalk.config import ModelConfig
 from cmet_cli.backends.edtalk.layers import fold_weights
+from cmet_cli.backends.edtalk.model_config import ModelConfig
 from cmet_cli.backends.edtalk.networks import EDTalk
 
 LEAST_DB = 45.0

@@ -10,14 +10,14 @@ import pytest
 from cmet_cli.lab.avatar import shapes
 from cmet_cli.lab.avatar.emotions import BASIC_EMOTIONS, mean_expression, sample_expression
 from cmet_cli.lab.avatar.face import draw
-from cmet_cli.lab.avatar.identity import Identity
-from cmet_cli.lab.avatar.state import (
+from cmet_cli.lab.avatar.face_state import (
     EXPRESSION_NAMES,
     EXPRESSION_PARAMETERS,
     LIP_PARAMETERS,
     POSE_PARAMETERS,
     FaceState,
 )
+from cmet_cli.lab.avatar.identity import Identity
 
 # The detector's weights are not part of the project; they may lie beside or in the checkout.
 _YUNET_NAME = "shared/models/face_detection_yunet_2023mar.onnx"

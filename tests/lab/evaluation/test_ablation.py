@@ -14,8 +14,8 @@ from cmet_cli.lab.evaluation.ablation import (
     nearest_centroid_accuracy,
 )
 from cmet_cli.lab.seeds import EVALUATION_SEEDS
-from cmet_cli.lab.training.calibration import Trial
 from cmet_cli.lab.training.clip_features import WorldSpec
+from cmet_cli.lab.training.gain import Trial
 
 
 def test_every_setting_is_trained_and_measured(tmp_path):

@@ -17,7 +17,7 @@ import pytest
 from cmet_cli.editor import EmotionEditor
 from cmet_cli.emotion.source import Mixture
 from cmet_cli.lab.avatar.emotions import mean_expression
-from cmet_cli.lab.avatar.state import EXPRESSION_NAMES
+from cmet_cli.lab.avatar.face_state import EXPRESSION_NAMES
 from cmet_cli.lab.evaluation.bench import Bench, outside_face, read_pictures
 from cmet_cli.lab.evaluation.measures import cosine
 from cmet_cli.lab.evaluation.methods import Asking, ConstantChange

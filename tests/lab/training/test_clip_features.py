@@ -9,7 +9,7 @@ import pytest
 from cmet_cli.errors import UsageError
 from cmet_cli.lab.avatar.dataset import world_clip
 from cmet_cli.lab.avatar.emotions import BASIC_EMOTIONS
-from cmet_cli.lab.avatar.state import EXPRESSION_SPREAD
+from cmet_cli.lab.avatar.face_state import EXPRESSION_SPREAD
 from cmet_cli.lab.layout import ClipKey
 from cmet_cli.lab.seeds import CALIBRATION_SEEDS, EVALUATION_SEEDS, TRAINING_SEEDS
 from cmet_cli.lab.training.clip_features import (

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from cmet_cli.backends.edtalk.connector import Connector, ConnectorConfig
 from cmet_cli.errors import CheckpointError, UsageError
-from cmet_cli.lab.training.calibration import (
+from cmet_cli.lab.training.gain import (
     calibrate_gain,
     code_error_score,
     cosines,

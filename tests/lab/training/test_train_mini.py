@@ -11,11 +11,11 @@ import torch
 
 from cmet_cli.backends.devices import resolve
 from cmet_cli.backends.edtalk.audio2lip import Audio2LipConfig
-from cmet_cli.backends.edtalk.config import read_config
 from cmet_cli.backends.edtalk.connector import ConnectorConfig
 from cmet_cli.backends.edtalk.load import load, load_renderer
+from cmet_cli.backends.edtalk.model_config import read_config
 from cmet_cli.backends.edtalk.networks import EDTalk, EDTalkConfig
-from cmet_cli.emotion.speech.load import load_speech_encoder
+from cmet_cli.emotion.speech.choose import load_speech_encoder
 from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
 from cmet_cli.errors import CheckpointError
 from cmet_cli.lab.training.clip_features import WorldSpec

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from cmet_cli.backends.edtalk.networks import EDTalk, EDTalkConfig
 from cmet_cli.lab.avatar.emotions import EMOTIONS, mean_expression
 from cmet_cli.lab.avatar.face import draw
+from cmet_cli.lab.avatar.face_state import EXPRESSION_SPREAD, FaceState
 from cmet_cli.lab.avatar.identity import Identity
-from cmet_cli.lab.avatar.state import EXPRESSION_SPREAD, FaceState
 from cmet_cli.lab.training.code_space import (
     EXPRESSION,
     LIPS,

@@ -16,10 +16,10 @@ from ...media.mel import mel_window_pieces
 from ..base import CodeLayout, CropSpec
 from ..devices import Compute, batch_for
 from .audio2lip import Audio2Lip, smooth_codes
-from .config import ModelConfig
 from .connector import Connector
-from .crop import EDTALK_CROP
+from .crop_calibration import EDTALK_CROP
 from .decoder import SourceFeatures
+from .model_config import ModelConfig
 from .networks import EDTalk
 
 LIP_BATCH = 64  # mel windows per call of the lip network

@@ -15,9 +15,9 @@ from ...weights.registry import EDTALK_UNUSED
 from ..devices import Compute
 from .audio2lip import Audio2Lip
 from .backend import CmetConnector, EDTalkBackend
-from .config import ModelConfig, read_config
 from .connector import Connector
 from .layers import fold_weights
+from .model_config import ModelConfig, read_config
 from .networks import EDTalk
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from .decoder import Decoder, SourceFeatures
-from .encoder import AppearanceEncoder
 from .layers import EqualLinear, full_precision
+from .visual_encoder import AppearanceEncoder
 
 DIRECTION_EPS = 1e-8
 SHARED_HEAD_LAYERS = 4

@@ -9,9 +9,9 @@ import numpy as np
 
 from .emotions import prosody, sample_expression, smooth_noise
 from .face import draw
+from .face_state import POSE_SPREAD, FaceState
 from .identity import Identity
 from .phones import Timing, lip_track, random_sentence
-from .state import POSE_SPREAD, FaceState
 from .voice import SAMPLE_RATE_HZ, Voice, speak
 
 _POSE_DRIFT_S = 0.7

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from .state import EXPRESSION_HIGH, EXPRESSION_LOW, EXPRESSION_NAMES
+from .face_state import EXPRESSION_HIGH, EXPRESSION_LOW, EXPRESSION_NAMES
 
 BASIC_EMOTIONS = (
     "neutral",

@@ -7,11 +7,11 @@ import numpy as np
 
 from . import eyes_and_nose
 from .canvas import Canvas
+from .face_state import FaceState
 from .head import Base, base, over
 from .identity import Identity
 from .mouth import paint_mouth
 from .shapes import jaw_opening, mouth
-from .state import FaceState
 from .warp import warp
 
 # Up to this size the face is painted twice as large and averaged down; above, anti-aliased lines

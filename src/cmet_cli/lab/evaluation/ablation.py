@@ -16,14 +16,14 @@ import numpy as np
 import torch
 
 from ...backends.edtalk.connector import Connector
-from ...emotion.speech.load import load_speech_encoder
+from ...emotion.speech.choose import load_speech_encoder
 from ...media.files import atomic_path
 from ...options import Progress, no_progress
 from ...weights.folder import inspect_folder, mini_folder
 from ..avatar.emotions import BASIC_EMOTIONS, EMOTIONS, EXTENDED_EMOTIONS
 from ..seeds import EVALUATION_SEEDS
-from ..training.calibration import Trial, cosines, draw_trials, predict
 from ..training.clip_features import ClipFeatures, WorldFeatures, WorldSpec, load_all
+from ..training.gain import Trial, cosines, draw_trials, predict
 from ..training.pairs import FeatureBank
 from ..training.train_connector import mini_training, train_connector
 

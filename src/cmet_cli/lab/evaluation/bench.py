@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...backends.edtalk.crop import EDTALK_CROP
+from ...backends.edtalk.crop_calibration import EDTALK_CROP
 from ...editor import Emotion, EmotionEditor
 from ...faces.blend import head_mask
 from ...faces.crop import planes_to_rgb

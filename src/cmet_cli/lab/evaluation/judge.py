@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from ...options import Progress, no_progress
 from ..avatar.emotions import BASIC_EMOTIONS, EMOTIONS, sample_expression
 from ..avatar.face import draw
-from ..avatar.identity import Identity
-from ..avatar.state import (
+from ..avatar.face_state import (
     EXPRESSION_NAMES,
     EXPRESSION_SPREAD,
     LIP_SPREAD,
@@ -22,6 +21,7 @@ from ..avatar.state import (
     POSE_SPREAD,
     FaceState,
 )
+from ..avatar.identity import Identity
 
 N_EXPRESSION, N_LIPS, N_POSE = len(EXPRESSION_NAMES), len(LIP_SPREAD), len(POSE_SPREAD)
 YAW = POSE_NAMES.index("yaw")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..avatar.emotions import EMOTIONS, LEVELS, sample_expression
-from ..avatar.state import (
+from ..avatar.face_state import (
     EXPRESSION_HIGH,
     EXPRESSION_LOW,
     EXPRESSION_NAMES,

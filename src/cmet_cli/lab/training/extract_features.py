@@ -13,9 +13,9 @@ from ...backends.base import Backend
 from ...backends.devices import resolve
 from ...backends.edtalk.backend import EDTalkBackend
 from ...backends.edtalk.load import load_renderer
+from ...emotion.speech.choose import load_speech_encoder
 from ...emotion.speech.clips import clip_feature
 from ...emotion.speech.encoder import SpeechEncoder
-from ...emotion.speech.load import load_speech_encoder
 from ...errors import CmetError, UsageError, WeightsError
 from ...media.files import check_output
 from ...media.probe import probe_video

@@ -8,8 +8,8 @@ from ...backends.edtalk.connector import Connector
 from ...emotion.speech.encoder import SpeechEncoder
 from ...options import Progress, no_progress
 from ..seeds import CALIBRATION_SEEDS
-from .calibration import calibrate_gain, code_error_score, draw_trials, predict
 from .clip_features import WorldFeatures, WorldSpec, load_all
+from .gain import calibrate_gain, code_error_score, draw_trials, predict
 from .train_mini import export_part, write_config
 
 CALIBRATION_WORLD = WorldSpec(people=24, first=CALIBRATION_SEEDS[0], clips=1)

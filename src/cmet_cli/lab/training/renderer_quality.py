@@ -13,8 +13,8 @@ from torch import Tensor
 from ...backends.edtalk.networks import EDTalk
 from ..avatar.emotions import EMOTIONS, sample_expression
 from ..avatar.face import draw
+from ..avatar.face_state import POSE_SPREAD, FaceState
 from ..avatar.identity import Identity
-from ..avatar.state import POSE_SPREAD, FaceState
 from ..seeds import EVALUATION_SEEDS
 from .code_space import EXPRESSION, code_space
 from .train_renderer import to_tensor

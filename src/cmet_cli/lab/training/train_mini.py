@@ -25,8 +25,8 @@ from ...media.files import atomic_path
 from ...options import Progress, no_progress
 from ...weights.folder import CONFIG_FILE, MINI_SPEECH_FILE
 from ..seeds import CALIBRATION_SEEDS
-from .calibration import calibrate_gain, code_error_score, draw_trials, predict
 from .clip_features import WorldFeatures, WorldSpec, load_all
+from .gain import calibrate_gain, code_error_score, draw_trials, predict
 from .pairs import FeatureBank
 from .train_connector import ConnectorTraining, mini_training, train_connector
 from .train_lips import LipsConfig, train_lips

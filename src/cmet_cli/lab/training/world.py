@@ -15,9 +15,9 @@ import numpy as np
 from ...options import Progress, no_progress
 from ..avatar.emotions import sample_expression
 from ..avatar.face import draw
+from ..avatar.face_state import LIP_PARAMETERS, POSE_SPREAD, FaceState
 from ..avatar.identity import Identity
 from ..avatar.phones import align, lip_track, random_sentence
-from ..avatar.state import LIP_PARAMETERS, POSE_SPREAD, FaceState
 from .code_space import code_space, fold_blink, sample_faces
 from .made_once import Recipe
 

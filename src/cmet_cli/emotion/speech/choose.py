@@ -6,8 +6,8 @@ import torch
 
 from ...errors import CheckpointError, WeightsError
 from ...weights.checkpoint import load_strict, read_tensors
-from ...weights.config import read_sections
 from ...weights.folder import MINI_SPEECH_FILE, Weights
+from ...weights.sections import read_sections
 from .encoder import SpeechEncoder
 from .speechnet import SpeechNet, SpeechNetConfig
 

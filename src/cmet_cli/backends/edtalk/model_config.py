@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import CheckpointError
 from ...options import SourceChoice
-from ...weights.config import read_sections
+from ...weights.sections import read_sections
 from .audio2lip import Audio2LipConfig
 from .connector import ConnectorConfig
 from .networks import EDTalkConfig
