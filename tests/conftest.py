@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +25,9 @@ from cmet_cli.emotion.speech.speechnet import SpeechNet, SpeechNetConfig
 from cmet_cli.media.program import bundled_ffmpeg, find_ffmpeg
 
 torch.set_num_threads(2)
+# A shell that starts the suite in the background lets it ignore Ctrl-C, and its children with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).parents[2] / "shared"
 TINY = {

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from ..errors import UsageError
 from ..options import Declared, declared
 from .console import State
 
@@ -123,6 +124,9 @@ def _parameter(field: Declared) -> inspect.Parameter:
 
 
 def _value(field: Declared, given: Any) -> Any:
-    if len(field.kinds) > 1 and isinstance(given, str):
+    if len(field.kinds) == 1 or not isinstance(given, str):
+        return given
+    try:
         return field.parse(given)
-    return given
+    except UsageError as error:
+        raise UsageError(f"{field.flag}: {error.message}") from error
