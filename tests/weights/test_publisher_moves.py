@@ -13,7 +13,8 @@ import standin
 import torch
 from hub_server import COMMIT, HubServer
 
-from cmet_cli.backends.edtalk.load import load_networks, published_shapes
+from cmet_cli.backends.devices import Compute
+from cmet_cli.backends.loader import load_backend, published_shapes
 from cmet_cli.errors import CheckpointError, WeightsError
 from cmet_cli.weights import download as library
 from cmet_cli.weights import receive
@@ -110,13 +111,13 @@ def test_the_published_layout_loads_with_new_names_and_says_so(checkpoints, tmp_
     new = {name: {"stranger": torch.zeros(1)} for name in KEYS}
     folder = write_published(tmp_path, checkpoints, **new)
     with caplog.at_level(logging.WARNING, "cmet_cli"):
-        load_networks(inspect_folder(folder), torch.device("cpu"))
+        load_backend(inspect_folder(folder), Compute(torch.device("cpu"), "fp32", 1))
     said = [r.getMessage() for r in caplog.records if "stranger" in r.getMessage()]
     assert len(said) == 3
     first = next(iter(checkpoints["connector"]["state_dict"]))
     write_published(tmp_path, checkpoints, connector={first: None})
     with pytest.raises(CheckpointError, match="missing tensor"):
-        load_networks(inspect_folder(folder), torch.device("cpu"))
+        load_backend(inspect_folder(folder), Compute(torch.device("cpu"), "fp32", 1))
 
 
 @pytest.mark.parametrize(
