@@ -28,7 +28,11 @@ print(json.dumps({"frames": r.frames, "elapsed_s": r.elapsed_s, "peak_mib": peak
 
 
 def make_clip(
-    folder: Path, seconds: float, size: tuple[int, int] = (1280, 720), face_px: int = 400
+    folder: Path,
+    seconds: float,
+    size: tuple[int, int] = (1280, 720),
+    face_px: int = 400,
+    fps: int = 25,
 ) -> Path:
     """The example portrait in the middle of a larger picture, looped to a length."""
     (width, height), face = size, face_px
@@ -37,7 +41,7 @@ def make_clip(
     subprocess.run(
         [find_ffmpeg(), "-loglevel", "error", "-y", "-stream_loop", "-1"]
         + ["-i", str(EXAMPLES / "neutral.mp4"), "-t", str(seconds), "-c:a", "aac"]
-        + ["-vf", f"scale={face}:{face},{place}", "-preset", "veryfast", str(path)],
+        + ["-vf", f"fps={fps},scale={face}:{face},{place}", "-preset", "veryfast", str(path)],
         check=True,
     )
     return path
