@@ -67,7 +67,7 @@ def drawn(seed, n, size=160, place=(60, 40), frame=(320, 240), **looks):
 
     from cmet_cli.lab.avatar.face import draw
     from cmet_cli.lab.avatar.identity import Identity
-    from cmet_cli.lab.avatar.state import FaceState
+    from cmet_cli.lab.avatar.face_state import FaceState
 
     who = replace(Identity.from_seed(seed), **looks)
     shots = []

@@ -99,7 +99,7 @@ def test_few_drawn_people_are_confused():
 
     from cmet_cli.faces.appearance import appearance_of, same_person
     from cmet_cli.lab.avatar.face import draw
-    from cmet_cli.lab.avatar.state import FaceState
+    from cmet_cli.lab.avatar.face_state import FaceState
 
     rng, detector, looks = np.random.default_rng(1), make_detector("haar"), []
     for seed in [*range(100, 124)] * 2:
