@@ -201,7 +201,7 @@ class EmotionEditor:
         destination: Destination,
         progress: Progress,
     ) -> None:
-        settings = PaintSettings(self.source_for(options), options.paste)
+        settings = PaintSettings(self.source_for(options), options.paste, options.detail)
         job = RenderJob(reading.info, reading.faces, edits, settings, options.compare)
         render_video(job, self.backend, destination, progress)
 
