@@ -16,7 +16,13 @@ from .palette import Palette
 #: Flow is looked for on pictures of at least this side: OpenCV's patches are 8 pixels wide.
 FLOW_SIDE_PX = 128
 # Gaussian sigmas in shares of the crop's side.
-FLOW_SIGMA, RESIDUAL_SIGMA, CHANGE_SIGMA, TEAR_SIGMA = 0.016, 0.008, 0.02, 0.012
+FLOW_SIGMA, MOTION_SIGMA, RESIDUAL_SIGMA, CHANGE_SIGMA, TEAR_SIGMA = (
+    0.016,
+    0.012,
+    0.008,
+    0.02,
+    0.012,
+)
 #: Around what changed, by this share of the side, pixels may move too.
 REACH = 0.05
 # Differences between the renderings, in grey levels: below the first nothing changed, above the
@@ -28,16 +34,23 @@ TEAR_FROM, TEAR_TO = 16.0, 40.0
 LOST, SURE = 0.45, 0.7
 #: Grey levels of noise under which a picture shows nothing that could be followed.
 PLAIN = 4.0
+#: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
+#: the share of what OpenCV's flow explains that is enough for it.
+LEAST_EXPLAINED, OWN_SHARE = 1.0, 0.5
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Renderings:
-    """One face three times: the frame's own crop, rendered with its own codes, with edited ones."""
+    """One face three times: the frame's own crop, rendered with its own codes, with edited ones.
+
+    motion: how the renderer itself says pixels moved from edited to neutral, ``[S, S, 2]``.
+    """
 
     original: np.ndarray
     neutral: np.ndarray
     edited: np.ndarray
+    motion: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +76,9 @@ class Differ:
     """Finds what changed. Holds OpenCV's working memory; for one thread."""
 
     def __init__(self) -> None:
-        self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._dis.setFinestScale(0)
+        self._own_motion: bool | None = None  # whether the renderer's motion is used
 
     def __call__(self, seen: Renderings, region: np.ndarray, palette: Palette) -> Difference:
         """region: float32 ``[S, S]`` in [0, 1], where a change may be (0 at the crop's border
@@ -79,6 +93,24 @@ class Differ:
         return Difference(flow, residual, smoothstep(strong, TEAR_FROM, TEAR_TO) * mask)
 
     def _flow(self, seen: Renderings) -> np.ndarray:
+        """The renderer's own account of the motion, where that explains the change; else OpenCV's.
+
+        Its own is steadier and follows far moves (raised brows), but a renderer may be built so
+        that its warp means little. Decided once, so that the two do not alternate.
+        """
+        if seen.motion is None or self._own_motion is False:
+            return self._seen_flow(seen)
+        own = blur(seen.motion, MOTION_SIGMA)
+        if self._own_motion is None:
+            looked = self._seen_flow(seen)
+            by_own, by_looks = (_explained(seen, flow) for flow in (own, looked))
+            if by_looks < LEAST_EXPLAINED:
+                return own if by_own >= by_looks else looked
+            self._own_motion = by_own >= OWN_SHARE * by_looks
+            return own if self._own_motion else looked
+        return own
+
+    def _seen_flow(self, seen: Renderings) -> np.ndarray:
         size = seen.neutral.shape[0]
         side = max(size, FLOW_SIDE_PX)
         before, after = (self._grey(p, side) for p in (seen.edited, seen.neutral))
@@ -94,6 +126,12 @@ class Differ:
         if side != grey.shape[0]:
             grey = cv2.resize(grey, (side, side), interpolation=cv2.INTER_CUBIC)
         return np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
+
+
+def _explained(seen: Renderings, flow: np.ndarray) -> float:
+    """How much of the change the motion explains, in mean square grey levels."""
+    still = float(np.square(seen.edited - seen.neutral).mean())
+    return still - float(np.square(seen.edited - warp(seen.neutral, flow)).mean())
 
 
 def changed(seen: Renderings) -> np.ndarray:

@@ -26,12 +26,14 @@ FALL, RISE = 0.6, 0.25
 @dataclass(frozen=True, eq=False)
 class Rendered:
     """A frame's face before and after, crops RGB float32 ``[S, S, 3]`` in [0, 255]. neutral:
-    rendered with the frame's own codes; None where the rendering itself is what is shown."""
+    rendered with the frame's own codes, None where the rendering itself is what is shown; motion:
+    from edited to neutral as the renderer knows it, float32 ``[S, S, 2]`` in pixels."""
 
     frame: Frame
     original: np.ndarray
     edited: np.ndarray
     neutral: np.ndarray | None = None
+    motion: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class DifferenceJoin:
     ) -> Planes:
         assert rendered.neutral is not None
         canvas = self._canvas
-        seen = Renderings(rendered.original, rendered.neutral, rendered.edited)
+        seen = Renderings(rendered.original, rendered.neutral, rendered.edited, rendered.motion)
         face = head_mask(canvas.crop.size_px, canvas.face, *map(float, head))
         weight *= self._trusted(trust(likeness(seen, face)))
         if weight <= 0.0:

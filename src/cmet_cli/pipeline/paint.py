@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from ..backends.base import Backend
+from ..backends.base import Backend, MovingBackend
 from ..backends.images import to_images, to_pictures
 from ..errors import MediaError
 from ..faces.geometry import Square
@@ -79,13 +81,25 @@ class FacePainter:
         for run in self._runs(frames):
             originals = [self.crop(f, self.square(f)) for f in run]
             source, at = self._source(run, originals), [f.index for f in run]
-            edited = self._render(source, self._codes[at])
             if self._differs:
-                neutral = self._render(source, self._own_codes[at])
-                out += [Rendered(*p) for p in zip(run, originals, edited, neutral, strict=True)]
+                out += self._both(run, originals, source)
             else:
+                edited = to_pictures(self._backend.render(source, self._on_device(self._codes[at])))
                 out += [Rendered(*p) for p in zip(run, originals, edited, strict=True)]
         return out
+
+    def _both(self, run: list[Frame], originals: list[np.ndarray], source: Any) -> list[Rendered]:
+        """Rendered with edited and with own codes, from one prepared source."""
+        at, backend = [f.index for f in run], self._backend
+        edited, own = (self._on_device(c[at]) for c in (self._codes, self._own_codes))
+        motion: Iterable[np.ndarray | None] = [None] * len(run)
+        if isinstance(backend, MovingBackend):
+            (after, to), (before, of) = (backend.render_moving(source, c) for c in (edited, own))
+            motion = (to - of).cpu().numpy()
+        else:
+            after, before = backend.render(source, edited), backend.render(source, own)
+        pictures = to_pictures(after), to_pictures(before)
+        return [Rendered(*p) for p in zip(run, originals, *pictures, motion, strict=True)]
 
     def paint(self, planes: Planes, rendered: Rendered) -> Planes:
         """The frame's planes with the edited face joined in."""
@@ -114,9 +128,8 @@ class FacePainter:
     def _changes(self, index: int) -> bool:
         return not np.array_equal(self._codes[index], self._own_codes[index])
 
-    def _render(self, source: Any, codes: np.ndarray) -> np.ndarray:
-        on_device = torch.from_numpy(codes).to(self._backend.compute.device)
-        return to_pictures(self._backend.render(source, on_device))
+    def _on_device(self, codes: np.ndarray) -> Tensor:
+        return torch.from_numpy(codes).to(self._backend.compute.device)
 
     @property
     def _own_source(self) -> bool:
