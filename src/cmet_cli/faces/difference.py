@@ -16,20 +16,17 @@ from .palette import Palette
 #: Flow is looked for on pictures of at least this side: OpenCV's patches are 8 pixels wide.
 FLOW_SIDE_PX = 128
 # Gaussian sigmas in shares of the crop's side.
-FLOW_SIGMA, MOTION_SIGMA, RESIDUAL_SIGMA, CHANGE_SIGMA, TEAR_SIGMA = (
-    0.016,
-    0.012,
-    0.008,
-    0.02,
-    0.012,
-)
+FLOW_SIGMA, MOTION_SIGMA = 0.016, 0.012
+RESIDUAL_SIGMA, CHANGE_SIGMA, TEAR_SIGMA = 0.012, 0.02, 0.012
 #: Around what changed, by this share of the side, pixels may move too.
 REACH = 0.05
 # Differences between the renderings, in grey levels: below the first nothing changed, above the
 # second all of it counts.
 CHANGE_FROM, CHANGE_TO = 2.0, 7.0
 #: Residuals, in grey levels, from which on the original's own fine detail is not to be trusted.
-TEAR_FROM, TEAR_TO = 16.0, 40.0
+TEAR_FROM, TEAR_TO = 14.0, 38.0
+#: How much of the shading is taken over where nothing tore: a small renderer's wrinkles are smudges.
+SHADING = 0.6
 #: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
 LOST, SURE = 0.45, 0.7
 #: Grey levels of noise under which a picture shows nothing that could be followed.
@@ -86,11 +83,11 @@ class Differ:
         mask = changed(seen) * region
         flow = self._flow(seen) * mask[..., None]
         moved = warp(seen.neutral, flow)
-        raw = blur(seen.edited - moved, RESIDUAL_SIGMA) * mask[..., None]
-        basis = warp(seen.original, flow)
-        residual = palette.limited(basis, raw)
-        strong = blur(np.abs(raw @ _LUMA), TEAR_SIGMA)
-        return Difference(flow, residual, smoothstep(strong, TEAR_FROM, TEAR_TO) * mask)
+        raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
+        tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO) * mask
+        share = mask * (np.float32(SHADING) + np.float32(1 - SHADING) * tear)
+        residual = palette.limited(warp(seen.original, flow), raw * share[..., None])
+        return Difference(flow, residual, tear)
 
     def _flow(self, seen: Renderings) -> np.ndarray:
         """The renderer's own account of the motion, where that explains the change; else OpenCV's.
@@ -114,8 +111,8 @@ class Differ:
         size = seen.neutral.shape[0]
         side = max(size, FLOW_SIDE_PX)
         before, after = (self._grey(p, side) for p in (seen.edited, seen.neutral))
-        flow = self._dis.calc(before, after, None)
-        flow = blur(flow, FLOW_SIGMA)
+        start = np.zeros((side, side, 2), np.float32)
+        flow = blur(np.asarray(self._dis.calc(before, after, start), np.float32), FLOW_SIGMA)
         if side != size:
             flow = cv2.resize(flow, (size, size), interpolation=cv2.INTER_AREA)
         return flow * np.float32(size / side)

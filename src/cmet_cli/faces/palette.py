@@ -15,7 +15,7 @@ TAIL = 0.01
 #: Luma may go this far beyond what the face shows: a mouth's inside, teeth.
 LUMA_SLACK = 20.0
 #: How much of the residual's own colour counts beside plain shading.
-OWN_COLOUR = 0.5
+OWN_COLOUR = 0.2
 #: Memory of the ranges: share of a new frame.
 LEARN = 0.1
 #: Luma added before a ratio of two: in the dark, shading does not explode.

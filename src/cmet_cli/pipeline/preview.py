@@ -24,7 +24,7 @@ from ..media.pictures import write_picture
 from ..media.probe import VideoInfo, probe_video
 from ..media.reader import Frame, FrameReader
 from ..options import EditOptions, Progress, SourceChoice
-from .codes import Change, edit_codes
+from .codes import change_for, edit_codes
 from .crops import Cropper
 from .encode import FaceCodes, encode_crops, sharpness_of
 from .find import FaceMap
@@ -138,7 +138,7 @@ def edit_moment(scene: Scene, moment: Moment, backend: Backend) -> np.ndarray | 
         if not part.present[-1] or part.weights[-1] <= 0:
             continue
         face = encode_stretch(scene.info, frames, part, backend)
-        change = Change(scene.emotion, options.intensity)
+        change = change_for(scene.emotion, options)
         edit = edit_codes(face, timeline, change, backend.layout)
         painter = FacePainter(scene.info, edit, settings, backend)
         painter.render([f for f in frames if painter.active(f.index)][:1])  # meets its source
