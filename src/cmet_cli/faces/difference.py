@@ -24,9 +24,10 @@ REACH = 0.05
 # second all of it counts.
 CHANGE_FROM, CHANGE_TO = 2.0, 7.0
 #: Residuals, in grey levels, from which on the original's own fine detail is not to be trusted.
-TEAR_FROM, TEAR_TO = 14.0, 38.0
-#: How much of the shading is taken over where nothing tore: a small renderer's wrinkles are smudges.
-SHADING = 0.6
+TEAR_FROM, TEAR_TO = 22.0, 60.0
+#: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
+#: but does not pass. A small renderer's wrinkles are smudges.
+SHADING, MOST_SHADING = 0.7, 24.0
 #: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
 LOST, SURE = 0.45, 0.7
 #: Grey levels of noise under which a picture shows nothing that could be followed.
@@ -85,8 +86,8 @@ class Differ:
         moved = warp(seen.neutral, flow)
         raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
         tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO) * mask
-        share = mask * (np.float32(SHADING) + np.float32(1 - SHADING) * tear)
-        residual = palette.limited(warp(seen.original, flow), raw * share[..., None])
+        wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
+        residual = palette.limited(warp(seen.original, flow), wanted)
         return Difference(flow, residual, tear)
 
     def _flow(self, seen: Renderings) -> np.ndarray:
@@ -112,17 +113,23 @@ class Differ:
         side = max(size, FLOW_SIDE_PX)
         before, after = (self._grey(p, side) for p in (seen.edited, seen.neutral))
         start = np.zeros((side, side, 2), np.float32)
-        flow = blur(np.asarray(self._dis.calc(before, after, start), np.float32), FLOW_SIGMA)
-        if side != size:
-            flow = cv2.resize(flow, (size, size), interpolation=cv2.INTER_AREA)
-        return flow * np.float32(size / side)
+        found = np.asarray(self._dis.calc(before, after, start), np.float32)
+        flow = blur(found, FLOW_SIGMA)
+        if side == size:
+            return flow
+        small = cv2.resize(flow, (size, size), interpolation=cv2.INTER_AREA)
+        return np.asarray(small * (size / side), np.float32)
 
     @staticmethod
     def _grey(picture: np.ndarray, side: int) -> np.ndarray:
-        grey = picture @ _LUMA
-        if side != grey.shape[0]:
-            grey = cv2.resize(grey, (side, side), interpolation=cv2.INTER_CUBIC)
+        grey = cv2.resize(picture @ _LUMA, (side, side), interpolation=cv2.INTER_CUBIC)
         return np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
+
+
+def _shading(residual: np.ndarray) -> np.ndarray:
+    """The share of a residual that counts as shading. float32 ``[S, S]``."""
+    size = np.abs(residual @ _LUMA) * np.float32(SHADING) + np.float32(1e-3)
+    return np.float32(SHADING * MOST_SHADING) * np.tanh(size / np.float32(MOST_SHADING)) / size
 
 
 def _explained(seen: Renderings, flow: np.ndarray) -> float:

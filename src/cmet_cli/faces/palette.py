@@ -49,7 +49,7 @@ class Palette:
         """
         now, change = basis @ _TO_YCC.T, residual @ _TO_YCC.T
         light = np.clip((now[..., :1] + change[..., :1] + DARK) / (now[..., :1] + DARK), 0.0, 1.3)
-        shaded = now[..., 1:] * (light - 1)
+        shaded = now[..., 1:] * (np.sqrt(light) - 1)  # shadows on skin are warm
         colour = np.float32(1 - OWN_COLOUR) * shaded + np.float32(OWN_COLOUR) * change[..., 1:]
         wanted = now + np.concatenate([change[..., :1], colour], axis=-1)
         if self._low is not None and self._high is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -12,6 +13,8 @@ from .difference import Difference, warp
 from .geometry import Square, crop_to_plane, invert, plane_rectangle
 
 Planes = tuple[np.ndarray, ...]
+#: Gaussian sigma, in pixels of the crop, that parts the renderer's band from the finer ones.
+DETAIL = 0.8
 
 
 @dataclass(frozen=True)
@@ -29,62 +32,82 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     crop: the square as the networks see it, RGB float32 ``[S, S, 3]``: says what the residual's
     RGB means in the planes' numbers.
     """
-    moved = warp(crop, change.flow)
-    to_yuv = target.converter.to_yuv
-    residual = to_yuv(np.clip(moved + change.residual, 0, 255)) - to_yuv(moved)
-    untouched = ~(change.flow.any(-1) | (np.abs(change.residual).max(-1) > 0))
-    if untouched.all():
+    touched = np.asarray(change.flow.any(-1) | change.residual.any(-1))
+    if not touched.any():
         return planes
-    out = []
+    moved, to_yuv = warp(crop, change.flow), target.converter.to_yuv
+    residual = to_yuv(np.clip(moved + change.residual, 0, 255)) - to_yuv(moved)
+    residual[~touched] = 0  # not even by rounding
+    out, peak = [], 2**target.layout.bits - 1
     for c, plane in enumerate(planes):
         sub = (1, 1) if c == 0 else (target.layout.sub_x, target.layout.sub_y)
-        out.append(_repaint(plane, residual[..., c], change, target, sub))
+        window = _window(plane, touched, target.square, sub)
+        if window is None:
+            out.append(plane)
+        else:
+            out.append(_repaint(plane, residual[..., c], change, window, peak))
     return tuple(out)
 
 
-def _repaint(
-    plane: np.ndarray,
-    residual: np.ndarray,
-    change: Difference,
-    target: Target,
-    sub: tuple[int, int],
-) -> np.ndarray:
-    size_px = residual.shape[0]
-    to_plane = crop_to_plane(target.square, size_px, *sub)
-    rows, columns = plane_rectangle(target.square, plane.shape, *sub)
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    if height <= 0 or width <= 0:
-        return plane
-    local = invert(to_plane)
-    local[:, 2] += local[:, :2] @ np.array([columns.start, rows.start])
-    scale_x, scale_y = to_plane[0, 0], to_plane[1, 1]  # plane pixels per crop pixel
+@dataclass(frozen=True)
+class _Window:
+    """The part of a plane that changes. to_crop: affine ``[2, 3]`` from its pixels to the crop's;
+    scale: plane pixels per crop pixel (x, y)."""
 
-    def enlarged(values: np.ndarray) -> np.ndarray:
+    rows: slice
+    columns: slice
+    to_crop: np.ndarray
+    scale: tuple[float, float]
+
+    def enlarged(self, values: np.ndarray) -> np.ndarray:
+        """Values of the crop's pixels at the window's; those at the border go on beyond it."""
+        size = (self.columns.stop - self.columns.start, self.rows.stop - self.rows.start)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        border = cv2.BORDER_CONSTANT if _fades(values) else cv2.BORDER_REPLICATE
-        return cv2.warpAffine(values, local, (width, height), flags=flags, borderMode=border)
+        return cv2.warpAffine(
+            values, self.to_crop, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
 
-    flow = enlarged(change.flow) * np.array([scale_x, scale_y], np.float32)
-    added, tear = enlarged(residual), enlarged(change.tear)
-    own = plane.astype(np.float32)
-    x = flow[..., 0] + np.arange(columns.start, columns.stop, dtype=np.float32)[None]
-    y = flow[..., 1] + np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
-    new = cv2.remap(own, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+
+def _window(
+    plane: np.ndarray, touched: np.ndarray, square: Square, sub: tuple[int, int]
+) -> _Window | None:
+    """Where in a plane the touched pixels of the crop ``[S, S]`` lie; None where they do not."""
+    to_plane = crop_to_plane(square, touched.shape[0], *sub)
+    rows, columns = plane_rectangle(square, plane.shape, *sub)
+    spans = []
+    for whole, hit, axis in ((columns, touched.any(0), 0), (rows, touched.any(1), 1)):
+        at, scale, origin = np.flatnonzero(hit), to_plane[axis, axis], to_plane[axis, 2]
+        # A cubic reaches two pixels of the crop beyond each.
+        first = max(whole.start, math.floor(origin + (at[0] - 2) * scale))
+        spans.append(slice(first, min(whole.stop, math.ceil(origin + (at[-1] + 2) * scale) + 1)))
+    if any(span.stop <= span.start for span in spans):
+        return None
+    to_crop = invert(to_plane)
+    to_crop[:, 2] += to_crop[:, :2] @ np.array([spans[0].start, spans[1].start])
+    return _Window(spans[1], spans[0], to_crop, (to_plane[0, 0], to_plane[1, 1]))
+
+
+def _repaint(
+    plane: np.ndarray, residual: np.ndarray, change: Difference, window: _Window, peak: int
+) -> np.ndarray:
+    fields = np.dstack([change.flow, residual, change.tear])
+    fields = window.enlarged(np.asarray(fields, np.float32))
+    flow, added, tear = fields[..., :2].copy(), fields[..., 2], fields[..., 3]
+    still = ~((flow != 0).any(-1) | (added != 0))
+    flow *= np.array(window.scale, np.float32)
+    flow[..., 0] += np.arange(window.columns.start, window.columns.stop, dtype=np.float32)
+    flow[..., 1] += np.arange(window.rows.start, window.rows.stop, dtype=np.float32)[:, None]
+    new = cv2.remap(plane, flow, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
+    new = new.astype(np.float32)
     if tear.any():
         # Two bands: below the renderer's resolution the join, above it the frame's own detail
         # except where the motion tore.
-        low = cv2.GaussianBlur(new, (0, 0), max(0.5, 0.8 * scale_x), sigmaY=max(0.5, 0.8 * scale_y))
-        new = new + np.clip(tear, 0, 1) * (low - new)
-    new = np.rint(new + added)
-    touched = (flow != 0).any(-1) | (added != 0)
-    before = plane[rows, columns]
-    peak = 2**target.layout.bits - 1
+        x, y = window.scale
+        low = cv2.GaussianBlur(new, (0, 0), max(0.5, DETAIL * x), sigmaY=max(0.5, DETAIL * y))
+        new += np.clip(tear, 0, 1) * (low - new)
+    new += added
+    before = plane[window.rows, window.columns]
+    new = np.clip(np.rint(new), 0, peak).astype(plane.dtype)
     out = plane.copy()
-    out[rows, columns] = np.where(touched, np.clip(new, 0, peak).astype(plane.dtype), before)
+    out[window.rows, window.columns] = np.where(still, before, new)
     return out
-
-
-def _fades(values: np.ndarray) -> bool:
-    """Whether values end at 0 on every edge of the crop."""
-    edges = (values[0], values[-1], values[:, 0], values[:, -1])
-    return not any(edge.any() for edge in edges)

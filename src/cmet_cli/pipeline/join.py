@@ -49,6 +49,15 @@ class Canvas:
         whole = square.side >= min(self.info.width, self.info.height) - 1
         return square_mask(self.crop.size_px, faded=not whole)
 
+    def region(self, square: Square) -> np.ndarray:
+        """The same, and nothing at all on the crop's border where that is inside the picture."""
+        mask = self.square_mask(square)
+        if float(mask.min()) == 1.0:
+            return mask
+        inner = np.zeros_like(mask)
+        inner[1:-1, 1:-1] = mask[1:-1, 1:-1]
+        return inner
+
 
 class Join(Protocol):
     """Joins one face of one video, frame after frame."""
@@ -100,7 +109,7 @@ class DifferenceJoin:
         if weight <= 0.0:
             return planes
         self._palette.learn(seen.original, face)
-        change = self._differ(seen, canvas.square_mask(square), self._palette).scaled(weight)
+        change = self._differ(seen, canvas.region(square), self._palette).scaled(weight)
         target = Target(square, canvas.info.pixel_format, canvas.crop.converter)
         return repaint(planes, seen.original, change, target)
 
