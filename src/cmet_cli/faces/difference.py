@@ -28,6 +28,8 @@ TEAR_FROM, TEAR_TO = 22.0, 60.0
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
 #: but does not pass. A small renderer's wrinkles are smudges.
 SHADING, MOST_SHADING = 0.7, 24.0
+#: Share of a new frame's shading beside that of the frames before.
+PACE = 0.35
 #: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
 LOST, SURE = 0.45, 0.7
 #: Grey levels of noise under which a picture shows nothing that could be followed.
@@ -71,12 +73,13 @@ class Difference:
 
 
 class Differ:
-    """Finds what changed. Holds OpenCV's working memory; for one thread."""
+    """Finds what changed, frame after frame of one shot. For one thread."""
 
     def __init__(self) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._dis.setFinestScale(0)
         self._own_motion: bool | None = None  # whether the renderer's motion is used
+        self._shading: np.ndarray | None = None
 
     def __call__(self, seen: Renderings, region: np.ndarray, palette: Palette) -> Difference:
         """region: float32 ``[S, S]`` in [0, 1], where a change may be (0 at the crop's border
@@ -86,9 +89,18 @@ class Differ:
         moved = warp(seen.neutral, flow)
         raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
         tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO) * mask
+        raw = self._steadied(raw, tear)
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
         residual = palette.limited(warp(seen.original, flow), wanted)
         return Difference(flow, residual, tear)
+
+    def _steadied(self, residual: np.ndarray, tear: np.ndarray) -> np.ndarray:
+        """Shading comes and goes slowly, so it is taken over bit by bit; what tore is of now."""
+        if self._shading is None:
+            self._shading = residual
+        pace = np.float32(PACE) + np.float32(1 - PACE) * tear[..., None]
+        self._shading = self._shading + pace * (residual - self._shading)
+        return self._shading
 
     def _flow(self, seen: Renderings) -> np.ndarray:
         """The renderer's own account of the motion, where that explains the change; else OpenCV's.

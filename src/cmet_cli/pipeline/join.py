@@ -34,6 +34,7 @@ class Rendered:
     edited: np.ndarray
     neutral: np.ndarray | None = None
     motion: np.ndarray | None = None
+    shot: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,20 @@ class DifferenceJoin:
     """What the edit changed between two renderings is done to the frame's own pixels."""
 
     def __init__(self, canvas: Canvas) -> None:
-        self._canvas, self._differ, self._palette = canvas, Differ(), Palette()
+        self._canvas = canvas
+        self._start(0)
+
+    def _start(self, shot: int) -> None:
+        """Nothing is remembered across a cut."""
+        self._shot, self._differ, self._palette = shot, Differ(), Palette()
         self._trust: float | None = None
 
     def __call__(
         self, planes: Planes, rendered: Rendered, square: Square, head: np.ndarray, weight: float
     ) -> Planes:
         assert rendered.neutral is not None
+        if rendered.shot != self._shot:
+            self._start(rendered.shot)
         canvas = self._canvas
         seen = Renderings(rendered.original, rendered.neutral, rendered.edited, rendered.motion)
         face = head_mask(canvas.crop.size_px, canvas.face, *map(float, head))

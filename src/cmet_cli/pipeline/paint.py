@@ -99,7 +99,8 @@ class FacePainter:
         else:
             after, before = backend.render(source, edited), backend.render(source, own)
         pictures = to_pictures(after), to_pictures(before)
-        return [Rendered(*p) for p in zip(run, originals, *pictures, motion, strict=True)]
+        shots = map(int, self.placement.shots[at])
+        return [Rendered(*p) for p in zip(run, originals, *pictures, motion, shots, strict=True)]
 
     def paint(self, planes: Planes, rendered: Rendered) -> Planes:
         """The frame's planes with the edited face joined in."""
