@@ -15,6 +15,7 @@ from .geometry import Square, crop_to_plane, invert, plane_rectangle
 Planes = tuple[np.ndarray, ...]
 #: Gaussian sigma, in pixels of the crop, that parts the renderer's band from the finer ones.
 DETAIL = 0.8
+LEAST_TEAR = 0.02
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,26 @@ def _window(
     return _Window(spans[1], spans[0], to_crop, (to_plane[0, 0], to_plane[1, 1]))
 
 
+def _soften(picture: np.ndarray, tear: np.ndarray, scale: tuple[float, float]) -> None:
+    """Take away fine detail where the motion tore, in place.
+
+    Two bands are joined: below the renderer's resolution the moved pixels with what is added to
+    them, above it the frame's own detail except where that is not to be trusted.
+    """
+    torn = tear > LEAST_TEAR
+    rows, columns = np.flatnonzero(torn.any(1)), np.flatnonzero(torn.any(0))
+    if not len(rows):
+        return
+    sigma_x, sigma_y = (max(0.5, DETAIL * s) for s in scale)
+    around_y, around_x = math.ceil(3 * sigma_y), math.ceil(3 * sigma_x)
+    part = (
+        slice(max(0, rows[0] - around_y), rows[-1] + around_y + 1),
+        slice(max(0, columns[0] - around_x), columns[-1] + around_x + 1),
+    )
+    low = cv2.GaussianBlur(picture[part], (0, 0), sigma_x, sigmaY=sigma_y)
+    picture[part] += tear[part] * (low - picture[part])
+
+
 def _repaint(
     plane: np.ndarray, residual: np.ndarray, change: Difference, window: _Window, peak: int
 ) -> np.ndarray:
@@ -99,12 +120,7 @@ def _repaint(
     flow[..., 1] += np.arange(window.rows.start, window.rows.stop, dtype=np.float32)[:, None]
     new = cv2.remap(plane, flow, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
     new = new.astype(np.float32)
-    if tear.any():
-        # Two bands: below the renderer's resolution the join, above it the frame's own detail
-        # except where the motion tore.
-        x, y = window.scale
-        low = cv2.GaussianBlur(new, (0, 0), max(0.5, DETAIL * x), sigmaY=max(0.5, DETAIL * y))
-        new += np.clip(tear, 0, 1) * (low - new)
+    _soften(new, np.clip(tear, 0, 1), window.scale)
     new += added
     before = plane[window.rows, window.columns]
     new = np.clip(np.rint(new), 0, peak).astype(plane.dtype)
