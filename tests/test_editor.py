@@ -191,7 +191,7 @@ def test_a_failure_in_the_middle_leaves_nothing(editor, talking, voice, tmp_path
     def fail(*_args, **_kw):
         raise MediaError("stopped")
 
-    monkeypatch.setattr("cmet_cli.pipeline.paint.paste_rgb", fail)
+    monkeypatch.setattr("cmet_cli.pipeline.join.paste_rgb", fail)
     with pytest.raises(CmetError, match="stopped"):
         editor.edit(talking, voice, tmp_path / "out.mp4", options=whole())
     assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from .media.probe import VideoInfo
 from .media.writer import EncodeSettings, StreamPlan, container_of, plan_streams
 from .model import Model, load_model
 from .options import EditOptions, ModelChoice, Progress, RuntimeOptions, SourceChoice, no_progress
-from .pipeline.codes import Change, CodesFile, FaceEdit, edit_codes, save_codes
+from .pipeline.codes import CodesFile, FaceEdit, change_for, edit_codes, save_codes
 from .pipeline.paint import PaintSettings
 from .pipeline.preview import PreviewRequest, write_preview
 from .pipeline.read import VideoReader, VideoReading
@@ -123,8 +123,9 @@ class EmotionEditor:
             asked = self._ask(emotion, neutral, reading.info, progress)
         with stopwatch.stage("emotion"):
             layout, timeline = self.backend.layout, reading.faces.timeline
+            change = change_for(asked.source, options)
             edits = [
-                edit_codes(face, timeline, Change(asked.source, options.intensity, lips), layout)
+                edit_codes(face, timeline, replace(change, lips=lips), layout)
                 for face, lips in zip(reading.people, reading.lips, strict=True)
             ]
         streams = plan_streams(reading.info, streams_for)
@@ -201,7 +202,7 @@ class EmotionEditor:
         destination: Destination,
         progress: Progress,
     ) -> None:
-        settings = PaintSettings(self.source_for(options), options.paste)
+        settings = PaintSettings(self.source_for(options), options.paste, options.detail)
         job = RenderJob(reading.info, reading.faces, edits, settings, options.compare)
         render_video(job, self.backend, destination, progress)
 

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from .errors import UsageError
 
-Lips = Literal["audio", "video"]
+Lips = Literal["audio", "video", "auto"]
+Detail = Literal["source", "render"]
 FaceDetectorKind = Literal["auto", "yunet", "haar", "none"]
 Paste = Literal["face", "crop", "none"]
 SourceChoice = Literal["auto", "first", "best", "frame"]
@@ -190,9 +191,22 @@ class EditOptions:
             high=10,
         ),
     ] = 1.0
-    lips: Annotated[Lips, Option("Lip motion from the video's sound or its picture.", _EMOTION)] = (
-        "audio"
-    )
+    lips: Annotated[
+        Lips,
+        Option(
+            "Lip motion from the video's sound (as published) or its picture (as filmed); auto: "
+            "video where detail is source, else audio.",
+            _EMOTION,
+        ),
+    ] = "audio"
+    detail: Annotated[
+        Detail,
+        Option(
+            "Whose pixels the result shows: the video's own, moved and shaded by what the emotion "
+            "changes (source), or the networks' rendering (render).",
+            _FACE,
+        ),
+    ] = "render"
     source: Annotated[
         SourceChoice,
         Option(
@@ -241,6 +255,13 @@ class EditOptions:
             raise UsageError("paste 'none' gives one crop, and face 'all' asks for several")
         if self.save_codes is not None and self.save_codes.suffix != ".npz":
             raise UsageError(f"codes are saved as .npz, got {self.save_codes}")
+
+    @property
+    def lips_from(self) -> Literal["audio", "video"]:
+        """What ``auto`` means: an edit keeps the sound, so lips as filmed are right already."""
+        if self.lips == "auto":
+            return "video" if self.detail == "source" else "audio"
+        return self.lips
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,8 @@ def drawn(seed, n, size=160, place=(60, 40), frame=(320, 240), **looks):
     from dataclasses import replace
 
     from cmet_cli.lab.avatar.face import draw
-    from cmet_cli.lab.avatar.identity import Identity
     from cmet_cli.lab.avatar.face_state import FaceState
+    from cmet_cli.lab.avatar.identity import Identity
 
     who = replace(Identity.from_seed(seed), **looks)
     shots = []

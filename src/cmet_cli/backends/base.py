@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -97,6 +97,16 @@ class Backend(Protocol):
 
         One per whole step of the grid: ``N = samples * frame_rate_hz // 16000``. float32.
         """
+        ...
+
+
+@runtime_checkable
+class MovingBackend(Protocol):
+    """What a backend may do beside rendering: say where its pixels come from."""
+
+    def render_moving(self, source: Any, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``render``, and float32 ``[B, S, S, 2]``: how far to the right and down in the source
+        each pixel was taken from, in pixels, as far as the renderer itself knows it."""
         ...
 
 

@@ -69,7 +69,7 @@ class Row:
     def reading(self) -> tuple[str, ...]:
         """Rows of one reading are best done one after the other: the editor keeps it."""
         o = self.options
-        return self.video, o.face_detector, str(o.face), o.lips
+        return self.video, o.face_detector, str(o.face), o.lips_from
 
 
 def video_suffix(name: str) -> str:

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from ..backends.base import CodeLayout
 from ..emotion.source import EmotionSource
 from ..media.clock import Timeline
 from ..media.files import atomic_path
+from ..options import EditOptions
 from .encode import FaceCodes
+
+STEADY_S = 0.12
 
 
 @dataclass(frozen=True)
@@ -30,21 +34,42 @@ class FaceEdit:
 @dataclass(frozen=True)
 class Change:
     """What is done to codes: the emotion, how much of it, and from where the lips come
-    (``[n, layout.lip]``, or None to keep them as they are in the picture)."""
+    (``[n, layout.lip]``, or None to keep them as they are in the picture). steady_s: the change is
+    smoothed over about this many seconds, before and after alike, so that it does not lag."""
 
     emotion: EmotionSource
     intensity: float
     lips: np.ndarray | None = None
+    steady_s: float = 0.0
+
+
+def change_for(emotion: EmotionSource, options: EditOptions) -> Change:
+    """What the options ask for, lips as in the picture. A difference shows every tremble of the
+    codes at full sharpness, so there the change is steadied."""
+    steady_s = STEADY_S if options.detail == "source" else 0.0
+    return Change(emotion, options.intensity, steady_s=steady_s)
 
 
 def edit_codes(face: FaceCodes, timeline: Timeline, change: Change, layout: CodeLayout) -> FaceEdit:
     """Pose as it was, lips as chosen, expression moved by what the emotion asks for."""
     codes, part = face.codes.copy(), layout.expression_slice
     delta = change.emotion.delta(face.codes[:, part], timeline)
+    if change.steady_s > 0:
+        step_s = timeline.duration_s / max(1, len(timeline.times_s))
+        delta = _steady(delta, face.placement.shots, change.steady_s / max(step_s, 1e-6))
     codes[:, part] += delta * change.intensity
     if change.lips is not None:
         codes[:, layout.lip_slice] = change.lips
     return FaceEdit(face, codes, delta)
+
+
+def _steady(delta: np.ndarray, shots: np.ndarray, sigma_frames: float) -> np.ndarray:
+    """Gaussian over time, shot by shot. float32 ``[n, D]``."""
+    out = delta.astype(np.float32)
+    for shot in np.unique(shots):
+        at = shots == shot
+        out[at] = gaussian_filter1d(delta[at], sigma_frames, axis=0, mode="nearest")
+    return out
 
 
 @dataclass(frozen=True)

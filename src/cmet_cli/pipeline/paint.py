@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from ..backends.base import Backend
+from ..backends.base import Backend, MovingBackend
 from ..backends.images import to_images, to_pictures
 from ..errors import MediaError
-from ..faces.blend import head_mask, match_colours, square_mask
 from ..faces.geometry import Square
-from ..faces.paste import paste_rgb
 from ..faces.placement import Placement
 from ..media.probe import VideoInfo
 from ..media.reader import Frame, FrameReader
-from ..options import Paste, SourceChoice
+from ..options import Detail, Paste, SourceChoice
 from .codes import FaceEdit
 from .cropper import Cropper
-
-Planes = tuple[np.ndarray, ...]
+from .join import Canvas, DifferenceJoin, Join, Planes, Rendered, RenderingJoin
 
 
 @dataclass(frozen=True)
 class PaintSettings:
-    """source: which frame lends its face (never ``auto``); paste: what goes back into the frame."""
+    """source: which frame lends its face (never ``auto``); paste: what goes back into the frame;
+    detail: whose pixels it shows."""
 
     source: SourceChoice
     paste: Paste
+    detail: Detail = "render"
 
 
 class FacePainter:
@@ -40,10 +41,16 @@ class FacePainter:
     ) -> None:
         self._info, self._settings, self._backend = info, settings, backend
         self.placement: Placement = edit.face.placement
-        self._codes = edit.codes
+        self._codes, self._own_codes = edit.codes, edit.face.codes
         self.crop = Cropper(info, backend.crop.size_px)
         self._kept: tuple[int, Any] | None = None  # the source frame in use, prepared
         self._borrowed: dict[int, np.ndarray] = {}
+        canvas = Canvas(info, self.crop, backend.crop.calibration.face)
+        self._join: Join = (
+            DifferenceJoin(canvas)
+            if settings.detail == "source"
+            else RenderingJoin(canvas, settings.paste)
+        )
         best = settings.source == "best"
         self._source_frames = self.placement.source_frames(
             edit.face.fitness(backend.layout) if best else None
@@ -64,41 +71,66 @@ class FacePainter:
         raise MediaError(f"{self._info.path}: decoding it twice gave different frames")
 
     def active(self, index: int) -> bool:
-        """Whether a frame is edited at all."""
-        return bool(self.placement.weights[index] > 0) and self._source_frames[index] >= 0
+        """Whether a frame is edited at all. Where no code changes, a difference is nothing."""
+        seen = bool(self.placement.weights[index] > 0) and self._source_frames[index] >= 0
+        return seen and (not self._differs or self._changes(index))
 
-    def render(self, frames: list[Frame]) -> list[tuple[Frame, np.ndarray, np.ndarray]]:
-        """Active frames -> (frame, rendered, original) crops, RGB float32 in [0, 255]."""
+    def render(self, frames: list[Frame]) -> list[Rendered]:
+        """Active frames -> their faces before and after."""
         out = []
         for run in self._runs(frames):
-            originals = [self.crop(f, self._square(f)) for f in run]
-            source = self._source(run, originals)
-            codes = torch.from_numpy(self._codes[[f.index for f in run]])
-            rendered = self._backend.render(source, codes.to(self._backend.compute.device))
-            out += list(zip(run, to_pictures(rendered), originals, strict=True))
+            originals = [self.crop(f, self.square(f)) for f in run]
+            source, at = self._source(run, originals), [f.index for f in run]
+            if self._differs:
+                out += self._both(run, originals, source)
+            else:
+                edited = to_pictures(self._backend.render(source, self._on_device(self._codes[at])))
+                out += [Rendered(*p) for p in zip(run, originals, edited, strict=True)]
         return out
 
-    def paint(self, planes: Planes, frame: Frame, rendered: np.ndarray, old: np.ndarray) -> Planes:
-        """The frame's planes with the rendered face joined in."""
-        square = self._square(frame)
-        mask = self._mask(square, self.placement.head_offsets[frame.index])
-        if float(mask.min()) < 1.0:
-            rendered = match_colours(rendered, old, mask)
-        weight = np.float32(self.placement.weights[frame.index])
-        layout, converter = self._info.pixel_format, self.crop.converter
-        return paste_rgb(planes, rendered, mask * weight, square, layout, converter)
+    def _both(self, run: list[Frame], originals: list[np.ndarray], source: Any) -> list[Rendered]:
+        """Rendered with edited and with own codes, from one prepared source."""
+        at, backend = [f.index for f in run], self._backend
+        edited, own = (self._on_device(c[at]) for c in (self._codes, self._own_codes))
+        motion: Iterable[np.ndarray | None] = [None] * len(run)
+        if isinstance(backend, MovingBackend):
+            (after, to), (before, of) = (backend.render_moving(source, c) for c in (edited, own))
+            motion = (to - of).cpu().numpy()
+        else:
+            after, before = backend.render(source, edited), backend.render(source, own)
+        pictures = to_pictures(after), to_pictures(before)
+        shots = map(int, self.placement.shots[at])
+        return [Rendered(*p) for p in zip(run, originals, *pictures, motion, shots, strict=True)]
 
-    def _mask(self, square: Square, head: np.ndarray) -> np.ndarray:
-        size = self.crop.size_px
-        if self._settings.paste == "face":
-            return head_mask(size, self._backend.crop.calibration.face, *map(float, head))
-        whole = square.side >= min(self._info.width, self._info.height) - 1
-        return square_mask(size, faded=not whole)
+    def paint(self, planes: Planes, rendered: Rendered) -> Planes:
+        """The frame's planes with the edited face joined in."""
+        index = rendered.frame.index
+        head, weight = self.placement.head_offsets[index], float(self.placement.weights[index])
+        return self._join(planes, rendered, self.square(rendered.frame), head, weight)
 
-    def _square(self, frame: Frame) -> Square:
+    def bare(self, rendered: Rendered) -> np.ndarray:
+        """The edited crop alone, RGB float32 ``[S, S, 3]`` in [0, 255]."""
+        if not self._differs:
+            return rendered.edited
+        frame = rendered.frame
+        painted = replace(frame, planes=self.paint(frame.planes, rendered))
+        return self.crop(painted, self.square(frame))
+
+    def square(self, frame: Frame) -> Square:
+        """Of an active frame."""
         square = self.placement.square(frame.index)
-        assert square is not None  # active frames have one
+        assert square is not None
         return square
+
+    @property
+    def _differs(self) -> bool:
+        return self._settings.detail == "source"
+
+    def _changes(self, index: int) -> bool:
+        return not np.array_equal(self._codes[index], self._own_codes[index])
+
+    def _on_device(self, codes: np.ndarray) -> Tensor:
+        return torch.from_numpy(codes).to(self._backend.compute.device)
 
     @property
     def _own_source(self) -> bool:

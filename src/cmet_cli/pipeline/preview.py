@@ -24,7 +24,7 @@ from ..media.pictures import write_picture
 from ..media.probe import VideoInfo, probe_video
 from ..media.reader import Frame, FrameReader
 from ..options import EditOptions, Progress, SourceChoice
-from .codes import Change, edit_codes
+from .codes import change_for, edit_codes
 from .cropper import Cropper
 from .encode import FaceCodes, encode_crops, sharpness_of
 from .find import FaceMap
@@ -130,19 +130,22 @@ def edit_moment(scene: Scene, moment: Moment, backend: Backend) -> np.ndarray | 
     timeline = replace(timeline, times_s=timeline.times_s[at])
     # A stretch is too short to choose from: its first frame stands in for the best one.
     source = "first" if scene.request.source == "best" else scene.request.source
-    settings = PaintSettings(source, scene.request.options.paste)
+    options = scene.request.options
+    settings = PaintSettings(source, options.paste, options.detail)
     frames = [replace(f, index=i) for i, f in enumerate(moment.frames)]
     for placement in scene.faces.placements:
         part = placement.part(moment.span)
         if not part.present[-1] or part.weights[-1] <= 0:
             continue
         face = encode_stretch(scene.info, frames, part, backend)
-        change = Change(scene.emotion, scene.request.options.intensity)
+        change = change_for(scene.emotion, options)
         edit = edit_codes(face, timeline, change, backend.layout)
         painter = FacePainter(scene.info, edit, settings, backend)
         painter.render([f for f in frames if painter.active(f.index)][:1])  # meets its source
-        ((frame, rendered, original),) = painter.render([frames[-1]])
-        planes, edited = painter.paint(planes, frame, rendered, original), True
+        shown = [f for f in frames[-1:] if painter.active(f.index)]
+        for rendered in painter.render(shown):
+            planes = painter.paint(planes, rendered)
+        edited = True
     return planes_to_rgb(planes, scene.info) if edited else None
 
 

@@ -85,7 +85,7 @@ class VideoReader:
 
         Raises :class:`CmetError`.
         """
-        key = (*file_identity(video), options.face_detector, options.face, options.lips)
+        key = (*file_identity(video), options.face_detector, options.face, options.lips_from)
         return self._readings.get(key, lambda: self._read(video, options, stopwatch, progress))
 
     def _read(
@@ -98,6 +98,6 @@ class VideoReader:
             people = encode_faces(info, faces, self.backend, progress)
         with stopwatch.stage("lips"):
             alone = len(faces.people) == 1
-            lips = choose_lips(info, faces.timeline, people, options.lips, self.backend, alone)
+            lips = choose_lips(info, faces.timeline, people, options.lips_from, self.backend, alone)
         warnings = (*info.warnings, *faces.warnings, *lips.warnings)
         return VideoReading(info, faces, people, lips.codes, warnings)

@@ -20,7 +20,8 @@ from ..options import Paste, Progress
 from .codes import FaceEdit
 from .cropper import batches
 from .find import FaceMap
-from .paint import FacePainter, PaintSettings, Planes
+from .join import Planes
+from .paint import FacePainter, PaintSettings
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ def whole_frames(
     edited: dict[int, Planes] = {frame.index: frame.planes for frame in group}
     for painter in painters:
         active = [frame for frame in group if painter.active(frame.index)]
-        for frame, rendered, original in painter.render(active):
-            edited[frame.index] = painter.paint(edited[frame.index], frame, rendered, original)
+        for rendered in painter.render(active):
+            index = rendered.frame.index
+            edited[index] = painter.paint(edited[index], rendered)
     for frame in group:
         yield frame.planes, edited[frame.index]
 
@@ -99,11 +101,11 @@ def whole_frames(
 def bare_crops(group: list[Frame], painter: FacePainter) -> Iterator[tuple[Planes, Planes]]:
     """Bare crops before and after; frames without the face give the nearest square's crop."""
     active = [frame for frame in group if painter.active(frame.index)]
-    rendered = {frame.index: (new, old) for frame, new, old in painter.render(active)}
+    rendered = {r.frame.index: r for r in painter.render(active)}
     known = np.flatnonzero(painter.placement.present)
     for frame in group:
         if frame.index in rendered:
-            new, old = rendered[frame.index]
+            old, new = rendered[frame.index].original, painter.bare(rendered[frame.index])
         else:
             nearest = known[np.argmin(np.abs(known - frame.index))]
             square = painter.placement.square(int(nearest))

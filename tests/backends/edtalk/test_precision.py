@@ -95,15 +95,15 @@ def test_a_frame_that_breaks_down_is_done_again_in_fp32(
 ):
     codes, expected = exact
     backend = backend_of(network, "bf16")
-    render = backend.edtalk.render
+    render = backend.edtalk.render_moving
 
     def broken_in_half(source, codes):
-        frames = render(source, codes)
+        frames, moved = render(source, codes)
         if torch.is_autocast_enabled("cpu"):
-            return torch.full_like(frames, float("nan") if damage == "nan" else -1.5)
-        return frames
+            frames = torch.full_like(frames, float("nan") if damage == "nan" else -1.5)
+        return frames, moved
 
-    monkeypatch.setattr(backend.edtalk, "render", broken_in_half)
+    monkeypatch.setattr(backend.edtalk, "render_moving", broken_in_half)
     with caplog.at_level(logging.WARNING, "cmet_cli"):
         frames = backend.render(backend.prepare(face), codes)
     assert torch.allclose(frames, expected, atol=1e-4)

@@ -65,11 +65,14 @@ class EDTalkBackend:
         return PreparedSource(self._prepare(images, self.compute), images)
 
     def render(self, source: PreparedSource, codes: Tensor) -> Tensor:
-        frames = self._render(source.features, codes, self.compute)
+        return self.render_moving(source, codes)[0]
+
+    def render_moving(self, source: PreparedSource, codes: Tensor) -> tuple[Tensor, Tensor]:
+        frames, moved = self._render(source.features, codes, self.compute)
         if self._broke_down(shows_nothing(frames)):
             again = self._prepare(source.images, self._exact)
-            frames = self._render(again, codes, self._exact)
-        return frames.clamp(-1, 1)
+            frames, moved = self._render(again, codes, self._exact)
+        return frames.clamp(-1, 1), moved.permute(0, 2, 3, 1)
 
     def _encode(self, images: Tensor, compute: Compute) -> Tensor:
         with compute.autocast(), torch.inference_mode():
@@ -80,9 +83,12 @@ class EDTalkBackend:
         with compute.autocast(), torch.inference_mode():
             return self.edtalk.prepare_source(images)
 
-    def _render(self, source: SourceFeatures, codes: Tensor, compute: Compute) -> Tensor:
+    def _render(
+        self, source: SourceFeatures, codes: Tensor, compute: Compute
+    ) -> tuple[Tensor, Tensor]:
         with compute.autocast(), torch.inference_mode():
-            return self.edtalk.render(source, codes).float()
+            frames, moved = self.edtalk.render_moving(source, codes)
+        return frames.float(), moved.float()
 
     @property
     def _exact(self) -> Compute:

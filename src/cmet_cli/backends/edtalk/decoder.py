@@ -176,6 +176,13 @@ class Decoder(nn.Module):
         direction, expression: ``[B, latent_dim]`` -> ``[B, 3, S, S]``, nominally in [-1, 1], not
         clamped.
         """
+        return self.paint(source, direction, expression)[0]
+
+    def paint(
+        self, source: SourceFeatures, direction: Tensor, expression: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As ``forward``, and the finest warp, composed of all scales: ``[B, 2, S, S]``, how far
+        to the right and down in the source each pixel is taken from, in pixels."""
         batch = direction.shape[0]
         latent = source.latent.float() + direction
         trunk = self.conv1(self.input.input.expand(batch, -1, -1, -1), latent)
@@ -189,4 +196,5 @@ class Decoder(nn.Module):
             warped, trunk, flow = self.to_flows[j](trunk, latent, styled, flow)
             rgb = self.to_rgbs[j](warped, rgb)
         assert rgb is not None
-        return rgb
+        assert flow is not None
+        return rgb, torch.tanh(flow[:, :2]) * (flow.shape[-1] / 2)

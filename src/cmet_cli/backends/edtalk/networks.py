@@ -144,6 +144,10 @@ class EDTalk(nn.Module):
         """Codes ``[B, code_dim]`` -> frames ``[B, 3, S, S]``, not clamped to [-1, 1]."""
         return self.dec(source, *self.codes_to_directions(codes))
 
+    def render_moving(self, source: SourceFeatures, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``render``, and the decoder's composed warp ``[B, 2, S, S]`` in pixels."""
+        return self.dec.paint(source, *self.codes_to_directions(codes))
+
 
 class _Direction(nn.Module):
     """One block of the direction bank, ``[latent_dim, n]``."""

@@ -1,0 +1,195 @@
+"""What changed between two renderings of a face: motion, shading, and where motion tore.
+
+A renderer's blur, colour shift and identity drift are in both of its pictures and cancel here; what
+is left is what the emotion did. All pictures are RGB float32 ``[S, S, 3]`` in [0, 255] of one crop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .palette import Palette
+
+#: Flow is looked for on pictures of at least this side: OpenCV's patches are 8 pixels wide.
+FLOW_SIDE_PX = 128
+# Gaussian sigmas in shares of the crop's side.
+FLOW_SIGMA, MOTION_SIGMA = 0.016, 0.012
+RESIDUAL_SIGMA, CHANGE_SIGMA, TEAR_SIGMA = 0.012, 0.02, 0.012
+#: Around what changed, by this share of the side, pixels may move too.
+REACH = 0.05
+# Differences between the renderings, in grey levels: below the first nothing changed, above the
+# second all of it counts.
+CHANGE_FROM, CHANGE_TO = 2.0, 7.0
+#: Residuals, in grey levels, from which on the original's own fine detail is not to be trusted.
+TEAR_FROM, TEAR_TO = 22.0, 60.0
+#: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
+#: but does not pass. A small renderer's wrinkles are smudges.
+SHADING, MOST_SHADING = 0.7, 24.0
+#: Share of a new frame's shading beside that of the frames before.
+PACE = 0.35
+#: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
+LOST, SURE = 0.45, 0.7
+#: Grey levels of noise under which a picture shows nothing that could be followed.
+PLAIN = 4.0
+#: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
+#: the share of what OpenCV's flow explains that is enough for it.
+LEAST_EXPLAINED, OWN_SHARE = 1.0, 0.5
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Renderings:
+    """One face three times: the frame's own crop, rendered with its own codes, with edited ones.
+
+    motion: how the renderer itself says pixels moved from edited to neutral, ``[S, S, 2]``.
+    """
+
+    original: np.ndarray
+    neutral: np.ndarray
+    edited: np.ndarray
+    motion: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """flow: float32 ``[S, S, 2]``, where each pixel comes from, relative, in pixels of the crop;
+    residual: RGB float32 ``[S, S, 3]``, what is added after the motion; tear: float32 ``[S, S]`` in
+    [0, 1], where the moved pixels' fine detail gives way. All are 0 where nothing changed.
+    """
+
+    flow: np.ndarray
+    residual: np.ndarray
+    tear: np.ndarray
+
+    def scaled(self, weight: float) -> Difference:
+        """A part of the change, for a face that fades in or out."""
+        if weight >= 1.0:
+            return self
+        share = np.float32(weight)
+        return Difference(self.flow * share, self.residual * share, self.tear * share)
+
+
+class Differ:
+    """Finds what changed, frame after frame of one shot. For one thread."""
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._dis.setFinestScale(0)
+        self._own_motion: bool | None = None  # whether the renderer's motion is used
+        self._shading: np.ndarray | None = None
+
+    def __call__(self, seen: Renderings, region: np.ndarray, palette: Palette) -> Difference:
+        """region: float32 ``[S, S]`` in [0, 1], where a change may be (0 at the crop's border
+        unless the crop is the whole picture); palette: this person's colours."""
+        mask = changed(seen) * region
+        flow = self._flow(seen) * mask[..., None]
+        moved = warp(seen.neutral, flow)
+        raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
+        tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO) * mask
+        raw = self._steadied(raw, tear)
+        wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
+        residual = palette.limited(warp(seen.original, flow), wanted)
+        return Difference(flow, residual, tear)
+
+    def _steadied(self, residual: np.ndarray, tear: np.ndarray) -> np.ndarray:
+        """Shading comes and goes slowly, so it is taken over bit by bit; what tore is of now."""
+        if self._shading is None:
+            self._shading = residual
+        pace = np.float32(PACE) + np.float32(1 - PACE) * tear[..., None]
+        self._shading = self._shading + pace * (residual - self._shading)
+        return self._shading
+
+    def _flow(self, seen: Renderings) -> np.ndarray:
+        """The renderer's own account of the motion, where that explains the change; else OpenCV's.
+
+        Its own is steadier and follows far moves (raised brows), but a renderer may be built so
+        that its warp means little. Decided once, so that the two do not alternate.
+        """
+        if seen.motion is None or self._own_motion is False:
+            return self._seen_flow(seen)
+        own = blur(seen.motion, MOTION_SIGMA)
+        if self._own_motion is None:
+            looked = self._seen_flow(seen)
+            by_own, by_looks = (_explained(seen, flow) for flow in (own, looked))
+            if by_looks < LEAST_EXPLAINED:
+                return own if by_own >= by_looks else looked
+            self._own_motion = by_own >= OWN_SHARE * by_looks
+            return own if self._own_motion else looked
+        return own
+
+    def _seen_flow(self, seen: Renderings) -> np.ndarray:
+        size = seen.neutral.shape[0]
+        side = max(size, FLOW_SIDE_PX)
+        before, after = (self._grey(p, side) for p in (seen.edited, seen.neutral))
+        start = np.zeros((side, side, 2), np.float32)
+        found = np.asarray(self._dis.calc(before, after, start), np.float32)
+        flow = blur(found, FLOW_SIGMA)
+        if side == size:
+            return flow
+        small = cv2.resize(flow, (size, size), interpolation=cv2.INTER_AREA)
+        return np.asarray(small * (size / side), np.float32)
+
+    @staticmethod
+    def _grey(picture: np.ndarray, side: int) -> np.ndarray:
+        grey = cv2.resize(picture @ _LUMA, (side, side), interpolation=cv2.INTER_CUBIC)
+        return np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
+
+
+def _shading(residual: np.ndarray) -> np.ndarray:
+    """The share of a residual that counts as shading. float32 ``[S, S]``."""
+    size = np.abs(residual @ _LUMA) * np.float32(SHADING) + np.float32(1e-3)
+    return np.float32(SHADING * MOST_SHADING) * np.tanh(size / np.float32(MOST_SHADING)) / size
+
+
+def _explained(seen: Renderings, flow: np.ndarray) -> float:
+    """How much of the change the motion explains, in mean square grey levels."""
+    still = float(np.square(seen.edited - seen.neutral).mean())
+    return still - float(np.square(seen.edited - warp(seen.neutral, flow)).mean())
+
+
+def changed(seen: Renderings) -> np.ndarray:
+    """Soft mask of what the edit changed in the renderings. float32 ``[S, S]`` in [0, 1]."""
+    size = seen.neutral.shape[0]
+    apart = np.abs(blur(seen.edited - seen.neutral, RESIDUAL_SIGMA)).max(-1)
+    reach = 2 * round(REACH * size) + 1
+    apart = cv2.dilate(apart, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    return smoothstep(blur(apart, CHANGE_SIGMA), CHANGE_FROM, CHANGE_TO)
+
+
+def likeness(seen: Renderings, region: np.ndarray) -> float:
+    """How well the neutral rendering shows the frame: correlation of luma in ``region``, up to 1.
+
+    Noise of a few grey levels on a plain picture does not count against it.
+    """
+    total = float(region.sum()) + 1e-6
+    pair = [p @ _LUMA for p in (seen.original, seen.neutral)]
+    a, b = (p - float((p * region).sum()) / total for p in pair)
+    shared, va, vb = (float((region * x * y).sum()) / total for x, y in ((a, b), (a, a), (b, b)))
+    return (shared + PLAIN**2) / (np.sqrt(va * vb) + PLAIN**2)
+
+
+def trust(like: float) -> float:
+    """Likeness -> how much of the edit is shown, from 0 (tracking lost) to 1."""
+    return float(smoothstep(np.float32(like), LOST, SURE))
+
+
+def warp(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """``picture`` sampled at every pixel's place plus ``flow``."""
+    height, width = flow.shape[:2]
+    x = np.arange(width, dtype=np.float32)[None] + flow[..., 0]
+    y = np.arange(height, dtype=np.float32)[:, None] + flow[..., 1]
+    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def blur(picture: np.ndarray, sigma_share: float) -> np.ndarray:
+    """Gaussian with a sigma in shares of the picture's side."""
+    return cv2.GaussianBlur(picture, (0, 0), max(0.3, sigma_share * picture.shape[0]))
+
+
+def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """0 up to ``low``, 1 from ``high`` on, smooth between. float32."""
+    x = np.clip((x - low) / (high - low), 0.0, 1.0)
+    return (x * x * (3 - 2 * x)).astype(np.float32)

@@ -1,0 +1,134 @@
+"""What changed between two renderings, and doing it to a frame's own pixels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from cmet_cli.faces.difference import Differ, Difference, Renderings, likeness, trust
+from cmet_cli.faces.geometry import Square
+from cmet_cli.faces.palette import Palette
+from cmet_cli.faces.repaint import Target, repaint
+from cmet_cli.media.pixels import FORMATS, Colour, ColourConverter
+
+SIZE = 64
+EVERYWHERE = np.ones((SIZE, SIZE), np.float32)
+
+
+def texture(seed: int = 0, size: int = SIZE, sigma: float = 2.0) -> np.ndarray:
+    """A soft random picture, RGB float32 ``[S, S, 3]`` around 128."""
+    noise = np.random.default_rng(seed).standard_normal((size, size, 3)).astype(np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), sigma)
+    return np.clip(128 + 40 * soft / soft.std(), 0, 255)
+
+
+def shifted(picture: np.ndarray, right: float, down: float = 0.0) -> np.ndarray:
+    move = np.array([[1, 0, right], [0, 1, down]], np.float32)
+    size = picture.shape[1::-1]
+    return cv2.warpAffine(picture, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+
+
+def target(layout: str, size: int = 256) -> Target:
+    kind = FORMATS[layout]
+    square = Square(size / 2, size / 2, size * 0.75)
+    return Target(square, kind, ColourConverter(Colour(), kind, size))
+
+
+def planes_of(layout: str, size: int = 256) -> tuple[np.ndarray, ...]:
+    rng, kind = np.random.default_rng(3), FORMATS[layout]
+    peak = 2**kind.bits
+    return tuple(rng.integers(0, peak, s).astype(kind.dtype) for s in kind.plane_shapes(size, size))
+
+
+def test_the_same_rendering_twice_is_no_change():
+    same = texture()
+    change = Differ()(Renderings(same, same, same), EVERYWHERE, Palette())
+    assert not change.flow.any()
+    assert not change.residual.any()
+
+
+def test_a_shift_is_found_as_motion_not_as_residual():
+    picture = texture()
+    moved = shifted(picture, 2.0, -1.0)
+    change = Differ()(Renderings(picture, picture, moved), EVERYWHERE, Palette())
+    middle = change.flow[16:-16, 16:-16].reshape(-1, 2)
+    assert np.median(middle, 0) == pytest.approx([-2.0, 1.0], abs=0.2)
+    left = np.abs((moved - picture)[16:-16, 16:-16]).mean()
+    assert np.abs(change.residual[16:-16, 16:-16]).mean() < 0.15 * left
+
+
+def test_a_renderers_own_motion_is_used_where_it_explains_the_change_and_not_where_it_lies():
+    picture = texture()
+    moved = shifted(picture, 2.0)
+    for own, expected in ((-2.1, -2.1), (3.0, -2.0)):
+        said = np.zeros((SIZE, SIZE, 2), np.float32)
+        said[..., 0] = own
+        seen = Renderings(picture, picture, moved, said)
+        found = np.median(Differ()(seen, EVERYWHERE, Palette()).flow[16:-16, 16:-16, 0])
+        assert found == pytest.approx(expected, abs=0.05 if own < 0 else 0.2)
+
+
+def test_blue_from_the_drawn_world_stays_out_and_shade_comes_in():
+    skin = np.broadcast_to(np.array([180, 130, 105], np.float32), (SIZE, SIZE, 3)).copy()
+    skin += (texture(1) - 128) * 0.1
+    palette = Palette()
+    palette.learn(skin, EVERYWHERE)
+    blue = np.zeros_like(skin)
+    blue[..., 2] = 90
+    added = skin + palette.limited(skin, blue)
+    assert (added[..., 0] > added[..., 2] + 20).all()
+    shade = palette.limited(skin, np.full_like(skin, -12.0))
+    assert shade.mean() == pytest.approx(-12.0, abs=3.0)
+
+
+@pytest.mark.parametrize("layout", ["yuv420p", "yuv422p10le", "gbrp"])
+def test_outside_what_changed_every_number_stays(layout):
+    """Noise planes: any resampling at all would show."""
+    change = Difference(
+        np.zeros((SIZE, SIZE, 2), np.float32),
+        np.zeros((SIZE, SIZE, 3), np.float32),
+        np.zeros((SIZE, SIZE), np.float32),
+    )
+    before = planes_of(layout)
+    crop = texture()
+    assert all(
+        a is b for a, b in zip(repaint(before, crop, change, target(layout)), before, strict=True)
+    )
+    change.flow[24:40, 24:40] = 1.5
+    change.residual[24:40, 24:40] = 10
+    change.tear[24:40, 24:40] = 1
+    after = repaint(before, crop, change, target(layout))
+    for old, new in zip(before, after, strict=True):
+        assert old.dtype == new.dtype
+        height, width = old.shape
+        differs = np.argwhere(old != new) / (height, width)
+        # The crop's pixels 24 to 40 and two more, in a square of 0.75 about the middle.
+        reach = 0.75 * (10.5 / SIZE) + 1.5 / min(height, width)
+        assert len(differs) > 0.01 * old.size
+        assert np.abs(differs - 0.5).max() <= reach
+
+
+def test_a_known_shift_moves_the_frames_own_detail():
+    """Detail far finer than the 64-pixel crop could show arrives as it was."""
+    size, step = 512, 8.0
+    fine = texture(5, size, 1.0)
+    before = tuple(np.rint(fine[..., c]).astype(np.uint8) for c in (1, 2, 0))
+    kind = FORMATS["gbrp"]
+    whole = Target(Square(256, 256, 512), kind, ColourConverter(Colour(), kind, size))
+    flow = np.zeros((SIZE, SIZE, 2), np.float32)
+    flow[..., 0] = -step * SIZE / size
+    nothing = np.zeros((SIZE, SIZE, 3), np.float32)
+    after = repaint(before, texture(), Difference(flow, nothing, nothing[..., 0]), whole)
+    for old, new in zip(before, after, strict=True):
+        assert np.array_equal(new[50:-50, 50:-50], old[50:-50, 42:-58])
+
+
+def test_a_rendering_of_something_else_is_not_trusted():
+    face = texture(1)
+    dull = cv2.GaussianBlur(face, (0, 0), 3) * 0.7 + 30  # blurred, flatter, another exposure
+    lost = texture(2)
+    assert trust(likeness(Renderings(face, dull, dull), EVERYWHERE)) == 1.0
+    assert trust(likeness(Renderings(face, lost, lost), EVERYWHERE)) == 0.0
+    plain = np.full_like(face, 90.0)
+    assert trust(likeness(Renderings(plain, plain + 1, plain), EVERYWHERE)) == 1.0
