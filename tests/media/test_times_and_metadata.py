@@ -168,9 +168,7 @@ def test_frames_without_times_get_the_rates(editor, make_media, voice, tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_variable_rate_survives_frames_out_of_order(
-    editor, make_media, voice, tmp_path, suffix
-):
+def test_a_variable_rate_survives_frames_out_of_order(editor, make_media, voice, tmp_path, suffix):
     """A lossy encoder stores frames in another order than they are shown in."""
     video = make_media(
         "vfr_order.mkv",
