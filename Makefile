@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format proof bench clean
+.PHONY: demo test attack lint format proof bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14) and "cmet needs Python 3.10 to 3.13: make PYTHON=python3.11")'
@@ -18,6 +18,9 @@ demo: $(READY)  ## edit the examples with the mini model and show where the resu
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -q
+
+attack: $(READY)  ## hostile files, signals, full disks and Hubs against the command line (ten minutes)
+	$(BIN)/python tests/attack/run.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -197,6 +199,17 @@ def test_a_failure_in_the_middle_leaves_nothing(editor, talking, voice, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_video_without_the_codes_asked_for(editor, talking, voice, tmp_path, monkeypatch):
+    def full(*_args, **_kw):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("numpy.savez_compressed", full)
+    options = whole(save_codes=tmp_path / "codes.npz")
+    with pytest.raises(OSError, match="No space"):
+        editor.edit(talking, voice, tmp_path / "out.mp4", options=options)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_unusable_devices_are_refused(tiny_weights):
     with pytest.raises(DeviceError, match="unknown device"):
         EmotionEditor.from_weights(tiny_weights, runtime=RuntimeOptions(device="gpu"))
@@ -304,7 +317,83 @@ def test_ctrl_c_leaves_nothing(talking, voice, tiny_weights, tmp_path, make_medi
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in told
+    assert "interrupted" in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_twice_leaves_nothing_either(talking, voice, tiny_weights, tmp_path):
+    """The second one would break the clearing up."""
+    command = [sys.executable, "-c", TWICE, "edit", "--video", str(talking), "-e", str(voice)]
+    command += ["-o", "out.mp4", "--weights-dir", str(tiny_weights), "--face-detector", "none"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 130
+    assert "Traceback" not in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+TWICE = """
+import os, pathlib, signal
+from cmet_cli.pipeline import render
+from cmet_cli.__main__ import main
+
+finish, unlink = render.FrameWriter.finish, pathlib.Path.unlink
+
+def interrupted(self):
+    os.kill(os.getpid(), signal.SIGINT)
+
+def again(self, **kw):
+    os.kill(os.getpid(), signal.SIGINT)
+    unlink(self, **kw)
+
+render.FrameWriter.finish, pathlib.Path.unlink = interrupted, again
+main()
+"""
+
+
+@pytest.mark.parametrize("after", ["import", "main()"])
+def test_ctrl_c_at_start_and_end_gives_no_traceback(after, tmp_path):
+    """While the command line is imported, and when Python ends."""
+    if after == "main()":
+        code = (
+            "import atexit, os, signal, sys\n"
+            "atexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+            "sys.argv = ['cmet', '--version']\nfrom cmet_cli.__main__ import main\nmain()"
+        )
+    else:
+        code = (
+            "import os, signal, sys\n"
+            "class Finder:\n"
+            "    def find_spec(self, name, *_):\n"
+            "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+            "sys.meta_path.insert(0, Finder())\n"
+            "from cmet_cli.__main__ import main\nmain()"
+        )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in run.stderr
+    assert run.returncode in (130, -signal.SIGINT)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_a_full_stdout_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "cmet_cli", "doctor", "--json"]
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert "Exception ignored" not in run.stderr
+    assert "No space left" in run.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are text")
+@pytest.mark.parametrize("more", [("--json",), (), ("--preview", "2")])
+def test_an_output_name_of_no_text(cmet, talking, voice, tiny_weights, tmp_path, more):
+    suffix = b".png" if "--preview" in more else b".mp4"
+    name = os.fsdecode(b"caf\xe9" + suffix)
+    run = cmet(*arguments(talking, voice, tiny_weights, name), *more)
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / name).is_file()
+    if "--json" in more:
+        assert json.loads(run.stdout)["output"] == name
 
 
 def test_help_is_quick_and_light(cmet):

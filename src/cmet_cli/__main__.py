@@ -1,5 +1,37 @@
-"""``python -m cmet_cli`` is ``cmet``."""
+"""``python -m cmet_cli`` is ``cmet``: the command line, from its first import to its last word."""
 
-from .cli.app import main
+from __future__ import annotations
 
-main()
+import contextlib
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        from .cli.app import main as run
+
+        run()
+    except KeyboardInterrupt:  # while importing; the command line answers its own
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    finally:
+        _leave_quietly()
+
+
+def _leave_quietly() -> None:
+    """Everything is done: a signal or a full disk from here on gives no traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # Python would try again when it ends
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+if __name__ == "__main__":
+    main()

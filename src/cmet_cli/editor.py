@@ -133,9 +133,9 @@ class EmotionEditor:
             self._render(
                 reading, edits, options, Destination(part, _encode(options), streams), progress
             )
-        if options.save_codes is not None:
-            file = CodesFile(options.save_codes, options.overwrite)
-            save_codes(file, edits, timeline, layout, options.intensity)
+            if options.save_codes is not None:  # no video without them
+                file = CodesFile(options.save_codes, options.overwrite)
+                save_codes(file, edits, timeline, layout, options.intensity)
         return self._report(_Finished(video, output, options, asked, streams, stopwatch), reading)
 
     def read(

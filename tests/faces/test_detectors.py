@@ -1,9 +1,13 @@
 """The real detectors on real pictures, and the factory that chooses among them."""
 
+import os
+import sys
+
 import cv2
 import numpy as np
 import pytest
 from face_media import CROPPED, UNCROPPED, YUNET, frames, needs_media
+from mutations import mutated
 
 from cmet_cli.errors import UsageError, WeightsError
 from cmet_cli.faces.detectors import WholePicture, make_detector
@@ -33,6 +37,29 @@ def test_a_truncated_file_is_named(tmp_path):
     damaged.write_bytes(YUNET.read_bytes()[:100_000])
     with pytest.raises(WeightsError, match=r"half\.onnx"):
         make_detector("yunet", damaged)
+
+
+def test_a_mutated_file_is_refused_unread(tmp_path):
+    """OpenCV ended the process on some of these."""
+    if not YUNET.is_file():
+        pytest.skip("no shared models here")
+    damaged, data = tmp_path / "mutated.onnx", YUNET.read_bytes()
+    for seed in range(60):
+        damaged.write_bytes(mutated(data, seed))
+        if damaged.read_bytes() != data:
+            with pytest.raises(WeightsError, match="not the published one"):
+                make_detector("yunet", damaged)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are text")
+def test_a_folder_of_no_text(tmp_path):
+    """OpenCV's own reading ended the process here."""
+    if not YUNET.is_file():
+        pytest.skip("no shared models here")
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "face.onnx").write_bytes(YUNET.read_bytes())
+    assert make_detector("yunet", folder / "face.onnx").name == "yunet"
 
 
 def test_auto_falls_back_to_haar(tmp_path):

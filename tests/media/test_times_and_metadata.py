@@ -167,6 +167,20 @@ def test_frames_without_times_get_the_rates(editor, make_media, voice, tmp_path)
     assert out.frame_rate == 25
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_variable_rate_survives_frames_out_of_order(editor, make_media, voice, tmp_path, suffix):
+    """A lossy encoder stores frames in another order than they are shown in."""
+    video = make_media(
+        "vfr_order.mkv",
+        "-f lavfi -i testsrc2=s=64x64:r=25:d=0.6 "
+        "-vf settb=1/1000,setpts='40*N+11*mod(N*N\\,5)' -fps_mode vfr -enc_time_base 1:1000 "
+        f"{H264} -pix_fmt yuv420p",
+    )
+    before = read(video)[2]
+    after = read(edit(editor, video, voice, tmp_path, suffix, crf=18).output)[2]
+    assert_same_clock(before, after, Fraction(1, 1000))
+
+
 def test_a_variable_rates_last_frame_is_shown_as_long_as_others(
     editor, make_media, voice, tmp_path
 ):

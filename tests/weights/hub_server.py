@@ -6,6 +6,7 @@ import hashlib
 import json
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class HubServer:
         self._stop = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # a client that goes away is no news
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
@@ -153,3 +155,43 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)
         return None
+
+
+# ---------------------------------------------------------------- for ``hostile``
+
+
+def is_download(handler) -> bool:
+    """A file's content is asked for."""
+    return handler.command == "GET" and "/resolve/" in handler.path
+
+
+def answer(handler, status=200, body=b"", **headers) -> bool:
+    """A whole answer of a hostile Hub."""
+    handler.send_response(status)
+    for name, value in ({"Content-Length": str(len(body))} | headers).items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    if handler.command != "HEAD":
+        handler.wfile.write(body)
+    return True
+
+
+def endless(handler, chunk=b"\0" * 65536, pause_s=0.0, **headers) -> bool:
+    """A body without a stated length and without an end."""
+    handler.send_response(200)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    handler.close_connection = True
+    try:
+        while not handler.hub._stop.is_set():
+            handler.wfile.write(chunk)
+            handler.wfile.flush()
+            time.sleep(pause_s)
+    except OSError:
+        pass
+    return True
+
+
+HTML = b"<!doctype html><title>Please log in</title>\n" * 20

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import standin
 import torch
-from hub_server import HubServer
+from hub_server import HTML, HubServer, answer, endless, is_download
 
 from cmet_cli.errors import CheckpointError, HubError, UsageError, WeightsError
 from cmet_cli.weights import download as library
@@ -53,41 +53,6 @@ def refuses(published, folder, hostile, only="audio2lip", **server):
     assert "\n" not in e.value.message
     assert e.value.hint
     return e.value.message
-
-
-def is_download(handler):
-    return handler.command == "GET" and "/resolve/" in handler.path
-
-
-def answer(handler, status=200, body=b"", **headers):
-    handler.send_response(status)
-    for name, value in ({"Content-Length": str(len(body))} | headers).items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    if handler.command != "HEAD":
-        handler.wfile.write(body)
-    return True
-
-
-def endless(handler, chunk=b"\0" * 65536, pause_s=0.0, **headers):
-    """A body without a stated length and without an end."""
-    handler.send_response(200)
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.send_header("Connection", "close")
-    handler.end_headers()
-    handler.close_connection = True
-    try:
-        while not handler.hub._stop.is_set():
-            handler.wfile.write(chunk)
-            handler.wfile.flush()
-            time.sleep(pause_s)
-    except OSError:
-        pass
-    return True
-
-
-HTML = b"<!doctype html><title>Please log in</title>\n" * 20
 
 
 def test_a_login_page_instead_of_a_hub(published, tmp_path):

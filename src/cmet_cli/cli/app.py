@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+import time
 import traceback
 from types import FrameType
 from typing import Annotated
@@ -16,8 +18,8 @@ from ..errors import CmetError, MediaError
 from . import avatar, batch, doctor, download, edit, extract, faces, proof, train
 from .console import State, error_console, print_error
 
-EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+CLEARING_UP_S = 5.0
 _TRAINING = "Making data and models"
 
 app = typer.Typer(
@@ -56,21 +58,50 @@ app.command("proof", rich_help_panel=_TRAINING)(proof.proof)
 app.add_typer(train.train_app, name="train", rich_help_panel=_TRAINING)
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise SystemExit(EXIT_TERMINATED)  # unwinds, so that temporary files go
+class _Stop:
+    """Ctrl-C and SIGTERM unwind the run, so that temporary files go.
+
+    Further ones that come while it clears up are let pass: they would leave files behind.
+    """
+
+    def __init__(self) -> None:
+        self._since_s = -CLEARING_UP_S
+        signal.signal(signal.SIGTERM, self)
+        # One that is ignored (nohup, a background job) stays ignored.
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self)
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        now_s = time.monotonic()
+        if now_s - self._since_s < CLEARING_UP_S:
+            return
+        self._since_s = now_s
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(EXIT_TERMINATED)
+
+
+def _interrupted(ended: SystemExit) -> bool:
+    """Typer turns Ctrl-C into an exit without a word."""
+    cause = ended.__context__
+    return isinstance(cause, typer.Exit) and isinstance(cause.__cause__, KeyboardInterrupt)
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Parse the arguments, run the command, and exit with its code."""
     # torch's threads spin while they wait, which costs a busy machine most of its speed: with one
     # other process on two cores an edit took 30 s so, 3 s with sleeping threads, alone the same.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    signal.signal(signal.SIGTERM, _terminate)
+    _Stop()
+    for stream in (sys.stdout, sys.stderr):  # names of files need not be text
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
-    except KeyboardInterrupt:
-        error_console().print("interrupted; nothing was written")
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as ended:
+        if _interrupted(ended):
+            error_console().print("interrupted; nothing was left half-written")
+        raise
     except (CmetError, OSError, MemoryError) as error:
         if State.verbose:
             traceback.print_exc()

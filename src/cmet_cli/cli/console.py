@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CmetError
@@ -34,11 +34,12 @@ def print_error(error: CmetError) -> int:
     from rich.markup import escape
     from rich.text import Text
 
-    if State.json:
-        print_json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
     line = f"[bold red]error:[/] {escape(one_line(error.message))}"
     hint = f"\n[dim]hint:[/] {escape(one_line(error.hint))}" if error.hint else ""
     error_console().print(Text.from_markup(line + hint))
+    if State.json:
+        with suppress(OSError):  # a full disk may be what the error tells
+            print_json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
     return error.exit_code
 
 
@@ -56,7 +57,7 @@ def one_line(text: str) -> str:
 
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value) + "\n")  # ASCII: names of files need not be text
     sys.stdout.flush()
 
 

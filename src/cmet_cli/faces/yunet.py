@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import cv2
 import numpy as np
 
 from ..errors import WeightsError
+from ..weights.registry import FILES
 from .detection import Detection, search_whole
 from .regions import Box, cut_square, overlap, square_around
 
+PUBLISHED_SHA256 = next(entry.sha256 for entry in FILES if entry.name == "yunet")
 SEARCH_LONG_PX = 640  # finds faces from about 12 px up, at 20 ms for a 16:9 picture
 SEARCH_LEAST_PX = 160
 SEARCH_SCORE = 0.6
@@ -35,16 +38,17 @@ class YuNet:
     def __init__(self, path: Path) -> None:
         """Load the ONNX file. Raises WeightsError naming it where it cannot be used."""
         try:
-            self._search = _network(path, SEARCH_SCORE)
-            self._window = _network(path, WINDOW_SCORE)
+            data = path.read_bytes()  # OpenCV itself dies of file names that are no text,
+            if hashlib.sha256(data).hexdigest() != PUBLISHED_SHA256:  # and of damaged networks
+                raise _unusable(path, "it is not the published one")
+            onnx = np.frombuffer(data, np.uint8)
+            self._search = _network(onnx, SEARCH_SCORE)
+            self._window = _network(onnx, WINDOW_SCORE)
             self._window.setInputSize((WINDOW_PX, WINDOW_PX))
             self._window.detect(np.zeros((WINDOW_PX, WINDOW_PX, 3), np.uint8))
-        except cv2.error as error:
-            reason = str(error).strip().splitlines()[-1] if str(error).strip() else "unknown"
-            raise WeightsError(
-                f"the face detector file {path} cannot be used: {reason}",
-                "download it again, or choose the detector 'haar'",
-            ) from error
+        except (cv2.error, OSError) as error:
+            lines = str(error).strip().splitlines()
+            raise _unusable(path, lines[-1] if lines else "unknown") from error
 
     def detect(self, rgb: np.ndarray) -> list[Detection]:
         """Faces in ``rgb`` (uint8 [H, W, 3]), best score first."""
@@ -70,10 +74,16 @@ class YuNet:
         return best if best is not None and overlap(best.box, box) > 0.1 else None
 
 
-def _network(path: Path, least_score: float) -> cv2.FaceDetectorYN:
-    return cv2.FaceDetectorYN.create(
-        str(path), "", (SEARCH_LONG_PX, SEARCH_LONG_PX), least_score, KEEP_ALL, 2000
+def _unusable(path: Path, reason: str) -> WeightsError:
+    return WeightsError(
+        f"the face detector file {path} cannot be used: {reason}",
+        "download it again, or choose the detector 'haar'",
     )
+
+
+def _network(onnx: np.ndarray, least_score: float) -> cv2.FaceDetectorYN:
+    size, no_config = (SEARCH_LONG_PX, SEARCH_LONG_PX), np.empty(0, np.uint8)
+    return cv2.FaceDetectorYN.create("onnx", onnx, no_config, size, least_score, KEEP_ALL, 2000)
 
 
 def _faces(network: cv2.FaceDetectorYN, picture: np.ndarray) -> list[Detection]:

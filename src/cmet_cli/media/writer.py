@@ -155,7 +155,9 @@ def encode_argv(
     options |= {"metadata": f"comment={settings.note}"} if settings.note else {}
     # ffmpeg 5.1 loses what the filter says of the range.
     if usual := _usual_step(ticks):  # else the last frame would be shown for one tick
-        options["bsf:v"] = f"setts=duration=round({float(usual * info.time_base):.9f}/TB)"
+        options["bsf:v"] = (
+            f"setts=pts=PTS:dts=DTS:duration=round({float(usual * info.time_base):.9f}/TB)"
+        )
     options |= {} if colour.range == "unknown" else {"color_range": colour.range}
     if container != "matroska":
         options["movflags"] = "+faststart"

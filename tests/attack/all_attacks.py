@@ -1,0 +1,12 @@
+"""Every kind of attack, in the order of the table."""
+
+from __future__ import annotations
+
+import damaged_files
+import full_disk
+import hub_attacks
+import interruptions
+import odd_inputs
+
+_ROOMS = (damaged_files, odd_inputs, full_disk, interruptions, hub_attacks)
+ATTACKS = [attack for room in _ROOMS for attack in room.ATTACKS]

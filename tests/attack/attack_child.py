@@ -1,0 +1,37 @@
+"""What a forked process of the attack runs: the real command line, its libraries loaded before."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+
+def run(
+    argv: list[str],
+    folder: str,
+    environment: dict[str, str],
+    largest_file: int | None,
+    stdout: Connection,
+    stderr: Connection,
+) -> None:
+    """``cmet argv`` in ``folder``; exits as the command does."""
+    from cmet_cli.__main__ import main
+
+    for number, pipe in ((1, stdout), (2, stderr)):
+        os.dup2(pipe.fileno(), number)
+        pipe.close()
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    os.chdir(folder)
+    os.environ.update(environment)
+    tempfile.tempdir = None
+    Path("../begun").touch()
+    if largest_file is not None:
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, hard))
+    sys.argv = ["cmet", *argv]
+    main()
