@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from video_checks import H264, assert_same_clock, clip, edit, read
 
@@ -195,7 +196,12 @@ def test_a_variable_rates_last_frame_is_shown_as_long_as_others(
     assert info.duration_s == pytest.approx(float(times[-1]) + 0.04, abs=0.015)
 
 
-def test_only_a_stretch_can_be_read(talking):
+def test_only_some_stretches_can_be_read(talking):
     info = probe_video(talking)
-    with FrameReader(info, start_s=0.4, frames=3) as reader:
-        assert [f.index for f in reader] == [0, 1, 2]
+    with FrameReader(info) as reader:
+        whole = {frame.index: frame for frame in reader}
+    with FrameReader(info, only=[range(3, 5), range(4, 7), range(20, 21)]) as reader:
+        part = list(reader)
+    assert [frame.index for frame in part] == [3, 4, 5, 6, 20]
+    for frame in part:
+        assert np.array_equal(frame.planes[0], whole[frame.index].planes[0])
