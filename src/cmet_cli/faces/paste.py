@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -29,19 +31,23 @@ def paste_rgb(
         sub_x, sub_y = (1, 1) if c == 0 else (pixel_format.sub_x, pixel_format.sub_y)
         to_crop = invert(crop_to_plane(square, size_px, sub_x, sub_y))
         rows, columns = plane_rectangle(square, plane.shape, sub_x, sub_y)
-        result.append(_blend(plane, yuv[..., c], mask, to_crop, rows, columns, peak))
+        window = PlaneWindow(rows, columns, to_crop)
+        result.append(_blend(plane, yuv[..., c], mask, window, peak))
     return tuple(result)
 
 
+class PlaneWindow(NamedTuple):
+    """The part of a plane that a square touches, and the map from the plane to the crop."""
+
+    rows: slice
+    columns: slice
+    to_crop: np.ndarray
+
+
 def _blend(
-    plane: np.ndarray,
-    new: np.ndarray,
-    mask: np.ndarray,
-    to_crop: np.ndarray,
-    rows: slice,
-    columns: slice,
-    peak: int,
+    plane: np.ndarray, new: np.ndarray, mask: np.ndarray, window: PlaneWindow, peak: int
 ) -> np.ndarray:
+    rows, columns, to_crop = window
     height, width = rows.stop - rows.start, columns.stop - columns.start
     out = plane.copy()
     if height <= 0 or width <= 0:
