@@ -213,9 +213,9 @@ class Connector(nn.Module):
         pad = -frames % window
         padded = torch.cat([neutral, neutral[-1:].expand(pad, -1)])
         reference = neutral.new_zeros(1, window, EXPRESSION_DIM)
-        deltas = []
+        deltas = neutral.new_empty(frames + pad, EXPRESSION_DIM)  # one buffer, however long
         for start in range(0, frames + pad, window):
             vector = speech if speech.dim() == 1 else speech[start : start + window].mean(0)
             reference = self(reference, vector[None, None], padded[None, start : start + window])
-            deltas.append(reference[0])
-        return torch.cat(deltas)[:frames]
+            deltas[start : start + window] = reference[0]
+        return deltas[:frames]
