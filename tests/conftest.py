@@ -17,11 +17,8 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line has it; before torch
 import torch
 from safetensors.torch import save_file
+from tiny import TINY, TINY_CLASSES
 
-from cmet_cli.backends.edtalk.audio2lip import Audio2Lip, Audio2LipConfig
-from cmet_cli.backends.edtalk.connector import Connector, ConnectorConfig
-from cmet_cli.backends.edtalk.networks import EDTalk, EDTalkConfig
-from cmet_cli.emotion.speech.speechnet import SpeechNet, SpeechNetConfig
 from cmet_cli.media.program import bundled_ffmpeg, find_ffmpeg
 
 torch.set_num_threads(2)
@@ -30,15 +27,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).parents[2] / "shared"
-TINY = {
-    "edtalk": EDTalkConfig(channels=(8, 8, 8, 8), latent_dim=40, expression_hidden=8),
-    "audio2lip": Audio2LipConfig(channels=(4, 4, 8, 8, 8)),
-    "connector": ConnectorConfig(width=16, layers=1, heads=2, feedforward=16, speech_dim=12),
-    "speech": SpeechNetConfig(channels=(8, 8), dim=12),
-}
-TINY_CLASSES = {
-    "edtalk": EDTalk, "audio2lip": Audio2Lip, "connector": Connector, "speech": SpeechNet
-}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -51,16 +51,16 @@ class Materials:
 
 def make_materials(folder: Path) -> Materials:
     """Tiny networks, and clips of ten 64x64 frames with sound, in every container."""
-    import conftest
+    import tiny
     import torch
     from safetensors.torch import save_file
 
     weights = folder / "weights"
     weights.mkdir(parents=True)
     torch.manual_seed(0)
-    for name, kind in conftest.TINY_CLASSES.items():
-        save_file(kind(conftest.TINY[name]).state_dict(), weights / f"{name}.safetensors")
-    config = {name: asdict(part) for name, part in conftest.TINY.items()}
+    for name, kind in tiny.TINY_CLASSES.items():
+        save_file(kind(tiny.TINY[name]).state_dict(), weights / f"{name}.safetensors")
+    config = {name: asdict(part) for name, part in tiny.TINY.items()}
     (weights / "config.json").write_text(json.dumps({"name": "tiny", **config}))
     feature = folder / "feature.npy"
     np.save(feature, np.linspace(-1, 1, 12, dtype=np.float32))
