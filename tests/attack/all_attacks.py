@@ -1,4 +1,4 @@
-"""Every kind of attack, in the order of the table."""
+"""Every kind of attack, in the order of the table; the last takes what time is left."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import hub_attacks
 import interruptions
 import odd_inputs
 
-_ROOMS = (damaged_files, odd_inputs, full_disk, interruptions, hub_attacks)
+_ROOMS = (odd_inputs, full_disk, interruptions, hub_attacks, damaged_files)
 ATTACKS = [attack for room in _ROOMS for attack in room.ATTACKS]

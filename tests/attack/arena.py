@@ -157,6 +157,8 @@ class Arena:
         self.folder, self.materials = folder, materials
         self._count = iter(range(10**9))
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         # The server finds modules as a new Python does, and starts no threads of its own.
         here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
         self._fork = multiprocessing.get_context("forkserver")
@@ -184,7 +186,7 @@ class Arena:
             args=(
                 [os.fspath(word) if isinstance(word, Path) else str(word) for word in command.argv],
                 str(box.out), self._environment(box, command), command.largest_file,
-                ends["stdout"][1], ends["stderr"][1],
+                command.patience_s, ends["stdout"][1], ends["stderr"][1],
             ),
         )  # fmt: skip
         with self._starting:

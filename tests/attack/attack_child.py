@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
 import sys
@@ -15,6 +16,7 @@ def run(
     folder: str,
     environment: dict[str, str],
     largest_file: int | None,
+    patience_s: float,
     stdout: Connection,
     stderr: Connection,
 ) -> None:
@@ -33,5 +35,7 @@ def run(
     if largest_file is not None:
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, hard))
+    # Where it stands, should it hang: in the report of the hang.
+    faulthandler.dump_traceback_later(patience_s - 5, file=sys.stderr)
     sys.argv = ["cmet", *argv]
     main()

@@ -32,15 +32,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Attack:
-    """A kind of attack. cases: as many as asked for, the same for the same seed; alone: no other
-    case beside; weight: its part of the time; skip: why it cannot be run on this machine, if so."""
+    """A kind of attack. cases: as many as asked for, the same for the same seed; sample: how many
+    of them the tests run; weight: its part of the time, about the seconds it takes; skip: why it
+    cannot be run on this machine, if so."""
 
     kind: str
     cases: Callable[[int], list[Case]]
     count: int
     sample: int
     how: str = "forked"
-    weight: float = 1.0
+    weight: float = 30.0
     skip: Callable[[], str] = lambda: ""
 
 

@@ -130,4 +130,4 @@ def _manifest(box: Box, rng: random.Random, kind: Callable[..., bytes]) -> Plan:
     return Plan([Command(argv)], Allowed(()))
 
 
-ATTACKS = [Attack("mutated files", damage, count=500, sample=10)]
+ATTACKS = [Attack("mutated files", damage, count=500, sample=10, weight=100)]

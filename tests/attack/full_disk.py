@@ -13,7 +13,7 @@ from arena import Box
 from cases import Allowed, Attack, Case, Command, Plan
 
 Prepare = Callable[[Box, random.Random], Plan]
-LIMITS = (0, 100, 1000, 2000, 4000, 8000, 20_000, 1_000_000)
+LIMITS = (0, 100, 2000, 8000, 20_000, 1_000_000)
 
 
 def _wide(box: Box) -> Path:
@@ -64,7 +64,7 @@ def _limited(stage: str, limit: int) -> Prepare:
 def limited(count: int) -> list[Case]:
     stages = STAGES | {"edits_over": edits_over}
     cases = [Case(f"{s} in {n} bytes", _limited(s, n)) for n in LIMITS for s in stages]
-    cases += [Case(f"batch in {n} bytes", _batch(n)) for n in (0, 2000, 10_000)]
+    cases += [Case(f"batch in {n} bytes", _batch(n)) for n in (0, 10_000)]
     random.Random(0).shuffle(cases)
     return cases
 
@@ -125,7 +125,7 @@ def _read_only(stage: str) -> Prepare:
 
 def mounted(count: int) -> list[Case]:
     cases = [Case(f"{s}, out of {k} KiB", _small(s, k, "out"))
-             for k in (4, 8, 16, 32) for s in STAGES]  # fmt: skip
+             for k in (4, 16) for s in STAGES]  # fmt: skip
     cases += [Case(f"{s}, temporary folder of 4 KiB", _small(s, 4, "tmp")) for s in STAGES]
     random.Random(0).shuffle(cases)
     return cases
@@ -160,10 +160,10 @@ def _not_root() -> str:
 
 
 ATTACKS = [
-    Attack("largest file allowed", limited, count=51, sample=4, weight=0.5),
-    Attack("full file system", mounted, count=25, sample=2, weight=0.4,
+    Attack("largest file allowed", limited, count=38, sample=4, weight=45),
+    Attack("full file system", mounted, count=15, sample=2, weight=15,
            skip=lambda: _not_root() or no_mounts()),
-    Attack("read-only folder", read_only, count=5, sample=1, weight=0.1,
+    Attack("read-only folder", read_only, count=5, sample=1, weight=3,
            skip=lambda: _not_root() or no_mounts()),
-    Attack("stdout is full", dead_ends, count=4, sample=0, weight=0.2, how="subprocess"),
+    Attack("stdout is full", dead_ends, count=4, sample=0, weight=12, how="subprocess"),
 ]  # fmt: skip

@@ -132,9 +132,9 @@ def races(count: int) -> list[Case]:
 
 
 ATTACKS = [
-    Attack("signals in edit", forked_edits, count=90, sample=4, weight=1.0),
-    Attack("signals at start and end", starts, count=24, sample=1, weight=0.7, how="subprocess"),
-    Attack("signals in batch", batches, count=9, sample=0, weight=0.9, how="subprocess"),
-    Attack("signals in download", downloads, count=18, sample=2, weight=0.4),
-    Attack("two runs, one output", races, count=13, sample=1, weight=0.4),
+    Attack("signals in edit", forked_edits, count=60, sample=4, weight=45),
+    Attack("signals at start and end", starts, count=16, sample=1, weight=30, how="subprocess"),
+    Attack("signals in batch", batches, count=6, sample=0, weight=60, how="subprocess"),
+    Attack("signals in download", downloads, count=18, sample=2, weight=18),
+    Attack("two runs, one output", races, count=8, sample=1, weight=30),
 ]

@@ -45,7 +45,8 @@ def _named(name: bytes, role: str) -> Callable[[Box, random.Random], Plan]:
 
 
 def names(count: int) -> list[Case]:
-    pairs = [(n, r) for r in ROLES for n in NAMES]
+    # Every name in two roles, every role with many names.
+    pairs = [(n, ROLES[(i + k) % len(ROLES)]) for k in (0, 2) for i, n in enumerate(NAMES)]
     random.Random(0).shuffle(pairs)
     return [Case(f"{role} {name!r}", _named(name, role)) for name, role in pairs]
 
@@ -257,7 +258,7 @@ def odd_media(count: int) -> list[Case]:
 
 
 ATTACKS = [
-    Attack("odd names", names, count=len(NAMES) * len(ROLES), sample=4, weight=0.7),
-    Attack("no files", no_files, count=len(NO_FILES) * len(PLACES), sample=3, weight=0.5),
-    Attack("odd media", odd_media, count=100, sample=3, weight=0.5),
+    Attack("odd names", names, count=2 * len(NAMES), sample=4, weight=40),
+    Attack("no files", no_files, count=len(NO_FILES) * len(PLACES), sample=5, weight=35),
+    Attack("odd media", odd_media, count=100, sample=3, weight=35),
 ]

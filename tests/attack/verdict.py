@@ -118,7 +118,7 @@ def judge(
 
 def _of_run(command: Command, ended: Ended) -> Iterable[tuple[str, str]]:
     if ended.code is None:
-        yield "hangs", f"not over in time: {ended.stderr[-300:]!r}"
+        yield "hangs", f"not over in time: {ended.stderr[-3000:]!r}"
         return
     said = ended.stderr + ended.stdout
     if any(words in said for words in TRACEBACKS):
