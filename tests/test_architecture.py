@@ -26,7 +26,8 @@ FLOORS = (
     ("faces",),
     ("media", "weights"),
     ("__init__", "options", "result"),
-    ("errors", "_version"),
+    ("declared",),
+    ("errors", "_version", "log"),
 )
 ALLOWED = {
     ("weights", "media"),  # files that appear only when complete

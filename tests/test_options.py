@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cmet_cli.declared import declared
 from cmet_cli.errors import UsageError
-from cmet_cli.options import EditOptions, ModelOptions, RuntimeOptions, declared
+from cmet_cli.options import EditOptions, ModelOptions, RuntimeOptions
 
 
 @pytest.mark.parametrize("kind", [EditOptions, RuntimeOptions, ModelOptions])

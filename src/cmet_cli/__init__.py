@@ -5,13 +5,10 @@ The public names are imported on first use, so that ``import cmet_cli`` stays ch
 
 from __future__ import annotations
 
-import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless asked to speak
 
 if TYPE_CHECKING:
     from .editor import EmotionEditor

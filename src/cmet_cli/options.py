@@ -6,13 +6,12 @@ field of :class:`EditOptions` is at the same time a flag, an argument and a colu
 
 from __future__ import annotations
 
-import math
-import types
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal
 
+from .declared import Option, check_declared
 from .errors import UsageError
 
 Lips = Literal["audio", "video", "auto"]
@@ -26,155 +25,14 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 #: Called with a stage's name, how much of it is done, and its whole size (None: not known yet).
 Progress = Callable[[str, int, "int | None"], None]
 
-TRUE, FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
-_KIND_NAMES = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
 # How the command line groups options in its help.
 _EMOTION, _FACE, _NETWORK, _OUTPUT = "Emotion", "Face", "How it runs", "Output"
+_RUN, _CLUSTER = "How the batch runs", "Many machines"
+MAX_WORKERS = 256
 
 
 def no_progress(stage: str, done: int, total: int | None) -> None:
     """The default progress callback: silence."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """What is said of a field besides its name, type and default.
-
-    help: for people; panel: its group in ``--help``; short: a one-letter flag; low, high: the least
-    and the greatest value; writes: whether the path it takes is a file that the edit makes.
-    """
-
-    help: str
-    panel: str
-    short: str = ""
-    low: float | None = None
-    high: float | None = None
-    writes: bool = False
-
-
-@dataclass(frozen=True)
-class Declared:
-    """One declared field. kinds: the types a text may be read as, strictest first."""
-
-    name: str
-    kinds: tuple[Any, ...]
-    default: Any
-    option: Option
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def label(self) -> str:
-        """Its name in messages: ``batch size``."""
-        return self.name.replace("_", " ")
-
-    @property
-    def is_path(self) -> bool:
-        return Path in self.kinds
-
-    @property
-    def accepts(self) -> str:
-        """For people: ``one of audio, video``, ``a number from 0 to 51``."""
-        return " or ".join(_described(kind, self.option) for kind in self.kinds)
-
-    def parse(self, text: str) -> Any:
-        """The value that a text means. Raises :class:`UsageError` saying what would be accepted."""
-        for kind in self.kinds:
-            value = _read(kind, text)
-            if value is not None:
-                return value
-        raise UsageError(f"'{text}' is not {self.accepts}")
-
-    def check(self, value: Any) -> None:
-        """Raises :class:`UsageError` for a value outside the declared choices or range."""
-        if value is None and self.default is None:
-            return
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            self._check_range(value)
-        elif not any(_is_kind(kind, value) for kind in self.kinds):
-            raise UsageError(f"{self.label} must be {self.accepts}, got '{value}'")
-
-    def _check_range(self, value: float) -> None:
-        low, high = self.option.low, self.option.high
-        if low is None and high is None:
-            return
-        below, above = low is not None and value < low, high is not None and value > high
-        if not math.isfinite(value) or below or above:
-            raise UsageError(f"{self.label} must be{_between(low, high)}, got {value}")
-
-
-def _between(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f" between {low:g} and {high:g}"
-    return f" at least {low:g}" if low is not None else f" at most {high:g}"
-
-
-def _described(kind: Any, option: Option) -> str:
-    if get_origin(kind) is Literal:
-        choices = get_args(kind)
-        return ("one of " if len(choices) > 1 else "") + ", ".join(map(str, choices))
-    words, low, high = _KIND_NAMES.get(kind, "text"), option.low, option.high
-    if kind not in (int, float) or low is None:
-        return words
-    return f"{words} from {low:g}" + ("" if high is None else f" to {high:g}")
-
-
-def _is_kind(kind: Any, value: Any) -> bool:
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    # To Python a bool is an int, to a user it is not.
-    return isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
-
-
-def _read(kind: Any, text: str) -> Any:
-    if get_origin(kind) is Literal:
-        return next((choice for choice in get_args(kind) if str(choice) == text), None)
-    if kind is bool:
-        lower = text.lower()
-        return True if lower in TRUE else False if lower in FALSE else None
-    try:
-        return kind(text)
-    except (TypeError, ValueError):
-        return None
-
-
-_DECLARED: dict[type, dict[str, Declared]] = {}
-
-
-def declared(options: type) -> dict[str, Declared]:
-    """Every field of an options class that carries an :class:`Option`, by name."""
-    if options not in _DECLARED:
-        _DECLARED[options] = _declare(options)
-    return _DECLARED[options]
-
-
-def _declare(options: type) -> dict[str, Declared]:
-    hints, found = get_type_hints(options, include_extras=True), {}
-    for field in fields(options):
-        hint, *notes = get_args(hints[field.name]) if _is_annotated(hints[field.name]) else (None,)
-        option = next((note for note in notes if isinstance(note, Option)), None)
-        if option is not None:
-            default = None if field.default is MISSING else field.default
-            found[field.name] = Declared(field.name, _kinds(hint), default, option)
-    return found
-
-
-def _is_annotated(hint: Any) -> bool:
-    return get_origin(hint) is Annotated
-
-
-def _kinds(hint: Any) -> tuple[Any, ...]:
-    """``int | Literal["all"] | None`` -> (int, Literal["all"])."""
-    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    return tuple(m for m in members if m is not type(None))
-
-
-def check_declared(options: Any) -> None:
-    """Check every declared field of an options object. Raises :class:`UsageError`."""
-    for name, field in declared(type(options)).items():
-        field.check(getattr(options, name))
 
 
 @dataclass(frozen=True)
@@ -300,3 +158,72 @@ class ModelOptions:
 
     def __post_init__(self) -> None:
         check_declared(self)
+
+
+def is_url(location: str) -> bool:
+    """``s3://bucket/clip.mp4`` and the like; anything else is a path."""
+    return "://" in location
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What a batch is to do. Raises :class:`UsageError`.
+
+    defaults: ``column=value`` for rows that leave it empty; devices: given to workers in turn.
+    """
+
+    manifest: Path
+    defaults: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("auto",)
+    model: ModelChoice = "auto"
+    weights_dir: Path | None = None
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    output_dir: Annotated[
+        str | None,
+        Option("Folder or URL of the outputs. Default: <manifest>_out beside it.", _OUTPUT, "-o"),
+    ] = None
+    overwrite: Annotated[bool, Option("Replace outputs that this batch did not make.", _OUTPUT)] = (
+        False
+    )
+    allow_outside: Annotated[bool, Option("Permit outputs outside the output folder.", _OUTPUT)] = (
+        False
+    )
+    thumbnails: Annotated[bool, Option("Pictures before and after in report.html.", _OUTPUT)] = True
+    workers: Annotated[
+        int | Literal["auto"],
+        Option("Worker processes; auto: as the machine bears.", _RUN, "-w", 1, MAX_WORKERS),
+    ] = "auto"
+    retries: Annotated[
+        int, Option("Further tries after errors that may pass.", _RUN, low=0, high=100)
+    ] = 1
+    fail_fast: Annotated[bool, Option("Stop at the first failure.", _RUN)] = False
+    ray: Annotated[
+        str | None,
+        Option("Run on a Ray cluster: auto, host:port, ray://..., or local (here).", _CLUSTER),
+    ] = None
+    cpus_per_worker: Annotated[
+        int, Option("CPUs of each Ray worker; with GPUs, each has one too.", _CLUSTER, low=1)
+    ] = 2
+
+    def __post_init__(self) -> None:
+        check_declared(self)
+        if not self.devices:
+            raise UsageError("no device given", "choose auto, cpu, cuda or cuda:0,cuda:1")
+
+    @property
+    def worker_count(self) -> int:
+        """0 for as many as the machine bears."""
+        return 0 if self.workers == "auto" else self.workers
+
+    @property
+    def output_root(self) -> str:
+        """Where outputs go: an absolute path, or a URL."""
+        remote = self.output_dir is not None and is_url(self.output_dir)
+        return str(self.output_dir) if remote else str(self.local_root)
+
+    @property
+    def local_root(self) -> Path:
+        """Where state and report go; with outputs behind a URL, beside the manifest."""
+        if self.output_dir is not None and not is_url(self.output_dir):
+            return Path(self.output_dir).absolute()
+        return self.manifest.with_name(f"{self.manifest.stem}_out").absolute()

@@ -10,8 +10,8 @@ import typer
 from typer.testing import CliRunner
 
 from cmet_cli.cli.params import takes_options
+from cmet_cli.declared import Option, check_declared
 from cmet_cli.errors import UsageError
-from cmet_cli.options import Option, check_declared
 
 
 @dataclass(frozen=True)

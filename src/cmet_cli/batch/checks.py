@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..declared import TRUE, declared
 from ..errors import CmetError
-from ..options import TRUE, EditOptions, declared
+from ..options import EditOptions
 from .manifest import (
     CLIP_SEPARATOR,
     Problem,

@@ -14,8 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..declared import declared
 from ..errors import UsageError
-from ..options import EditOptions, declared
+from ..options import EditOptions
 
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 DELIMITERS = {".tsv": "\t", ".tab": "\t"}

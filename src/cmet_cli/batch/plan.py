@@ -16,8 +16,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._version import __version__
+from ..declared import Declared, declared
 from ..errors import UsageError
-from ..options import Declared, EditOptions, declared
+from ..options import EditOptions
 from .storage import Digests, Entry, is_as_made, is_url
 
 if TYPE_CHECKING:

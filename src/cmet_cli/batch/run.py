@@ -6,96 +6,27 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import CmetError, UsageError
-from ..options import ModelChoice, Option, RuntimeOptions, check_declared
+from ..options import BatchOptions
 from .checks import Checked, CheckSettings, check_manifest
 from .manifest import parse_defaults, read_manifest
 from .plan import DONE, FAILED, MADE, RUN, WAITING, Decision, Key, Outcome, Row, Schedule, Task
 from .report import Report
 from .row_worker import WorkerSetup
 from .state import DATABASE, STATE_FOLDER, WORKERS_LOG, State, is_running, only_run
-from .storage import Digests, is_url
-from .workers import MAX_WORKERS, Broken, Died, Event, LocalPool, Pool, Ready, Stage, local_setups
+from .storage import Digests
+from .workers import Broken, Died, Event, LocalPool, Pool, Ready, Stage, local_setups
 
 if TYPE_CHECKING:
     from ..weights.folder import Weights
 
 POLL_S = 0.5
-_RUN, _CLUSTER, _OUTPUT = "How the batch runs", "Many machines", "Output"
 STARTS_TRIED = 3
 LOG_HINT = "its last words are in .cmet/workers.log beside the outputs"
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """What a batch is to do. Raises :class:`UsageError`.
-
-    defaults: ``column=value`` for rows that leave it empty; devices: given to workers in turn.
-    """
-
-    manifest: Path
-    defaults: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ("auto",)
-    model: ModelChoice = "auto"
-    weights_dir: Path | None = None
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
-    output_dir: Annotated[
-        str | None,
-        Option("Folder or URL of the outputs. Default: <manifest>_out beside it.", _OUTPUT, "-o"),
-    ] = None
-    overwrite: Annotated[bool, Option("Replace outputs that this batch did not make.", _OUTPUT)] = (
-        False
-    )
-    allow_outside: Annotated[bool, Option("Permit outputs outside the output folder.", _OUTPUT)] = (
-        False
-    )
-    thumbnails: Annotated[bool, Option("Pictures before and after in report.html.", _OUTPUT)] = True
-    workers: Annotated[
-        int | Literal["auto"],
-        Option("Worker processes; auto: as the machine bears.", _RUN, "-w", 1, MAX_WORKERS),
-    ] = "auto"
-    retries: Annotated[
-        int, Option("Further tries after errors that may pass.", _RUN, low=0, high=100)
-    ] = 1
-    fail_fast: Annotated[bool, Option("Stop at the first failure.", _RUN)] = False
-    ray: Annotated[
-        str | None,
-        Option("Run on a Ray cluster: auto, host:port, ray://..., or local (here).", _CLUSTER),
-    ] = None
-    cpus_per_worker: Annotated[
-        int, Option("CPUs of each Ray worker; with GPUs, each has one too.", _CLUSTER, low=1)
-    ] = 2
-
-    def __post_init__(self) -> None:
-        check_declared(self)
-        if not self.devices:
-            raise UsageError("no device given", "choose auto, cpu, cuda or cuda:0,cuda:1")
-
-    @property
-    def worker_count(self) -> int:
-        """0 for as many as the machine bears."""
-        return 0 if self.workers == "auto" else self.workers
-
-    @property
-    def output_root(self) -> str:
-        """Where outputs go: an absolute path, or a URL."""
-        remote = self.output_dir is not None and is_url(self.output_dir)
-        return str(self.output_dir) if remote else str(self.local_root)
-
-    @property
-    def local_root(self) -> Path:
-        """Where state and report go; with outputs behind a URL, beside the manifest."""
-        if self.output_dir is not None and not is_url(self.output_dir):
-            return Path(self.output_dir).absolute()
-        return self.manifest.with_name(f"{self.manifest.stem}_out").absolute()
-
-    @property
-    def state_folder(self) -> Path:
-        return self.local_root / STATE_FOLDER
 
 
 @dataclass(frozen=True)
@@ -141,18 +72,22 @@ class Listener(Protocol):
     def note(self, text: str) -> None: ...
 
 
+def _state_folder(options: BatchOptions) -> Path:
+    return options.local_root / STATE_FOLDER
+
+
 def check_batch(options: BatchOptions) -> Checked:
     """Read and judge the whole manifest; nothing is written and no model loaded."""
     defaults = parse_defaults(list(options.defaults))
     permissions = options.allow_outside, options.overwrite
     settings = CheckSettings(options.output_root, defaults, *permissions)
-    with State(options.state_folder) as state:
+    with State(_state_folder(options)) as state:
         return check_manifest(read_manifest(options.manifest), settings, state.made)
 
 
 def plan_batch(options: BatchOptions, rows: Sequence[Row]) -> list[Decision]:
     """What a run would do with each row, and why. Raises :class:`WeightsError`."""
-    with State(options.state_folder) as state:
+    with State(_state_folder(options)) as state:
         return _Model.find(options).decide(rows, state)
 
 
@@ -174,8 +109,11 @@ def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) ->
     """Do the rows that need doing. Raises :class:`CmetError`; whatever is done stays done."""
     start, ended = time.monotonic(), dict[int, Outcome]()
     model = _Model.find(options)
-    options.state_folder.mkdir(parents=True, exist_ok=True)
-    with only_run(options.state_folder) as work, State(options.state_folder, write=True) as state:
+    _state_folder(options).mkdir(parents=True, exist_ok=True)
+    with (
+        only_run(_state_folder(options)) as work,
+        State(_state_folder(options), write=True) as state,
+    ):
         decisions = model.decide(rows, state)
         tasks = _tasks(options, rows, decisions, state)
         state.begin(rows, decisions)
@@ -246,7 +184,7 @@ class _Model:
             threads=1,
             pictures=options.thumbnails,
             work=str(work),
-            log=str(options.state_folder / WORKERS_LOG),
+            log=str(_state_folder(options) / WORKERS_LOG),
             model_digest=self.key.model,
         )
         if options.ray is not None:

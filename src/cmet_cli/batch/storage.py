@@ -14,17 +14,13 @@ from typing import Any
 
 from ..errors import MediaError, UsageError
 from ..media.files import OVERWRITE_HINT, atomic_path
+from ..options import is_url
 from ..weights.record import sha256_of
 
 #: [size, mtime_ns, sha256] of a file; behind a URL [size, 0, the store's own mark of the version].
 Entry = list[Any]
 LOOKS_AT_ONCE = 16
 COPIES_KEPT = 8
-
-
-def is_url(location: str) -> bool:
-    """``s3://bucket/clip.mp4`` and the like; anything else is a path."""
-    return "://" in location
 
 
 def _open(url: str) -> tuple[Any, str]:

@@ -21,12 +21,12 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from ..options import MAX_WORKERS
 from .plan import Outcome, Task
 from .row_worker import RowWorker, WorkerSetup, judge
 
 END_PATIENCE_S = 8.0
 _PR_SET_PDEATHSIG = 1
-MAX_WORKERS = 256
 WORKERS_PER_GPU = 2  # one decodes and encodes while the other renders
 WORKER_BYTES = 700 << 20  # torch, OpenCV and buffers, without any weights
 WEIGHT_COPIES = 2.5  # while they are loaded and folded

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..declared import Option, check_declared
 from ..errors import UsageError
-from ..options import Option, Progress, check_declared
+from ..options import Progress
 from .console import print_json, progress_bars
 from .params import Json, Overwrite, Quiet, Verbose, takes_options
 

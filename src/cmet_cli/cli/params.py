@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from ..declared import Declared, declared
 from ..errors import UsageError
-from ..options import Declared, declared
 from .console import State
 
 OUTPUT = "Output"

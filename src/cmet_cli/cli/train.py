@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..declared import Option, check_declared
 from ..errors import UsageError
-from ..options import Option, RuntimeOptions, check_declared
+from ..options import RuntimeOptions
 from .console import error_console, one_line, print_json, progress_bars
 from .params import Json, Quiet, Verbose, takes_options
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,13 +11,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
+from ..log import log
 from ..media.files import atomic_path
 from .registry import WeightFile
 from .untrusted import DOWNLOAD_AGAIN, read_tensors
 
 __all__ = ["convert_pickle", "is_unused", "load_strict", "read_tensors"]
 
-logger = logging.getLogger("cmet_cli")
 _SHOWN_NAMES = 5
 
 #: Tensor name -> shape, of a whole network.
@@ -49,7 +48,7 @@ def load_strict(
     if unknown and not allow_unknown:
         raise CheckpointError(f"{path}: unexpected {listed(unknown)}", DOWNLOAD_AGAIN)
     if unknown:
-        logger.warning("%s: %s not used by this version of cmet", path, listed(unknown))
+        log.warning("%s: %s not used by this version of cmet", path, listed(unknown))
     state = {}
     for name, mine in own.items():
         theirs = tensors[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...errors import WeightsError
+from ...log import log
 from ...media.clock import GRID_HZ
 from ...media.mel import mel_window_pieces
 from ..base import CodeLayout, CropSpec
@@ -25,7 +25,6 @@ from .networks import EDTalk
 
 LIP_BATCH = 64  # mel windows per call of the lip network
 BLACK = -0.99  # a picture without anything brighter than this shows nothing
-_log = logging.getLogger("cmet_cli")
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class EDTalkBackend:
         if self.compute.precision == "fp32" or not bool(broken.any()):
             return False
         words = f"{self.compute.precision} was too coarse for some frames; redone in fp32"
-        _log.warning("%s: %d frames of a batch", words, int(broken.sum()))
+        log.warning("%s: %d frames of a batch", words, int(broken.sum()))
         if words not in self.warnings:
             self.warnings.append(words)
         return True
