@@ -116,6 +116,7 @@ class EmotionEditor:
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
         stopwatch = Stopwatch()
+        self.backend.warnings.clear()  # of an edit that failed, or a preview
         check_request(video, output, _clips(emotion, neutral), options)
         streams_for = container_of(output)
         reading = self.read(video, options, stopwatch=stopwatch, progress=progress)
@@ -208,8 +209,6 @@ class EmotionEditor:
 
     def _report(self, done: _Finished, reading: VideoReading) -> EditResult:
         placements, options = [face.placement for face in reading.people], done.options
-        noticed = tuple(self.backend.warnings)
-        self.backend.warnings.clear()
         edited = np.any([p.weights > 0 for p in placements], axis=0)
         bridged = np.any([p.bridged & (p.weights > 0) for p in placements], axis=0)
         shape = output_info(reading.info, options.paste, options.compare, self.backend.crop.size_px)
@@ -233,7 +232,11 @@ class EmotionEditor:
             precision=self.compute.precision,
             codes=options.save_codes,
             stages_s=done.stopwatch.stages_s,
-            warnings=(*reading.warnings, *filter(None, [done.streams.warning]), *noticed),
+            warnings=(
+                *reading.warnings,
+                *filter(None, [done.streams.warning]),
+                *self.backend.warnings,
+            ),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from toy import Constant, toy_model
 from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.errors import FaceError, UsageError
 from cmet_cli.media import reader
-from cmet_cli.pipeline.preview import LABEL_PX, PICTURE_HEIGHT_PX, moments
+from cmet_cli.pipeline.preview import LABEL_PX, PICTURE_HEIGHT_PX, moments, read_moments
 
 WHOLE = EditOptions(face_detector="none", paste="crop", lips="video")
 
@@ -84,6 +85,20 @@ def test_no_frame_is_decoded_at_full_size_twice(editor, ramp, tmp_path, monkeypa
     editor.preview(ramp, Constant(0.1), tmp_path / "p.png", frames=8, options=WHOLE)
     assert len(read) == len(set(read))
     assert max(read) <= 24
+
+
+def test_frames_are_let_go_of_between_moments(ramp):
+    """Twenty-four moments of a large picture would be gigabytes."""
+    from cmet_cli.media.probe import probe_video
+
+    spans = [range(0, 4), range(3, 8), range(12, 16), range(20, 24)]
+    alive, most = [], 0
+    for moment in read_moments(probe_video(ramp), spans):
+        assert [f.index for f in moment.frames] == list(moment.span)
+        alive += [weakref.ref(f) for f in moment.frames]
+        most = max(most, len({id(r()) for r in alive if r() is not None}))
+        del moment
+    assert most <= 5 + 2  # a stretch, and what it shares with the next one
 
 
 def test_numbers_mean_the_same_people_as_in_an_edit(editor, tmp_path):

@@ -74,7 +74,7 @@ class Backend(Protocol):
     source: SourceChoice
     #: Device, number format and frames per call.
     compute: Compute
-    #: What went wrong and was mended, one line each; the editor takes them away into its report.
+    #: What went wrong and was mended, one line each; emptied when an edit begins.
     warnings: list[str]
 
     def encode(self, images: Tensor) -> Tensor:

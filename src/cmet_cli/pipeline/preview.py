@@ -7,7 +7,7 @@ instead of the whole clip.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..backends.base import Backend
 from ..emotion.source import EmotionSource
-from ..errors import FaceError, UsageError
+from ..errors import FaceError, MediaError, UsageError
 from ..faces.crop import planes_to_rgb
 from ..faces.placement import Placement
 from ..media.files import check_output
@@ -105,11 +105,21 @@ def moments(times_s: np.ndarray, count: int) -> list[range]:
     return spans
 
 
-def read_moments(info: VideoInfo, spans: list[range]) -> list[Moment]:
-    """Decode the stretches, in one pass over the file, every frame once."""
+def read_moments(info: VideoInfo, spans: list[range]) -> Iterator[Moment]:
+    """Decode the stretches, in one pass over the file, every frame once; a frame is let go of when
+    no stretch to come holds it. spans: by rising end."""
+    frames: dict[int, Frame] = {}
     with FrameReader(info, only=spans) as reader:
-        frames = {frame.index: frame for frame in reader}
-    return [Moment(span, [frames[i] for i in span]) for span in spans]
+        decoded = iter(reader)
+        for k, span in enumerate(spans):
+            while span[-1] not in frames:
+                frame = next(decoded, None)
+                if frame is None:
+                    raise MediaError(f"{info.path}: decoding it twice gave different frames")
+                frames[frame.index] = frame
+            yield Moment(span, [frames[i] for i in span])
+            needed = min((later[0] for later in spans[k + 1 :]), default=span[-1] + 1)
+            frames = {i: frame for i, frame in frames.items() if i >= needed}
 
 
 @dataclass(frozen=True)
