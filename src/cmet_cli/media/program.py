@@ -20,7 +20,7 @@ ASK_TIMEOUT_S = 20.0
 NEEDED = {
     "-encoders": ("libx264", "libx264rgb", "aac", "rawvideo", "pcm_f32le", "mov_text", "srt"),
     "-decoders": ("rawvideo", "h264", "aac"),
-    "-filters": ("showinfo", "setparams", "setsar", "scale", "format", "aresample"),
+    "-filters": ("showinfo", "select", "setparams", "setsar", "scale", "format", "aresample"),
     "-demuxers": ("ivf", "mov", "matroska"),
     "-muxers": ("mp4", "mov", "matroska", "rawvideo", "f32le"),
 }
