@@ -19,6 +19,7 @@ from cmet_cli.errors import MediaError, UsageError
 from cmet_cli.media.audio import decode_audio
 from cmet_cli.media.ffmpeg import check_input
 from cmet_cli.media.probe import probe_video
+from cmet_cli.media.program import bundled_ffmpeg
 from cmet_cli.options import RuntimeOptions
 
 WHOLE = EditOptions(face_detector="none", crf=30)
@@ -165,6 +166,27 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     assert "too large" in str(error.value) or "full" in str(error.value)
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_ffmpeg_that_ends_well_though_it_could_not_write(
+    editor, talking, voice, tmp_path, monkeypatch
+):
+    """ffmpeg 5.1 exits 0 when it has no room for the file's end: only its words tell."""
+    real, program = bundled_ffmpeg(), tmp_path / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\n"{real}" "$@"\ncode=$?\n'
+        'case "$*" in *"-f ivf"*) echo "Error writing trailer of x: No space left on device" >&2;; '
+        "esac\nexit $code\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("CMET_FFMPEG", str(program))
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(MediaError, match="No space left on device") as error:
+        edit(editor, talking, voice, out, ".mkv")
+    assert "disk space" in error.value.hint
+    assert not list(out.iterdir())
 
 
 def test_no_temporary_folder_is_one_line(editor, talking, voice, tmp_path, monkeypatch):

@@ -28,6 +28,8 @@ from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, last_words, run_short
 from .probe import VideoInfo
 
 FRAMES_BEHIND = 4
+#: ffmpeg 5.1 ends with exit code 0 all the same.
+UNWRITTEN = (*FULL_DISK, "Error writing trailer", "Error closing file")
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".m4v": "mp4"}
 FINISH_TIMEOUT_S = 600.0
 MAX_TIMESCALE = 1_000_000
@@ -256,7 +258,7 @@ class FrameWriter:
         self._queue.put(None)
         self._thread.join()
         code = self._process.wait(FINISH_TIMEOUT_S)
-        if self._error is not None or code != 0:
+        if self._error is not None or code != 0 or any(map(self._process.said, UNWRITTEN)):
             raise self._failure()
         if self._written != len(self._times):
             raise MediaError(f"{self._written} of {len(self._times)} frames were encoded")
