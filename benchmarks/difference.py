@@ -17,7 +17,14 @@ import cv2
 import numpy as np
 
 from cmet_cli import EditOptions, EmotionEditor
-from cmet_cli.lab.evaluation.subjects import Subject, emotional_speech, make_subject
+from cmet_cli.lab.avatar.clip import AvatarClip
+from cmet_cli.lab.evaluation.subjects import (
+    FIRST_SEED,
+    Person,
+    neutral_clip,
+    write_speech,
+)
+from cmet_cli.media.audio import decode_audio
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.program import find_ffmpeg
 from cmet_cli.media.reader import FrameReader
@@ -84,13 +91,13 @@ def flicker(frames: np.ndarray, face: np.ndarray) -> float:
 def drawn(editor: EmotionEditor, folder: Path, people: int, size_px: int) -> None:
     rows: dict[str, list[list[float]]] = {}
     for index in range(people):
-        subject = make_subject(index, size_px, SECONDS)
-        video = write(folder / "in.mkv", subject.frames)
+        subject = Person(FIRST_SEED + index, neutral_clip(FIRST_SEED + index, SECONDS))
+        video = write(folder / "in.mkv", frames_of(subject.clip, size_px))
         shown = read(video)
         face = oval(shown.shape[1:3], np.array([size_px / 2, size_px / 2, size_px]))
         for emotion in EMOTIONS:
-            true = true_frames(subject, emotion, size_px)
-            vector = ear(editor, emotional_speech(emotion, index), subject)
+            true = frames_of(subject.true_clip(emotion), size_px)
+            vector = ear(editor, write_speech(emotion, index, folder), subject)
             base = (sharpness(shown, face), flicker(shown, face))
             cells = [psnr(shown, true, face), flicker(true, face) / base[1]]
             for detail in DETAILS:
@@ -111,14 +118,13 @@ def cells_of(row: np.ndarray) -> str:
     return " |".join(f" {a:6.2f} {b:6.2f} {c:6.2f}" for a, b, c in row.reshape(-1, 3))
 
 
-def true_frames(subject: Subject, emotion: str, size_px: int) -> np.ndarray:
-    clip = subject.true_clip(emotion)
+def frames_of(clip: AvatarClip, size_px: int) -> np.ndarray:
     return np.stack([clip.frame(i, size_px) for i in range(len(clip))])
 
 
-def ear(editor: EmotionEditor, speech: np.ndarray, subject: Subject) -> np.ndarray:
+def ear(editor: EmotionEditor, speech: Path, person: Person) -> np.ndarray:
     listen = editor.speech_encoder.feature
-    return listen(speech) - listen(subject.clip.wave)
+    return listen(decode_audio(speech)) - listen(person.clip.wave)
 
 
 def edit(

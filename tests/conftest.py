@@ -26,6 +26,9 @@ torch.set_num_threads(2)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# No test sees, or adds to, the emotions of whoever runs it.
+os.environ["CMET_EMOTIONS_DIR"] = "/nonexistent/emotions"
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -93,6 +96,7 @@ def cmet(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "CMET_"))}
         if "CMET_FFMPEG" in os.environ:  # the suite is run once with another ffmpeg
             clean["CMET_FFMPEG"] = os.environ["CMET_FFMPEG"]
+        clean["CMET_EMOTIONS_DIR"] = str(tmp_path / "emotions")
         clean |= {"HF_HOME": str(tmp_path / "hf-home"), "COLUMNS": "200"} | environment
         return subprocess.run(
             [sys.executable, "-m", "cmet_cli", *map(str, arguments)],

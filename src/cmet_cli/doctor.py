@@ -117,7 +117,7 @@ def _weights(weights_dir: Path | None) -> str:
     from .weights.folder import find_weights
     from .weights.verify import check_folder
 
-    weights = find_weights(weights_dir)
+    weights = find_weights(weights_dir, "cmet" if weights_dir is None else "auto")
     if weights.speech is None:
         raise WeightsError(f"{weights.root}: no speech encoder", "run `cmet download-weights`")
     if weights.config is None:

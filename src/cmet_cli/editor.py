@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ._version import __version__
+from .asking import Emotion, Wanted, ask, check_names
 from .backends.devices import Compute
-from .emotion.source import EmotionSource, SpeechEmotion
+from .emotion.listen import Asked
+from .emotion.source import EmotionSource
 from .emotion.speech.encoder import SpeechEncoder
-from .emotion.speech_prompt import (
-    Clips,
-    SemanticVector,
-    SpeechPrompt,
-    choose_neutral,
-    semantic_vector,
-)
+from .emotion.speech_prompt import Clips, SemanticVector, SpeechPrompt
 from .errors import UsageError
 from .media.ffmpeg import check_input
 from .media.files import atomic_path, check_output
@@ -39,16 +34,6 @@ EDIT_NOTE = (
     f"Synthetic edit: facial expression changed with cmet {__version__} (C-MET). "
     "Not an original recording."
 )
-#: An emotion as the API takes it: recordings (a path or several), or a source of its own.
-Emotion = Clips | EmotionSource
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The emotion of one edit, and with what its speech was compared."""
-
-    source: EmotionSource
-    neutral_from: str = ""
 
 
 class EmotionEditor:
@@ -100,7 +85,7 @@ class EmotionEditor:
     def edit(
         self,
         video: Path | str,
-        emotion: Emotion,
+        emotion: Emotion | None,
         output: Path | str,
         *,
         neutral: Clips = (),
@@ -109,19 +94,22 @@ class EmotionEditor:
     ) -> EditResult:
         """Edit one video.
 
-        emotion: a recording with the wanted emotion, a folder of them, several (averaged), or an
-        :class:`~cmet_cli.emotion.source.EmotionSource`; neutral: recordings for the input side of
+        emotion: a recording with the wanted emotion, a folder of them, several (averaged), an
+        :class:`~cmet_cli.emotion.source.EmotionSource`, or None where ``options.emotion`` names
+        it; neutral: recordings for the input side of
         the difference (see :mod:`cmet_cli.emotion.speech_prompt`). The output appears only when it
         is complete. Raises :class:`CmetError`.
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
         stopwatch = Stopwatch()
         self.backend.warnings.clear()  # of an edit that failed, or a preview
-        check_request(video, output, _clips(emotion, neutral), options)
+        wanted = Wanted.of(emotion, neutral, options)
+        check_request(video, output, wanted.files(), options)
+        check_names(wanted, self.model)
         streams_for = container_of(output)
         reading = self.read(video, options, stopwatch=stopwatch, progress=progress)
         with stopwatch.stage("speech"):
-            asked = self._ask(emotion, neutral, reading.info, progress)
+            asked = ask(wanted, self.model, reading.info, progress)
         with stopwatch.stage("emotion"):
             layout, timeline = self.backend.layout, reading.faces.timeline
             change = change_for(asked.source, options)
@@ -155,13 +143,12 @@ class EmotionEditor:
         self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress = no_progress
     ) -> SemanticVector:
         """What the speech asks for; every recording is heard once."""
-        neutral = choose_neutral(prompt, info, self.weights.neutral_presets)
-        return semantic_vector(prompt, self.speech_encoder, neutral, progress)
+        return self.model.ear.semantic_vector(prompt, info, progress)
 
     def preview(
         self,
         video: Path | str,
-        emotion: Emotion,
+        emotion: Emotion | None,
         output: Path | str,
         *,
         frames: int = 6,
@@ -175,25 +162,20 @@ class EmotionEditor:
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
         request = PreviewRequest(video, output, frames, options, self.source_for(options))
-        check_request(video, output, _clips(emotion, neutral), options)
+        wanted = Wanted.of(emotion, neutral, options)
+        check_request(video, output, wanted.files(), options)
+        check_names(wanted, self.model)
 
-        def ask(info: VideoInfo) -> EmotionSource:
-            return self._ask(emotion, neutral, info, progress).source
+        def asked(info: VideoInfo) -> EmotionSource:
+            return ask(wanted, self.model, info, progress).source
 
-        return write_preview(request, ask, self._reader, progress)
+        return write_preview(request, asked, self._reader, progress)
 
     # ------------------------------------------------------------------ steps of an edit
 
     def source_for(self, options: EditOptions) -> SourceChoice:
         """``auto`` is what the model was found to do best."""
         return self.backend.source if options.source == "auto" else options.source
-
-    def _ask(self, emotion: Emotion, neutral: Clips, info: VideoInfo, progress: Progress) -> _Asked:
-        if not _is_clips(emotion):
-            return _Asked(emotion)  # type: ignore[arg-type]
-        prompt = SpeechPrompt.of(emotion, neutral)  # type: ignore[arg-type]
-        vector = self.semantic_vector(prompt, info, progress)
-        return _Asked(SpeechEmotion(self.model.connector, vector.vector), vector.neutral_from)
 
     def _render(
         self,
@@ -227,6 +209,7 @@ class EmotionEditor:
             source=self.source_for(options),
             model=self.backend.name,
             neutral_from=done.asked.neutral_from,
+            heard=dict(done.asked.heard.shares[:3]),
             face_detector=reading.faces.detector,
             device=str(self.compute.device),
             precision=self.compute.precision,
@@ -234,6 +217,7 @@ class EmotionEditor:
             stages_s=done.stopwatch.stages_s,
             warnings=(
                 *reading.warnings,
+                *done.asked.warnings,
                 *filter(None, [done.streams.warning]),
                 *self.backend.warnings,
             ),
@@ -247,25 +231,13 @@ class _Finished:
     video: Path
     output: Path
     options: EditOptions
-    asked: _Asked
+    asked: Asked
     streams: StreamPlan
     stopwatch: Stopwatch
 
 
 def _encode(options: EditOptions) -> EncodeSettings:
     return EncodeSettings(crf=options.crf, note=EDIT_NOTE)
-
-
-def _is_clips(emotion: Emotion) -> bool:
-    return isinstance(emotion, str | Path | Sequence)
-
-
-def _clips(emotion: Emotion, neutral: Clips) -> list[Path]:
-    """Every recording a request names. Raises :class:`UsageError` for those that are not there."""
-    if not _is_clips(emotion):
-        return []
-    prompt = SpeechPrompt.of(emotion, neutral)  # type: ignore[arg-type]
-    return [*prompt.target_clips(), *prompt.neutral_clips()]
 
 
 def check_request(video: Path, output: Path, clips: list[Path], options: EditOptions) -> None:

@@ -10,25 +10,61 @@ from pathlib import Path
 from .backends.base import Backend, SpeechConnector
 from .backends.devices import resolve
 from .backends.loader import load_backend
-from .emotion.speech.choose import load_speech_encoder
-from .emotion.speech.encoder import CachingEncoder, SpeechEncoder
+from .emotion.listen import ConnectorListener, Ear, Listener, NamingListener
+from .emotion.named import parse_mixture
+from .emotion.presets import presets_for
+from .emotion.source import EmotionSource, Mixture, SpeechEmotion
+from .emotion.speech.choose import encoder_name, load_emotion2vec, load_speech_encoder
+from .emotion.speech.encoder import EMOTION2VEC, SpeechEncoder
 from .options import ModelChoice, RuntimeOptions
 from .weights.folder import Weights, find_weights
 
 
 @dataclass
 class Model:
-    """backend and connector are loaded; the speech encoder is when speech is first heard."""
+    """backend and connector are loaded; speech encoders are when speech is first heard.
+
+    open_speech_encoder: the encoder that the connector was trained for; open_ear: emotion2vec+,
+    where the model's own encoder is a small one and that was found too.
+    """
 
     backend: Backend
     connector: SpeechConnector
     weights: Weights
     open_speech_encoder: Callable[[], SpeechEncoder]
+    open_ear: Callable[[], SpeechEncoder] | None = None
 
     @cached_property
+    def ear(self) -> Ear:
+        """The connector's own: what names mean, they mean in its features."""
+        presets = presets_for(self.weights, encoder_name(self.weights))
+        return Ear(self.open_speech_encoder, presets, self.weights)
+
+    @property
     def speech_encoder(self) -> SpeechEncoder:
         """Hears every recording once. Raises :class:`WeightsError`."""
-        return CachingEncoder(self.open_speech_encoder())
+        return self.ear.encoder
+
+    @cached_property
+    def listener(self) -> Listener:
+        """Who turns speech into an emotion for this model."""
+        if self.open_ear is None:
+            return ConnectorListener(self.ear, self.connector, self.weights.own_ear)
+        presets = presets_for(self.weights, EMOTION2VEC)
+        names = set(presets.names) & set(self.ear.presets.names)
+        return NamingListener(Ear(self.open_ear, presets, self.weights), self.named, names)
+
+    def named(self, name: str) -> EmotionSource:
+        """The emotion of a name. Raises :class:`UsageError` where none has it."""
+        heard = self.listener.ear.presets
+        mine = heard.by_name.get(name)
+        if heard is not self.ear.presets and mine is not None and mine.origin == "yours":
+            return self.listener.shown(name)
+        return SpeechEmotion(self.connector, self.ear.presets.direction(name))
+
+    def mixture(self, text: str) -> EmotionSource:
+        """``0.6 happy + 0.4 sarcastic``. Raises :class:`UsageError`."""
+        return Mixture([(term.weight, self.named(term.name)) for term in parse_mixture(text)])
 
 
 def load_model(
@@ -40,5 +76,11 @@ def load_model(
     compute = resolve(runtime or RuntimeOptions())
     weights = find_weights(weights_dir, choice)
     backend, connector = load_backend(weights, compute)
-    device = compute.device
-    return Model(backend, connector, weights, lambda: load_speech_encoder(weights, device))
+    device, ear = compute.device, weights.ear
+    return Model(
+        backend,
+        connector,
+        weights,
+        lambda: load_speech_encoder(weights, device),
+        None if ear is None else lambda: load_emotion2vec(ear, device),
+    )

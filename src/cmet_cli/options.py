@@ -29,6 +29,8 @@ Progress = Callable[[str, int, "int | None"], None]
 _EMOTION, _FACE, _NETWORK, _OUTPUT = "Emotion", "Face", "How it runs", "Output"
 _RUN, _CLUSTER = "How the batch runs", "Many machines"
 MAX_WORKERS = 256
+#: Fields of :class:`EditOptions` that ask for an emotion, beside or instead of speech.
+ASKING = ("emotion",)
 
 
 def no_progress(stage: str, done: int, total: int | None) -> None:
@@ -39,6 +41,14 @@ def no_progress(stage: str, done: int, total: int | None) -> None:
 class EditOptions:
     """What to do to one video. Raises :class:`UsageError` on values that make no sense."""
 
+    emotion: Annotated[
+        str,
+        Option(
+            "An emotion by name, or a mixture: happy, '0.6 happy + 0.4 sarcastic', 'surprised - "
+            "0.5 fear'. cmet emotions lists the names. Beside speech each counts half.",
+            _EMOTION,
+        ),
+    ] = ""
     intensity: Annotated[
         float,
         Option(

@@ -14,7 +14,8 @@ class EditResult:
     frames_edited: with a face edited in them, frames_bridged of which lie in short gaps of the
     detector; frames_passed_through: unchanged; duration_s: from the first frame to the end of the
     last; elapsed_s: wall time of ``edit``; stages_s: wall time per stage; lips, source,
-    neutral_from, face_detector: what was really used.
+    neutral_from, face_detector: what was really used; heard: what the speech was taken for, the
+    likeliest names and their shares.
     """
 
     output: Path
@@ -35,6 +36,7 @@ class EditResult:
     device: str
     precision: str
     codes: Path | None = None
+    heard: dict[str, float] = field(default_factory=dict)
     stages_s: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

@@ -229,17 +229,39 @@ def test_edit_offers_the_download(cmet, published, talking, voice):
     run = cmet("edit", "--video", talking, "-e", voice, "--download", HF_ENDPOINT=closed_port())
     assert run.returncode == 1
     assert "cannot be reached" in run.stderr
-    unasked = cmet("edit", "--video", talking, "-e", voice)
-    assert unasked.returncode == 1
-    assert "--model mini" in unasked.stderr
-    assert "download-weights" in unasked.stderr
+    insisted = cmet("edit", "--video", talking, "-e", voice, "--model", "cmet")
+    assert insisted.returncode == 1
+    assert "--model mini" in insisted.stderr
+    assert "download-weights" in insisted.stderr
+
+
+def test_with_no_weights_the_model_that_ships_stands_in_and_says_so(cmet, talking, voice, tmp_path):
+    output = tmp_path / "out.mp4"
+    plain = ("--face-detector", "none", "--json")
+    run = cmet("edit", "--video", talking, "-e", voice, "-o", output, *plain)
+    assert run.returncode == 0, run.stderr
+    assert "using the small model that ships" in run.stderr
+    assert "cmet download-weights" in run.stderr
+    told = json.loads(run.stdout)
+    assert told["model"] == "mini"
+    assert output.is_file()
+
+
+def test_a_model_that_was_half_downloaded_is_not_passed_over(cmet, talking, tmp_path):
+    """Whoever began a download means those networks."""
+    begun = tmp_path / "weights" / FILES[0].local_published
+    begun.parent.mkdir(parents=True)
+    begun.write_bytes(b"begun")
+    folder = str(tmp_path / "weights")
+    run = cmet("edit", "--video", talking, "--emotion", "happy", CMET_WEIGHTS_DIR=folder)
+    assert run.returncode == 1
+    assert "incomplete: no audio2lip, connector" in run.stderr
 
 
 def test_the_model_asked_for_is_the_one_loaded_after_the_download(monkeypatch):
     """It was forgotten: what was fetched for `--model cmet` was loaded as whatever comes first."""
     from cmet_cli import editor
     from cmet_cli.cli.edit import _load_editor
-    from cmet_cli.errors import WeightsError
     from cmet_cli.options import ModelOptions, RuntimeOptions
     from cmet_cli.weights import download
 
@@ -247,8 +269,6 @@ def test_the_model_asked_for_is_the_one_loaded_after_the_download(monkeypatch):
 
     def from_weights(folder, *, model, runtime):
         asked.append(model)
-        if len(asked) == 1:
-            raise WeightsError("no model weights found")
         return "an editor"
 
     report = download.DownloadReport(Path())
@@ -256,4 +276,4 @@ def test_the_model_asked_for_is_the_one_loaded_after_the_download(monkeypatch):
     monkeypatch.setattr(download, "download_weights", lambda *_, **__: report)
     runtime = RuntimeOptions(device="cpu")
     assert _load_editor(ModelOptions(model="cmet"), runtime, True, True) == "an editor"
-    assert asked == ["cmet", "cmet"]
+    assert asked == ["cmet"]

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..declared import TRUE, declared
 from ..errors import CmetError
-from ..options import EditOptions
+from ..options import ASKING, EditOptions
 from .manifest import (
     CLIP_SEPARATOR,
     Problem,
@@ -157,9 +157,10 @@ class _Checker:
         """A row, or ``None`` with problems noted."""
         before, line = len(self.problems), raw.line
         cells = {**self.settings.defaults, **raw.cells}
-        for name in ("video", "emotion_audio"):
-            if name not in cells and not (name == "video" and self._no_video_column):
-                self.say(line, name, "missing")
+        if "video" not in cells and not self._no_video_column:
+            self.say(line, "video", "missing")
+        if not any(cells.get(name) for name in ("emotion_audio", *ASKING)):
+            self.say(line, "emotion_audio", "missing (or ask in another way: emotion)")
         video = self._input(line, "video", cells.get("video", ""))
         emotion = self._clips(line, "emotion_audio", cells.get("emotion_audio", ""))
         neutral = self._clips(line, "neutral_audio", cells.get("neutral_audio", ""))
@@ -262,7 +263,8 @@ class _Checker:
     def _output(
         self, line: int, cells: Mapping[str, str], video: str, emotion: tuple[str, ...]
     ) -> str | None:
-        if not ("output" in cells or (video and emotion)):
+        asked = emotion or any(cells.get(name) for name in ASKING)
+        if not ("output" in cells or (video and asked)):
             return None
         own = {name: cells[name] for name in cells if name not in self.settings.defaults}
         text = cells.get("output") or default_name(own, video, emotion, self.base)

@@ -24,7 +24,7 @@ CLIP_SEPARATOR = ";"
 FILE_COLUMNS = {
     "video": "the video to edit; required",
     "emotion_audio": "speech with the wanted emotion: a file or folder, several separated by ';'; "
-    "required",
+    "required, or another column that asks for an emotion",
     "neutral_audio": "neutral speech to compare with; as above",
     "output": "relative to the output folder; default: named after video, emotion and options",
 }

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._version import __version__
 from ..declared import Declared, declared
+from ..emotion.named import label, own_files
 from ..errors import UsageError
-from ..options import EditOptions
+from ..options import ASKING, EditOptions
 from .storage import Digests, Entry, is_as_made, is_url
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ class Row:
 
     def inputs(self) -> dict[str, tuple[str, ...]]:
         """Every file the edit reads, by column."""
-        more = {name: (place,) for name, place in self._option_files(False).items()}
+        files = self._option_files(False).items()
+        more: dict[str, tuple[str, ...]] = {name: (place,) for name, place in files}
+        if own := tuple(map(str, own_files(self.options.emotion))):
+            more["emotion"] = own
         clips = {"emotion_audio": self.emotion_audio, "neutral_audio": self.neutral_audio}
         return {"video": (self.video,), **clips, **more}
 
@@ -87,16 +91,32 @@ def default_name(cells: Mapping[str, str], video: str, emotion: tuple[str, ...],
     path = PurePosixPath(video.replace(os.sep, "/"))
     folder = os.path.dirname(os.path.relpath(video, base)) if not is_url(video) else ""
     folder = "" if folder.startswith("..") or os.path.isabs(folder) else folder
-    voice = PurePosixPath(emotion[0].replace(os.sep, "/")).stem if emotion else "edit"
+    voice = PurePosixPath(emotion[0].replace(os.sep, "/")).stem if emotion else _asked(cells)
     more = f"+{len(emotion) - 1}" if len(emotion) > 1 else ""
     parts = [path.stem, voice + more]
+    said = ("overwrite", *(() if emotion else ASKING))
     for name in sorted(cells):
         field = declared(EditOptions).get(name)
-        if field is None or field.is_path or name == "overwrite":
+        if field is None or field.is_path or name in said:
             continue
         if not _is_default(field, cells[name]):
             parts.append(_AWKWARD.sub("-", name + cells[name]))
     return os.path.join(folder, "_".join(parts) + (video_suffix(path.name) or ".mp4"))
+
+
+def _asked(cells: Mapping[str, str]) -> str:
+    """What is asked for without speech, as a part of a file name."""
+    words = [_stem(name, cells[name]) for name in ASKING if cells.get(name)]
+    return "_".join(_AWKWARD.sub("-", word) for word in words) or "edit"
+
+
+def _stem(name: str, text: str) -> str:
+    if declared(EditOptions)[name].is_path:
+        return PurePosixPath(text.replace(os.sep, "/")).stem
+    try:
+        return label(text)
+    except UsageError:
+        return ""  # it is told where options are checked
 
 
 def _is_default(field: Declared, text: str) -> bool:

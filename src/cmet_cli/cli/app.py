@@ -15,7 +15,7 @@ import typer
 
 from .._version import __version__
 from ..errors import CmetError, MediaError
-from . import avatar, batch, doctor, download, edit, extract, faces, proof, train
+from . import avatar, batch, doctor, download, edit, emotions, extract, faces, proof, train
 from .console import State, error_console, print_error
 
 EXIT_TERMINATED = 143
@@ -50,6 +50,7 @@ def _root(
 app.command("edit")(edit.edit)
 app.command("batch")(batch.batch)
 app.command("faces")(faces.faces)
+app.add_typer(emotions.emotions_app, name="emotions")
 app.command("download-weights")(download.download_weights)
 app.command("doctor")(doctor.doctor)
 app.command("avatar", rich_help_panel=_TRAINING)(avatar.avatar)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
     from ..result import EditResult
 
 _INPUT = "Input"
+STANDS_IN = (
+    "no published networks on this machine: using the small model that ships with cmet "
+    "(`cmet download-weights` gets the published ones)"
+)
 KEPT_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 
 Video = Annotated[
     Path, typer.Option("--video", "-v", help="The video to edit.", rich_help_panel=_INPUT)
 ]
 EmotionAudio = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Option(
         "--emotion-audio",
         "-e",
@@ -71,10 +76,10 @@ Download = Annotated[
 @takes_options
 def edit(
     video: Video,
-    emotion_audio: EmotionAudio,
     options: EditOptions,
     model: ModelOptions,
     runtime: RuntimeOptions,
+    emotion_audio: EmotionAudio = None,
     output: Output = None,
     neutral_audio: NeutralAudio = None,
     preview: Preview = None,
@@ -87,20 +92,23 @@ def edit(
 
     [bold]cmet edit --video in.mp4 --emotion-audio sarcastic.wav[/]
     """
-    output = output or default_output(video, emotion_audio, preview is not None)
-    neutral = tuple(neutral_audio or ())
+    from ..asking import Wanted
+
+    clips, neutral = tuple(emotion_audio or ()), tuple(neutral_audio or ())
+    wanted = Wanted.of(clips, neutral, options)
+    output = output or default_output(video, clips, options.emotion, preview is not None)
     _refuse_early(video, output, options.overwrite)
-    _check_clips(emotion_audio, neutral)
+    wanted.files()  # typos are told before models load
     editor = _load_editor(model, runtime, download, quiet)
     with progress_bars(quiet or json) as progress:
         if preview is None:
             result = editor.edit(
-                video, emotion_audio, output, neutral=neutral, options=options, progress=progress
+                video, clips, output, neutral=neutral, options=options, progress=progress
             )
         else:
             times = editor.preview(
                 video,
-                emotion_audio,
+                clips,
                 output,
                 frames=preview,
                 neutral=neutral,
@@ -115,11 +123,17 @@ def edit(
         typer.echo(f"{output}  {len(times)} moments before and after")
 
 
-def default_output(video: Path, emotion_audio: list[Path], preview: bool = False) -> Path:
-    """``talk.mp4`` and ``sarcastic.wav`` -> ``talk_sarcastic.mp4`` beside the video."""
+def default_output(
+    video: Path, clips: Sequence[Path], name: str = "", preview: bool = False
+) -> Path:
+    """``talk.mp4`` and ``sarcastic.wav`` or ``sarcastic`` -> ``talk_sarcastic.mp4`` beside it."""
+    from ..emotion.named import label
+
     suffix = video.suffix.lower() if video.suffix.lower() in KEPT_SUFFIXES else ".mp4"
     suffix = ".png" if preview else suffix
-    return video.with_name(f"{video.stem}_{emotion_audio[0].stem}{suffix}")
+    words = [label(name)] if name else []
+    words += [clips[0].stem] if clips else []
+    return video.with_name(f"{video.stem}_{'_'.join(words)}{suffix}")
 
 
 def _refuse_early(video: Path, output: Path, overwrite: bool) -> None:
@@ -131,14 +145,6 @@ def _refuse_early(video: Path, output: Path, overwrite: bool) -> None:
     check_output(output, overwrite=overwrite, inputs=(video,))
 
 
-def _check_clips(emotion: list[Path], neutral: tuple[Path, ...]) -> None:
-    """Typos are told before models load."""
-    from ..emotion.speech_prompt import SpeechPrompt
-
-    prompt = SpeechPrompt.of(emotion, neutral)
-    prompt.target_clips(), prompt.neutral_clips()
-
-
 def _load_editor(
     model: ModelOptions, runtime: RuntimeOptions, download: bool, quiet: bool
 ) -> EmotionEditor:
@@ -147,9 +153,16 @@ def _load_editor(
 
     resolve(runtime)  # a wrong device is told before a download is offered
     from ..editor import EmotionEditor
+    from ..weights.folder import nothing_published
 
+    fetch = download and model.model != "mini" and nothing_published(model.weights_dir)
     try:
-        return EmotionEditor.from_weights(model.weights_dir, model=model.model, runtime=runtime)
+        if not fetch:
+            chosen = model.weights_dir, model.model
+            editor = EmotionEditor.from_weights(chosen[0], model=chosen[1], runtime=runtime)
+            if chosen == (None, "auto") and editor.weights.own_ear:
+                error_console().print(f"[dim]{STANDS_IN}[/]")
+            return editor
     except WeightsError as error:
         missing = type(error) is WeightsError and model.model != "mini"
         if not missing or not (download or _wants_download(error)):
@@ -189,7 +202,11 @@ def report(result: EditResult, as_json: bool) -> None:
             f"[dim]{result.frames_edited} frames edited ({result.frames_bridged} bridged), "
             f"{result.frames_passed_through} passed through[/]"
         )
-    console.print(f"[dim]compared with {result.neutral_from}; lips from {result.lips}[/]")
+    if result.heard:
+        shares = ", ".join(f"{name} {share:.2f}" for name, share in result.heard.items())
+        console.print(f"heard: {shares}")
+    compared = f"compared with {result.neutral_from}; " if result.neutral_from else ""
+    console.print(f"[dim]model {result.model}; {compared}lips from {result.lips}[/]")
     typer.echo(
         f"{result.output}  {result.frames} frames, {result.duration_s:.2f} s of video "
         f"in {result.elapsed_s:.1f} s (x{result.real_time_factor:.1f} real time)"

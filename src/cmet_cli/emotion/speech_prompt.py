@@ -44,12 +44,21 @@ class SpeechPrompt:
         return expand_clips(self.neutral, "neutral audio") if self.neutral else []
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SemanticVector:
-    """Speech semantic vector float32 ``[speech_dim]``, and where its neutral side came from."""
+    """An emotion as a difference of speech features, float32 ``[speech_dim]`` each.
 
-    vector: np.ndarray
+    target: of the wanted emotion's speech; start: of the speech it is compared with; neutral_from:
+    where that came from.
+    """
+
+    target: np.ndarray
+    start: np.ndarray
     neutral_from: str
+
+    @property
+    def vector(self) -> np.ndarray:
+        return self.target - self.start
 
 
 @dataclass(frozen=True)
@@ -95,4 +104,4 @@ def semantic_vector(
         raise MediaError(
             f"the video's own speech cannot be used: {error.message}", "give --neutral-audio"
         ) from error
-    return SemanticVector(target - start, neutral.origin)
+    return SemanticVector(target, start, neutral.origin)

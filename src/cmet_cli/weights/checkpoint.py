@@ -14,9 +14,9 @@ from ..errors import CheckpointError
 from ..log import log
 from ..media.files import atomic_path
 from .registry import WeightFile
-from .untrusted import DOWNLOAD_AGAIN, read_tensors
+from .untrusted import DOWNLOAD_AGAIN, read_metadata, read_tensors
 
-__all__ = ["convert_pickle", "is_unused", "load_strict", "read_tensors"]
+__all__ = ["convert_pickle", "is_unused", "load_strict", "read_metadata", "read_tensors"]
 
 _SHOWN_NAMES = 5
 

@@ -27,6 +27,7 @@ from .registry import (
     PRESETS_NAME,
     PRESETS_REPO,
     PRESETS_REPO_TYPE,
+    SPEECH_NAME,
     WeightFile,
 )
 
@@ -80,7 +81,7 @@ def download_weights(
         receiver = Receiver(root, progress, endpoint, keep_originals, expected)
         _receive_weights(plan, receiver)
         if plan.presets:
-            _receive_presets(plan, receiver, asked_for=bool(only))
+            _receive_presets(plan, receiver, asked_for=PRESETS_NAME in only)
     return plan.report
 
 
@@ -99,7 +100,8 @@ def _plan(root: Path, only: tuple[str, ...]) -> _Plan:
     wanted = [entry for entry in FILES if not only or entry.name in only]
     here = {kept for kept, record in records.items() if _is_present(root, record)}
     report.present += [entry.kept for entry in wanted if entry.kept in here]
-    presets = not only or PRESETS_NAME in only
+    # What emotion2vec hears is told by its likeness to the published emotions.
+    presets = not only or PRESETS_NAME in only or SPEECH_NAME in only
     if presets:
         found = [kept for kept in here if records[kept].name == PRESETS_NAME]
         report.present += sorted(found)

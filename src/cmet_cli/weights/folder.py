@@ -21,6 +21,7 @@ ENVIRONMENT_VARIABLE = "CMET_WEIGHTS_DIR"
 LOCAL_FOLDER = Path("weights")
 CONFIG_FILE = "config.json"  # a model of other sizes than the published one says so here
 MINI_SPEECH_FILE = "speech.safetensors"
+EMOTIONS_FOLDER = "emotions"  # named emotions that come with a model
 MISSING_HINT = (
     "run `cmet download-weights` (about 1.2 GB), give --weights-dir, "
     "or try the tool with --model mini"
@@ -32,7 +33,9 @@ class Weights:
     """Paths of the parts found in one place. ``None`` where a part is not there.
 
     speech: the FunASR folder (or the mini speech encoder's file); presets: the folder of published
-    utterance features; config: sizes, where they are not the published ones.
+    utterance features; config: sizes, where they are not the published ones; emotions: the folder
+    of named emotions that came with the model; ear: emotion2vec+'s FunASR folder, where the model
+    has a small encoder of its own and this one was found too.
     """
 
     root: Path
@@ -43,6 +46,8 @@ class Weights:
     yunet: Path | None = None
     presets: Path | None = None
     config: Path | None = None
+    emotions: Path | None = None
+    ear: Path | None = None
 
     @property
     def parts(self) -> tuple[Path, ...]:
@@ -62,6 +67,11 @@ class Weights:
         if self.presets is None:
             return ()
         return tuple(sorted((self.presets.parent / NEUTRAL_PRESET).glob("*.npy")))
+
+    @property
+    def own_ear(self) -> bool:
+        """Whether speech is heard by the model's own small encoder alone."""
+        return self.config is not None and self.speech is not None and not self.speech.is_dir()
 
 
 def _part(root: Path, name: str) -> Path | None:
@@ -85,6 +95,7 @@ def inspect_folder(root: Path) -> Weights:
         yunet=_file(root, YUNET_FILE),
         presets=presets if presets.is_dir() else None,
         config=_file(root, CONFIG_FILE),
+        emotions=root / EMOTIONS_FOLDER if (root / EMOTIONS_FOLDER).is_dir() else None,
     )
 
 
@@ -161,11 +172,32 @@ def find_weights(explicit: Path | None = None, model: str = "auto") -> Weights:
     """The first place that holds what an edit needs.
 
     explicit: a folder that must be the one used. model: ``mini`` for the one that ships with the
-    package; ``cmet`` or ``auto`` for the published one (a person's video is never silently given to
-    the mini model). Raises :class:`WeightsError`: where was looked, and what was missing.
+    package; ``cmet`` for the published one; ``auto`` for the published one where any of it is on
+    disk, else the one that ships. Raises :class:`WeightsError`: where was looked, and what was
+    missing.
     """
-    if model == "mini" and explicit is None:
-        explicit = mini_folder()
+    if model == "mini" or (model == "auto" and explicit is None and nothing_published()):
+        return with_ear(_find(explicit or mini_folder(), model))
+    return with_ear(_find(explicit, model))
+
+
+def nothing_published(explicit: Path | None = None) -> bool:
+    """Whether no place holds any part of a published model."""
+    return all(len(weights.missing) == len(REQUIRED) for _, weights in candidates(explicit))
+
+
+def with_ear(weights: Weights) -> Weights:
+    """A model with a small speech encoder of its own gets emotion2vec+ too, where that is on disk
+    together with the published emotions that its features are compared with."""
+    if not weights.own_ear:
+        return weights
+    for _, place in candidates(None):
+        if place.config is None and place.speech is not None and place.presets is not None:
+            return replace(weights, ear=place.speech, presets=weights.presets or place.presets)
+    return weights
+
+
+def _find(explicit: Path | None, model: str) -> Weights:
     if explicit is not None and not explicit.is_dir():
         raise WeightsError(f"weights folder not found: {explicit}", MISSING_HINT)
     places = candidates(explicit)

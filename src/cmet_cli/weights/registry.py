@@ -138,7 +138,7 @@ FILES: tuple[WeightFile, ...] = (
     ),
 )
 
-PRESETS_NAME = "presets"
+PRESETS_NAME, SPEECH_NAME = "presets", "emotion2vec"
 #: The Space that holds one folder of utterance features per emotion, e.g.
 #: ``audios/MEAD/neutral/emotion2vec+large_features/*.npy``.
 PRESETS_REPO, PRESETS_REPO_TYPE = CMET_REPO, "space"

@@ -45,6 +45,15 @@ def read_tensors(path: Path, key: str | tuple[str, ...] = ()) -> dict[str, Tenso
     return state
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a safetensors file says of itself. Raises :class:`CheckpointError`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except Exception as error:  # as below
+        raise _damaged(path, error) from error
+
+
 def _load_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:

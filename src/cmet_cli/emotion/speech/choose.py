@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import torch
 
 from ...errors import CheckpointError, WeightsError
 from ...weights.checkpoint import load_strict, read_tensors
 from ...weights.folder import MINI_SPEECH_FILE, Weights
 from ...weights.sections import read_sections
-from .encoder import SpeechEncoder
+from .encoder import EMOTION2VEC, SpeechEncoder
 from .speechnet import SpeechNet, SpeechNetConfig
 
 
@@ -21,15 +24,32 @@ def load_speech_encoder(weights: Weights, device: torch.device) -> SpeechEncoder
     if sizes is not None:
         from .mini import MiniSpeechEncoder
 
-        return MiniSpeechEncoder(load_speechnet(weights, sizes), device)
+        return MiniSpeechEncoder(load_speechnet(weights, sizes), device, encoder_name(weights))
     if weights.speech is None:
         raise WeightsError(
             f"no speech encoder in {weights.root}",
             "run `cmet download-weights --only emotion2vec`",
         )
+    return load_emotion2vec(weights.speech, device)
+
+
+def encoder_name(weights: Weights) -> str:
+    """The name of the encoder that :func:`load_speech_encoder` would load, without loading it.
+
+    Small encoders are told apart by their file: after another training their features mean
+    something else.
+    """
+    path = weights.root / MINI_SPEECH_FILE
+    if not weights.own_ear or not path.is_file():
+        return EMOTION2VEC
+    return f"mini {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+def load_emotion2vec(folder: Path, device: torch.device) -> SpeechEncoder:
+    """emotion2vec+ of a FunASR folder. Raises :class:`WeightsError`."""
     from .emotion2vec import Emotion2vec
 
-    return Emotion2vec(weights.speech, device)
+    return Emotion2vec(folder, device)
 
 
 def load_speechnet(weights: Weights, sizes: dict[str, object]) -> SpeechNet:

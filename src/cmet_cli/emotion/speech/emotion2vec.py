@@ -23,6 +23,7 @@ from ...errors import CheckpointError, MediaError, WeightsError
 from ...media.audio import SAMPLE_RATE_HZ
 from ...weights.checkpoint import load_strict, read_tensors, strip_prefixes
 from ...weights.registry import SPEECH_PREFIXES, SPEECH_UNUSED, WRAPPER_KEYS
+from .encoder import EMOTION2VEC
 from .funasr_config import HINT, MODEL_CLASS, read_model_conf
 
 CONFIG_FILE = "config.yaml"
@@ -51,7 +52,7 @@ class Emotion2vec:
             )
         self._device = device or torch.device("cpu")
         model_conf = read_model_conf(folder / CONFIG_FILE, weights)
-        self.dim = int(model_conf["embed_dim"])
+        self.dim, self.name = int(model_conf["embed_dim"]), EMOTION2VEC
         self._model = _build(model_conf, self._device, folder)
         load_strict(self._model.model, _tensors(weights), weights, SPEECH_UNUSED)
         self._model.model.to(self._device).eval()

@@ -7,11 +7,15 @@ from typing import Protocol
 
 import numpy as np
 
+EMOTION2VEC = "emotion2vec+ large"
+
 
 class SpeechEncoder(Protocol):
     """Maps a voice to a vector whose differences carry emotion."""
 
     dim: int
+    #: Features of one name can be compared; those of another are of another space.
+    name: str
 
     def feature(self, wave: np.ndarray) -> np.ndarray:
         """16 kHz mono float32 ``[n]``, one utterance -> utterance feature float32 ``[dim]``."""
@@ -22,7 +26,7 @@ class CachingEncoder:
     """An encoder that hears a sound once, however often it comes."""
 
     def __init__(self, encoder: SpeechEncoder) -> None:
-        self._encoder, self.dim = encoder, encoder.dim
+        self._encoder, self.dim, self.name = encoder, encoder.dim, encoder.name
         self._features: dict[bytes, np.ndarray] = {}
 
     def feature(self, wave: np.ndarray) -> np.ndarray:

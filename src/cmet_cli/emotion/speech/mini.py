@@ -12,10 +12,12 @@ from .speechnet import SpeechNet
 class MiniSpeechEncoder:
     """A :class:`SpeechNet` that takes waveforms."""
 
-    def __init__(self, network: SpeechNet, device: torch.device | None = None) -> None:
+    def __init__(
+        self, network: SpeechNet, device: torch.device | None = None, name: str = "mini"
+    ) -> None:
         self._device = device or torch.device("cpu")
         self._network = network.to(self._device).eval()
-        self.dim = network.config.dim
+        self.dim, self.name = network.config.dim, name
 
     @torch.inference_mode()
     def feature(self, wave: np.ndarray) -> np.ndarray:

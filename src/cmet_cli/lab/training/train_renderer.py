@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ...backends.edtalk.networks import EDTalk, EDTalkConfig
 from ...options import Progress, no_progress
 from .code_space import EXPRESSION, LIPS, POSE
 from .loop import TrainConfig, train
+from .photographic import Pair, PhotographicConfig, photographed, skin_motion
 from .world import World
 
 FLOW_START, RGB_START, EXPRESSION_START = 0.05, 0.5, 0.1
@@ -85,20 +86,22 @@ class RendererConfig:
     perception: float = 0.15
     #: Pictures of a batch that it reads.
     read_back: int = 16
-    #: Spread of the colour change per channel that the encoder stage puts on its pictures.
-    colour_jitter: float = 0.06
+    #: How far the decoder's warp is from the skin's true motion, in pixels.
+    motion: float = 0.06
+    #: What is done to drawings so that photographs are no surprise; None: drawings as they are.
+    photographic: PhotographicConfig | None = field(default_factory=PhotographicConfig)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """sources, targets ``[B, 3, S, S]`` in [-1, 1]; focus ``[B, 1, S, S]`` in 0..1; codes true.
+    """pair: sources and targets, and how the skin moved between them; focus ``[B, 1, S, S]`` in
+    0..1; codes true.
 
     drivers: int64 ``[3, B]``, whose lips, pose and expression each target has.
     """
 
-    sources: Tensor
+    pair: Pair
     source_codes: Tensor
-    targets: Tensor
     target_codes: Tensor
     drivers: Tensor
     focus: Tensor
@@ -131,10 +134,16 @@ def draw_batch(world: World, config: RendererConfig, batch: int, rng: np.random.
         parts = world.lips[cell, lip], world.pose[cell, pose], world.expression[cell, face]
         return torch.from_numpy(np.concatenate(parts, axis=1))
 
+    source, target = (cell, who, lip, pose, face), (cell, who, t_lip, t_pose, t_face)
+    size = world.pictures.shape[-2]
+    before, after = (to_tensor(world.pictures[at]) for at in (source, target))
+    motion = skin_motion(world.to_quiet[target], world.from_quiet[source], size)
+    pair = Pair(before, after, *motion)
+    if config.photographic is not None:
+        pair = photographed(pair, config.photographic, rng)
     return Batch(
-        sources=to_tensor(world.pictures[cell, who, lip, pose, face]),
+        pair=pair,
         source_codes=codes(lip, pose, face),
-        targets=to_tensor(world.pictures[cell, who, t_lip, t_pose, t_face]),
         target_codes=codes(t_lip, t_pose, t_face),
         drivers=torch.from_numpy(drivers),
         focus=torch.from_numpy(world.focus[cell, who, t_pose]).float()[:, None] / 255,
@@ -170,7 +179,7 @@ def code_error(codes: Tensor, true: Tensor) -> Tensor:
 
 def _picture_errors(out: Tensor, batch: Batch, focus: float) -> dict[str, Tensor]:
     """Weighted L1, L1 of the differences between neighbours, L1 of 4x4 means."""
-    difference = out - batch.targets
+    difference = out - batch.pair.target
     weight = 1 + focus * batch.focus
     across = (difference.diff(dim=3).abs() * weight[..., 1:]).mean()
     down = (difference.diff(dim=2).abs() * weight[..., 1:, :]).mean()
@@ -179,6 +188,27 @@ def _picture_errors(out: Tensor, batch: Batch, focus: float) -> dict[str, Tensor
         "gradient": across + down,
         "pooled": F.avg_pool2d(difference, 4).abs().mean(),
     }
+
+
+def motion_error(moved: Tensor, pair: Pair) -> Tensor:
+    """How far the decoder's warp ``[B, 2, S, S]`` (pixels) is from the skin's, in pixels.
+
+    The decoder counts from a grid that spans the picture from edge to edge.
+    """
+    size = moved.shape[-1]
+    axis = torch.linspace(-1, 1, size, device=moved.device)
+    still = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
+    true = ((pair.flow - still) * (size / 2)).permute(0, 3, 1, 2)
+    away = (moved - true).abs().sum(1, keepdim=True)
+    return (away * pair.head).sum() / pair.head.sum().clamp_min(1)
+
+
+def _filmed(images: Tensor, config: PhotographicConfig, rng: np.random.Generator) -> Tensor:
+    """Single pictures as a camera sees them."""
+    batch, size = len(images), images.shape[-1]
+    axis = (torch.arange(size) + 0.5) * 2 / size - 1
+    still = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).expand(batch, -1, -1, -1)
+    return photographed(Pair(images, images, still, images[:, :1]), config, rng).source
 
 
 class RendererLosses:
@@ -194,8 +224,8 @@ class RendererLosses:
         config, world = self.config, self.world
         at = tuple(rng.integers(n, size=config.encoder.batch) for n in world.pictures.shape[:5])
         images = to_tensor(world.pictures[at])
-        jitter = rng.normal(0, config.colour_jitter, (2, len(images), 3, 1, 1)).astype(np.float32)
-        images = images * (1 + torch.from_numpy(jitter[0])) + torch.from_numpy(jitter[1])
+        if config.photographic is not None:
+            images = _filmed(images, config.photographic, rng)
         cell, _, lip, pose, face = at
         parts = world.lips[cell, lip], world.pose[cell, pose], world.expression[cell, face]
         true = torch.from_numpy(np.concatenate(parts, axis=1))
@@ -215,7 +245,8 @@ class RendererLosses:
         """Mixtures painted from the sources' own codes or, at a falling share, from true ones."""
         config, model = self.config, self.model
         batch = draw_batch(self.world, config, config.joint.batch, rng)
-        latent, features = model.encode(batch.sources)
+        pair = batch.pair
+        latent, features = model.encode(pair.source)
         codes = model.latent_to_codes(latent).float()
         lips, pose, expression = batch.drivers
         mixed = torch.cat(
@@ -225,15 +256,17 @@ class RendererLosses:
         share = first + (last - first) * step / config.joint.steps
         truth = torch.from_numpy(rng.uniform(size=(len(mixed), 1)) < share)
         asked = torch.where(truth, batch.target_codes, mixed)
-        out = model.render(model.dec.prepare_source(latent, features), asked).float()
+        out, moved = model.render_moving(model.dec.prepare_source(latent, features), asked)
+        out = out.float()
         errors = _picture_errors(out, batch, config.focus)
+        errors["motion"] = motion_error(moved.float(), pair)
         errors["codes"] = code_error(codes, batch.source_codes)
         errors |= self._read_back(out, batch)
         total = errors["l1"] + sum(
             getattr(config, name) * value for name, value in errors.items() if name != "l1"
         )
         with torch.no_grad():
-            square = (out.clamp(-1, 1) - batch.targets).square().mean() / 4
+            square = (out.clamp(-1, 1) - pair.target).square().mean() / 4
         return {"loss": total, **errors, "psnr_db": -10 * square.log10()}
 
     def _read_back(self, out: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -243,7 +276,7 @@ class RendererLosses:
         n = self.config.read_back
         latent, features = self.critic.encode(out[:n])
         with torch.no_grad():
-            true_latent, true_features = self.critic.encode(batch.targets[:n])
+            true_latent, true_features = self.critic.encode(batch.pair.target[:n])
             true_codes = self.critic.latent_to_codes(true_latent).float()
         distance = [
             (a.float() - b.float()).abs().mean() / (b.float().abs().mean() + PERCEPTION_EPS)

@@ -17,6 +17,7 @@ from ..avatar.emotions import sample_expression
 from ..avatar.face import draw
 from ..avatar.face_state import LIP_PARAMETERS, POSE_SPREAD, FaceState
 from ..avatar.identity import Identity
+from ..avatar.motion import GRID, from_quiet, to_quiet
 from ..avatar.phones import align, lip_track, random_sentence
 from .code_space import code_space, fold_blink, sample_faces
 from .made_once import Recipe
@@ -52,7 +53,9 @@ class World:
     """pictures: uint8 ``[cells, I, L, P, E, S, S, 3]`` RGB; codes: float32, a table per part.
 
     lips ``[cells, L, 20]``, pose ``[cells, P, 6]``, expression ``[cells, E, 10]``;
-    focus: uint8 ``[cells, I, P, S, S]``, where lips and expression change this person's picture.
+    focus: uint8 ``[cells, I, P, S, S]``, where lips and expression change this person's picture;
+    to_quiet, from_quiet: float16 ``[cells, I, L, P, E, 32, 32, 2]``, how each picture lies over its
+    person's quiet face (:mod:`~cmet_cli.lab.avatar.motion`).
     """
 
     pictures: np.ndarray
@@ -60,6 +63,8 @@ class World:
     pose: np.ndarray
     expression: np.ndarray
     focus: np.ndarray
+    to_quiet: np.ndarray
+    from_quiet: np.ndarray
 
 
 def world_recipe(config: WorldConfig) -> Recipe[World]:
@@ -77,7 +82,7 @@ def draw_world(config: WorldConfig, progress: Progress = no_progress) -> World:
 
 
 def _draw_cell(job: tuple[WorldConfig, int]) -> tuple[np.ndarray, ...]:
-    """One cell: pictures, lip, pose and expression codes, focus."""
+    """One cell: pictures, lip, pose and expression codes, focus, maps."""
     config, cell = job
     rng = np.random.default_rng([config.seed, cell])
     people = rng.choice(config.people, config.identities, replace=config.people < config.identities)
@@ -86,15 +91,17 @@ def _draw_cell(job: tuple[WorldConfig, int]) -> tuple[np.ndarray, ...]:
     faces = [sample_faces(rng) for _ in range(config.expressions)]
     faces[0] = (sample_expression("neutral", 1, 1, 25.0, rng)[0], 0.0)
     pictures = np.empty((*config.shape[1:], config.size_px, config.size_px, 3), np.uint8)
+    maps = np.empty((2, *config.shape[1:], GRID, GRID, 2), np.float16)
     for i, person in enumerate(people):
         who = Identity.from_seed(int(person))
         for j, k, e in product(*map(range, config.shape[2:])):
             state = FaceState(lips[j], pose[k].astype(np.float32), *faces[e])
             pictures[i, j, k, e] = draw(who, state, config.size_px)
+            maps[:, i, j, k, e] = to_quiet(who, state), from_quiet(who, state)
     space = code_space()
     folded = np.stack([fold_blink(*face) for face in faces])
     codes = (space.encode_lips(lips), space.encode_pose(pose), space.encode_expression(folded))
-    return (pictures, *codes, _focus(pictures))
+    return (pictures, *codes, _focus(pictures), *maps)
 
 
 def sample_lips(rng: np.random.Generator) -> np.ndarray:

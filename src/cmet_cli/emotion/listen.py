@@ -1,0 +1,134 @@
+"""From speech to an emotion for a face: through a model's connector, or by way of names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from ..backends.base import SpeechConnector
+from ..errors import UsageError
+from ..media.probe import VideoInfo
+from ..options import Progress
+from ..weights.folder import Weights
+from .hearing import NOTHING_HEARD, Heard, hear
+from .presets import NEUTRAL, Presets
+from .source import EmotionSource, Mixture, SpeechEmotion
+from .speech.clips import mean_feature
+from .speech.encoder import EMOTION2VEC, CachingEncoder, SpeechEncoder
+from .speech_prompt import SemanticVector, SpeechPrompt, choose_neutral, semantic_vector
+
+#: Names whose share of what was heard is smaller take no part in a mixture.
+LEAST_SHARE = 0.02
+UNLIKE = (
+    "what was heard is a guess: the speech encoder that ships learned from synthesised voices and "
+    "is near chance on real ones; ask by name (--emotion happy), or get one that knows people with "
+    "`cmet download-weights --only emotion2vec`"
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The emotion of an edit; with what its speech was compared, what was heard, and by whom."""
+
+    source: EmotionSource
+    neutral_from: str = ""
+    heard: Heard = NOTHING_HEARD
+    warnings: tuple[str, ...] = ()
+
+
+class Ear:
+    """A speech encoder, loaded when speech is first heard, and the emotions it knows by name."""
+
+    def __init__(
+        self, open_encoder: Callable[[], SpeechEncoder], presets: Presets, weights: Weights
+    ) -> None:
+        self._open, self.presets, self._weights = open_encoder, presets, weights
+
+    @cached_property
+    def encoder(self) -> SpeechEncoder:
+        """Hears every recording once. Raises :class:`WeightsError`."""
+        return CachingEncoder(self._open())
+
+    def semantic_vector(
+        self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress
+    ) -> SemanticVector:
+        """What the speech asks for. Raises :class:`UsageError` or :class:`MediaError`.
+
+        A video without sound is compared with the model's own idea of neutral, if it has one.
+        """
+        published = self._weights.neutral_presets if self.presets.encoder == EMOTION2VEC else ()
+        mine = self.presets.by_name.get(NEUTRAL)
+        if mine is None or prompt.neutral or published or info.audio_streams:
+            neutral = choose_neutral(prompt, info, published)
+            return semantic_vector(prompt, self.encoder, neutral, progress)
+        target = mean_feature(self.encoder, prompt.target_clips(), "emotion speech", progress)
+        return SemanticVector(target, mine.preset.mean, "the model's own idea of neutral")
+
+    def heard(self, vector: SemanticVector) -> Heard:
+        return hear(vector.vector, vector.target, self.presets)
+
+
+class Listener(Protocol):
+    """Turns speech into an emotion."""
+
+    @property
+    def ear(self) -> Ear: ...
+
+    def listen(self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress) -> Asked: ...
+
+    def shown(self, name: str) -> EmotionSource:
+        """The emotion of one of the ear's own presets. Raises :class:`UsageError`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ConnectorListener:
+    """The paper's way: the difference of speech features through the model's connector."""
+
+    ear: Ear
+    connector: SpeechConnector
+    own_ear: bool = False
+
+    def listen(self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress) -> Asked:
+        vector = self.ear.semantic_vector(prompt, info, progress)
+        heard = self.ear.heard(vector)
+        source = SpeechEmotion(self.connector, vector.vector)
+        warnings = (UNLIKE,) if self.own_ear and not heard.sure else ()
+        return Asked(source, vector.neutral_from, heard, warnings)
+
+    def shown(self, name: str) -> EmotionSource:
+        return SpeechEmotion(self.connector, self.ear.presets.direction(name))
+
+
+@dataclass(frozen=True, eq=False)
+class NamingListener:
+    """For a speech encoder that no connector was trained for: what it hears becomes a mixture of
+    named emotions, and the names drive the face.
+
+    named: the emotion of a name that the model knows; names: which those are.
+    """
+
+    ear: Ear
+    named: Callable[[str], EmotionSource]
+    names: Collection[str]
+
+    def listen(self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress) -> Asked:
+        vector = self.ear.semantic_vector(prompt, info, progress)
+        heard = hear(vector.vector, vector.target, self.ear.presets, self.names)
+        return Asked(self._mixture(heard), vector.neutral_from, heard)
+
+    def shown(self, name: str) -> EmotionSource:
+        presets = self.ear.presets
+        mean = presets.by_name[name].preset.mean
+        return self._mixture(hear(presets.direction(name), mean, presets, self.names))
+
+    def _mixture(self, heard: Heard) -> EmotionSource:
+        terms = [(share, self.named(name)) for name, share in heard.shares if share > LEAST_SHARE]
+        if not terms:
+            raise UsageError(
+                "what was heard has no name that this model can show",
+                "get the published emotions with `cmet download-weights --only presets`",
+            )
+        return Mixture(terms)

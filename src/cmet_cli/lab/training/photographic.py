@@ -1,0 +1,191 @@
+"""Drawings made to look less drawn: skin that has texture, light that falls from anywhere, cameras.
+
+What belongs to the skin is laid on both pictures of a pair along the skin's true motion, so a
+network that wants to paint it must move it. What belongs to light and lens is alike in both; grain
+and compression are in the source alone, and a good rendering leaves them out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..avatar.motion import GRID
+
+# A head in the quiet face's unit coordinates: half width and half height of an oval, its centre.
+_OVAL, _OVAL_V = (0.66, 0.92), -0.02
+
+
+@dataclass(frozen=True)
+class PhotographicConfig:
+    """Spreads; each pair draws its own amounts. 0 leaves a thing out.
+
+    texture, patches: of the logarithm of the skin's brightness, fine and coarse; light: of the same
+    over the picture; cast: per channel; contrast, colour: of logarithms; stretch: of width against
+    height; blur: most, in pixels; grain: grey levels of 255, of the source; blocks: share of
+    sources coarsened as a low bit rate does.
+    """
+
+    texture: float = 0.10
+    patches: float = 0.22
+    light: float = 0.30
+    cast: float = 0.10
+    contrast: float = 0.22
+    colour: float = 0.4
+    stretch: float = 0.09
+    blur: float = 1.1
+    grain: float = 6.0
+    blocks: float = 0.3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """images in [-1, 1] ``[B, 3, S, S]``; flow: where in the source each target pixel's skin is,
+    ``[B, S, S, 2]`` in grid coordinates (-1..1); head: where that is known, ``[B, 1, S, S]``."""
+
+    source: Tensor
+    target: Tensor
+    flow: Tensor
+    head: Tensor
+
+
+def skin_motion(
+    to_quiet: np.ndarray, from_quiet: np.ndarray, size_px: int
+) -> tuple[Tensor, Tensor]:
+    """A target's map to the quiet face and a source's map from it, float16 ``[B, 32, 32, 2]`` each
+    -> flow ``[B, S, S, 2]`` and head ``[B, 1, S, S]``, as in :class:`Pair`."""
+    there, back = (torch.from_numpy(m).float().permute(0, 3, 1, 2) for m in (to_quiet, from_quiet))
+    assert there.shape[-1] == GRID
+    quiet = F.interpolate(there, size=size_px, mode="bicubic", align_corners=False)
+    points = quiet.permute(0, 2, 3, 1)
+    fine = F.interpolate(back, size=size_px, mode="bicubic", align_corners=False)
+    flow = sampled(fine, points).permute(0, 2, 3, 1)
+    across, down = points[..., 0] / _OVAL[0], (points[..., 1] - _OVAL_V) / _OVAL[1]
+    head = ((1.15 - (across.square() + down.square()).sqrt()) / 0.15).clamp(0, 1)
+    return flow, head[:, None]
+
+
+def sampled(pictures: Tensor, at: Tensor) -> Tensor:
+    """``[B, C, S, S]`` at grid coordinates ``[B, s, s, 2]``."""
+    return F.grid_sample(pictures, at, padding_mode="border", align_corners=False)
+
+
+def photographed(pair: Pair, config: PhotographicConfig, rng: np.random.Generator) -> Pair:
+    """The same pair as if it had been filmed."""
+    batch, size = len(pair.source), pair.source.shape[-1]
+    skin = _skin(batch, size, config, rng)
+    source = _lit(pair.source, skin)
+    target = _lit(pair.target, sampled(skin, pair.flow))
+    shared = _light(batch, size, config, rng)
+    source, target = (_lit(p, shared) for p in (source, target))
+    tone = _Tone.drawn(batch, config, rng)
+    source, target = tone(source), tone(target)
+    grid, scale = _stretched(batch, size, config, rng)
+    source, target, head = (sampled(p, grid) for p in (source, target, pair.head))
+    flow = sampled(pair.flow.permute(0, 3, 1, 2), grid).permute(0, 2, 3, 1) / scale
+    softness = torch.from_numpy(rng.uniform(0, config.blur, batch).astype(np.float32))
+    source, target = _blurred(source, softness), _blurred(target, softness)
+    return Pair(_recorded(source, config, rng), target, flow, head)
+
+
+def _normal(rng: np.random.Generator, *shape: int) -> Tensor:
+    return torch.from_numpy(rng.standard_normal(shape, np.float32))
+
+
+def _amount(rng: np.random.Generator, batch: int, spread: float) -> Tensor:
+    """``[B, 1, 1, 1]``, from nothing to well above the spread."""
+    return torch.from_numpy(np.abs(rng.normal(0, spread, (batch, 1, 1, 1))).astype(np.float32))
+
+
+def _enlarged(noise: Tensor, size: int) -> Tensor:
+    return F.interpolate(noise, size=size, mode="bicubic", align_corners=False)
+
+
+def _skin(batch: int, size: int, config: PhotographicConfig, rng: np.random.Generator) -> Tensor:
+    """Logarithm of brightness: patches (beards, shadows, a mask of sun), then pores, freckles."""
+    out = torch.zeros(batch, 3, size, size)
+    for cells, spread in (
+        (6, config.patches),
+        (14, config.patches),
+        (30, config.texture),
+        (size, config.texture),
+    ):
+        grey = _enlarged(_normal(rng, batch, 1, cells, cells), size)
+        tint = _enlarged(_normal(rng, batch, 3, cells, cells), size)
+        out = out + _amount(rng, batch, spread) * (grey + 0.25 * tint)
+    return out
+
+
+def _light(batch: int, size: int, config: PhotographicConfig, rng: np.random.Generator) -> Tensor:
+    return _amount(rng, batch, config.light) * _enlarged(_normal(rng, batch, 1, 3, 3), size)
+
+
+def _lit(pictures: Tensor, light: Tensor) -> Tensor:
+    """Pictures under a light given as a logarithm."""
+    return ((pictures + 1) * light.clamp(-1.2, 1.2).exp() - 1).clamp(-1, 1)
+
+
+@dataclass(frozen=True)
+class _Tone:
+    """A lamp's colour and a camera's curve. gain ``[B, 3, 1, 1]``, the others ``[B, 1, 1, 1]``."""
+
+    gain: Tensor
+    gamma: Tensor
+    colour: Tensor
+
+    @classmethod
+    def drawn(cls, batch: int, config: PhotographicConfig, rng: np.random.Generator) -> _Tone:
+        gain = (config.cast * _normal(rng, batch, 3, 1, 1)).exp()
+        gamma = (config.contrast * _normal(rng, batch, 1, 1, 1)).exp()
+        # Mostly paler than the drawings: skin on film is less colourful.
+        colour = (config.colour * (_normal(rng, batch, 1, 1, 1) - 0.5)).exp().clamp(0, 1.6)
+        return cls(gain, gamma, colour)
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        x = ((pictures + 1) / 2).clamp(1e-4, 1) ** self.gamma * self.gain
+        grey = x.mean(1, keepdim=True)
+        return (grey + (x - grey) * self.colour).clamp(0, 1) * 2 - 1
+
+
+def _stretched(
+    batch: int, size: int, config: PhotographicConfig, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """A sampling grid ``[B, S, S, 2]`` and its scale ``[B, 1, 1, 2]``: wider or narrower faces.
+
+    Width against height only: how large a face is and where it lies are codes of the pose.
+    """
+    ratio = (config.stretch * _normal(rng, batch)).clamp(-0.25, 0.25)
+    scale = torch.stack([(ratio / 2).exp(), (-ratio / 2).exp()], -1)
+    theta = torch.zeros(batch, 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = scale[:, 0], scale[:, 1]
+    grid = F.affine_grid(theta, [batch, 1, size, size], align_corners=False)
+    return grid, scale[:, None, None]
+
+
+def _blurred(pictures: Tensor, sigma: Tensor) -> Tensor:
+    """A Gaussian per picture, sigma ``[B]`` in pixels."""
+    reach = torch.arange(-3, 4, dtype=torch.float32)
+    kernel = torch.exp(-0.5 * (reach / sigma.clamp_min(0.1)[:, None]).square())
+    kernel = kernel / kernel.sum(-1, keepdim=True)  # [B, 7]
+    batch, channels, size = pictures.shape[0], pictures.shape[1], pictures.shape[-1]
+    x = F.pad(pictures.reshape(1, batch * channels, size, size), (3, 3, 3, 3), mode="replicate")
+    k = kernel.repeat_interleave(channels, 0)[:, None]
+    x = F.conv2d(x, k[:, :, None], groups=batch * channels)
+    x = F.conv2d(x, k[..., None], groups=batch * channels)
+    return x.reshape(pictures.shape)
+
+
+def _recorded(pictures: Tensor, config: PhotographicConfig, rng: np.random.Generator) -> Tensor:
+    """Grain, and colour kept at half the resolution or coarse brightness, as codecs do."""
+    batch, size = len(pictures), pictures.shape[-1]
+    pictures = pictures + _amount(rng, batch, config.grain / 127.5) * _normal(rng, *pictures.shape)
+    coarse = _enlarged(F.avg_pool2d(pictures, 2), size)
+    grey = pictures.mean(1, keepdim=True)
+    colour_only = grey + coarse - coarse.mean(1, keepdim=True)
+    kind = torch.from_numpy(rng.uniform(size=(batch, 1, 1, 1)).astype(np.float32))
+    pictures = torch.where(kind < config.blocks, colour_only, pictures)
+    return torch.where(kind < config.blocks / 3, coarse, pictures).clamp(-1, 1)
