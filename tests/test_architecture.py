@@ -19,6 +19,7 @@ FLOORS = (
     ("cli",),
     ("batch", "lab", "doctor"),
     ("editor",),
+    ("inspection",),
     ("asking",),
     ("model",),
     ("pipeline",),

@@ -1,4 +1,4 @@
-"""What is asked of an edit, in whichever way, as one emotion."""
+"""What is asked of an edit, in whichever ways, as one emotion."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from pathlib import Path
 
 from .emotion.listen import Asked
 from .emotion.named import parse_mixture
+from .emotion.schedule import Scheduled, Segment, read_plan
 from .emotion.source import EmotionSource, Mixture
 from .emotion.speech_prompt import Clips, SpeechPrompt
 from .errors import UsageError
+from .media.ffmpeg import check_input
 from .media.probe import VideoInfo
 from .model import Model
-from .options import EditOptions, Progress
+from .options import ASKING, EditOptions, Progress
+from .pipeline.read import VideoReader
+from .pipeline.reference import read_expression
 
 #: An emotion as the API takes it: recordings (a path or several), or a source of its own.
 Emotion = Clips | EmotionSource
@@ -21,58 +25,104 @@ Emotion = Clips | EmotionSource
 
 @dataclass(frozen=True)
 class Wanted:
-    """A request as it was made. prompt: speech, where there is any; name: a name or a mixture of
-    them; source: an emotion of the caller's own."""
+    """A request as it was made. prompt: speech, and what it is compared with; source: an emotion of
+    the caller's own; plan: the segments of a timeline; options: names, pictures and the rest."""
 
-    prompt: SpeechPrompt | None
-    name: str
+    prompt: SpeechPrompt
+    options: EditOptions
     source: EmotionSource | None = None
+    plan: tuple[Segment, ...] = ()
 
     @classmethod
     def of(cls, emotion: Emotion | None, neutral: Clips, options: EditOptions) -> Wanted:
-        """Raises :class:`UsageError` where nothing is asked for, or a mixture cannot be read."""
-        name = options.emotion.strip()
-        if name:
-            parse_mixture(name)
+        """Raises :class:`UsageError` where nothing is asked for, or a request cannot be read."""
+        if options.emotion.strip():
+            parse_mixture(options.emotion)
+        plan = tuple(read_plan(options.timeline)) if options.timeline is not None else ()
         if emotion is not None and not _is_clips(emotion):
-            return cls(None, name, emotion)  # type: ignore[arg-type]
+            return cls(SpeechPrompt.of((), neutral), options, emotion, plan)  # type: ignore[arg-type]
         prompt = SpeechPrompt.of(emotion or (), neutral)  # type: ignore[arg-type]
-        if not prompt.target and not name:
+        if not prompt.target and not options.asks:
             raise UsageError(
-                "no emotion is asked for", "give speech with --emotion-audio, or a name: --emotion"
+                "no emotion is asked for",
+                "give speech with --emotion-audio, or a name: --emotion happy",
             )
-        return cls(prompt if prompt.target else None, name)
+        return cls(prompt, options, None, plan)
 
     def files(self) -> list[Path]:
-        """Every recording it names. Raises :class:`UsageError` for those that are not there."""
-        if self.prompt is None:
-            return []
-        return [*self.prompt.target_clips(), *self.prompt.neutral_clips()]
+        """Every file it names, each there and readable. Raises :class:`UsageError`."""
+        clips = self.prompt.target_clips() if self.prompt.target else []
+        clips += self.prompt.neutral_clips()
+        clips += [segment.audio for segment in self.plan if segment.audio is not None]
+        others = [(name, getattr(self.options, name)) for name in ASKING]
+        named = [(name.replace("_", " "), path) for name, path in others if isinstance(path, Path)]
+        for what, path in [*(("audio", clip) for clip in clips), *named]:
+            check_input(path, what)
+        return [*clips, *(path for _, path in named)]
 
 
 def check_names(wanted: Wanted, model: Model) -> None:
     """A name that nobody knows is told before work begins. Raises :class:`UsageError`."""
-    if wanted.name:
-        model.mixture(wanted.name)
+    if wanted.options.emotion.strip():
+        model.mixture(wanted.options.emotion)
+    for segment in wanted.plan:
+        if segment.emotion:
+            try:
+                model.mixture(segment.emotion)
+            except UsageError as error:
+                where = f"{wanted.options.timeline}: line {segment.line}"
+                raise UsageError(f"{where}: {error.message}", error.hint) from error
 
 
-def ask(wanted: Wanted, model: Model, info: VideoInfo, progress: Progress) -> Asked:
-    """Everything that is asked for, each part as much as the others.
+@dataclass(frozen=True)
+class Asker:
+    """Turns requests into emotions for one model."""
 
-    Raises :class:`UsageError` for an unknown name, :class:`MediaError` for speech that cannot be
-    heard.
-    """
-    asked = []
-    if wanted.name:
-        asked.append(Asked(model.mixture(wanted.name)))
-    if wanted.prompt is not None:
-        asked.append(model.listener.listen(wanted.prompt, info, progress))
-    if wanted.source is not None:
-        asked.append(Asked(wanted.source))
-    if len(asked) == 1:
-        return asked[0]
+    model: Model
+    reader: VideoReader
+
+    def __call__(self, wanted: Wanted, info: VideoInfo, progress: Progress) -> Asked:
+        """Everything that is asked for, each part as much as the others.
+
+        Raises :class:`UsageError` for an unknown name, :class:`MediaError` for speech that cannot
+        be heard, :class:`FaceError` for pictures without a face.
+        """
+        options, listener = wanted.options, self.model.listener
+        asked = []
+        if options.emotion.strip():
+            asked.append(Asked(self.model.mixture(options.emotion)))
+        if wanted.prompt.target:
+            asked.append(listener.listen(wanted.prompt, info, progress))
+        if options.emotion_follow is not None:
+            asked.append(listener.follow(options.emotion_follow, wanted.prompt, info, progress))
+        for path, held in ((options.emotion_image, True), (options.emotion_video, False)):
+            if path is not None:
+                asked.append(
+                    Asked(read_expression(path, self.reader, options, progress, held=held))
+                )
+        if options.timeline is not None:
+            asked.append(self._scheduled(wanted, info, progress))
+        if wanted.source is not None:
+            asked.append(Asked(wanted.source))
+        return asked[0] if len(asked) == 1 else _together(asked)
+
+    def _scheduled(self, wanted: Wanted, info: VideoInfo, progress: Progress) -> Asked:
+        told, parts = Asked(Mixture(())), []
+        for segment in wanted.plan:
+            if segment.audio is None:
+                parts.append((segment, self.model.mixture(segment.emotion)))
+                continue
+            prompt = replace(wanted.prompt, target=(segment.audio,))
+            told = self.model.listener.listen(prompt, info, progress)
+            parts.append((segment, told.source))
+        return replace(told, source=Scheduled(parts))
+
+
+def _together(asked: Sequence[Asked]) -> Asked:
     told = next((one for one in asked if one.neutral_from), asked[-1])
-    return replace(told, source=Mixture([(1 / len(asked), one.source) for one in asked]))
+    warnings = tuple(dict.fromkeys(w for one in asked for w in one.warnings))
+    mixed = Mixture([(1 / len(asked), one.source) for one in asked])
+    return replace(told, source=mixed, warnings=warnings)
 
 
 def _is_clips(emotion: Emotion) -> bool:

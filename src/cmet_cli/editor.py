@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ._version import __version__
-from .asking import Emotion, Wanted, ask, check_names
+from .asking import Asker, Emotion, Wanted, check_names
 from .backends.devices import Compute
 from .emotion.listen import Asked
-from .emotion.source import EmotionSource
+from .emotion.source import EmotionSource, NoChange
 from .emotion.speech.encoder import SpeechEncoder
 from .emotion.speech_prompt import Clips, SemanticVector, SpeechPrompt
 from .errors import UsageError
+from .inspection.gather import inspection
+from .inspection.page import Moment, write_page
 from .media.ffmpeg import check_input
 from .media.files import atomic_path, check_output
 from .media.probe import VideoInfo
 from .media.writer import EncodeSettings, StreamPlan, container_of, plan_streams
 from .model import Model, load_model
-from .options import EditOptions, ModelChoice, Progress, RuntimeOptions, SourceChoice, no_progress
+from .options import (
+    TRAINED_TO,
+    EditOptions,
+    ModelChoice,
+    Progress,
+    RuntimeOptions,
+    SourceChoice,
+    no_progress,
+)
 from .pipeline.codes import CodesFile, FaceEdit, change_for, edit_codes, save_codes
 from .pipeline.paint import PaintSettings
-from .pipeline.preview import PreviewRequest, write_preview
+from .pipeline.preview import PreviewRequest, preview_columns, write_preview
 from .pipeline.read import VideoReader, VideoReading
 from .pipeline.render import Destination, RenderJob, output_info, render_video
 from .pipeline.stopwatch import Stopwatch
+from .pipeline.sweep import MAX_TILES, Sweep, sweep_sheet, sweep_video
 from .result import EditResult
 from .weights.folder import Weights
 
@@ -46,6 +58,7 @@ class EmotionEditor:
     def __init__(self, model: Model) -> None:
         self.model, self.backend = model, model.backend
         self._reader = VideoReader(model.backend, model.weights.root)
+        self._ask = Asker(model, self._reader)
 
     @classmethod
     def from_weights(
@@ -109,10 +122,10 @@ class EmotionEditor:
         streams_for = container_of(output)
         reading = self.read(video, options, stopwatch=stopwatch, progress=progress)
         with stopwatch.stage("speech"):
-            asked = ask(wanted, self.model, reading.info, progress)
+            asked = self._ask(wanted, reading.info, progress)
         with stopwatch.stage("emotion"):
             layout, timeline = self.backend.layout, reading.faces.timeline
-            change = change_for(asked.source, options)
+            change = change_for(asked.source, options, timeline)
             edits = [
                 edit_codes(face, timeline, replace(change, lips=lips), layout)
                 for face, lips in zip(reading.people, reading.lips, strict=True)
@@ -167,9 +180,80 @@ class EmotionEditor:
         check_names(wanted, self.model)
 
         def asked(info: VideoInfo) -> EmotionSource:
-            return ask(wanted, self.model, info, progress).source
+            return self._ask(wanted, info, progress).source
 
         return write_preview(request, asked, self._reader, progress)
+
+    def sweep(
+        self,
+        video: Path | str,
+        emotions: Sequence[str],
+        output: Path | str,
+        *,
+        intensities: Sequence[float] = (0.5, 1.0, 1.5),
+        options: EditOptions | None = None,
+        progress: Progress = no_progress,
+    ) -> float | None:
+        """Show many emotions on one video: names or mixtures in rows, intensities in columns.
+
+        output: ``.png`` for one moment (-> its time in seconds), or a video of all of it (-> None).
+        The video is read once for all. Raises :class:`CmetError`.
+        """
+        video, output, options = Path(video), Path(output), options or EditOptions()
+        if not emotions or not 1 <= len(emotions) * len(intensities) <= MAX_TILES:
+            raise UsageError(f"a sweep has 1 to {MAX_TILES} tiles")
+        check_request(video, output, [], options)
+        for intensity in intensities:
+            replace(options, intensity=intensity)  # raises where it makes no sense
+        sources = [(text, self.model.mixture(text)) for text in emotions]
+        is_video = output.suffix.lower() != ".png"
+        container = container_of(output) if is_video else ""
+        reading = self.read(video, replace(options, lips="video"), progress=progress)
+        sweep = Sweep(reading, sources, intensities, options, self.source_for(options))
+        if not is_video:
+            return sweep_sheet(sweep, self.backend, output)
+        streams = plan_streams(reading.info, container)
+        with atomic_path(output, overwrite=options.overwrite) as part:
+            sweep_video(sweep, self.backend, Destination(part, _encode(options), streams), progress)
+        return None
+
+    def inspect(
+        self,
+        video: Path | str,
+        emotion: Emotion | None,
+        output: Path | str,
+        *,
+        frames: int = 6,
+        neutral: Clips = (),
+        options: EditOptions | None = None,
+        progress: Progress = no_progress,
+    ) -> None:
+        """Write a page (.html) about a video and an edit of it: frames before and after, codes and
+        their change over time, the sound, and what the speech was taken for.
+
+        emotion: as for :meth:`edit`; where nothing at all is asked for, the page shows the video
+        alone. Raises :class:`CmetError`.
+        """
+        video, output, options = Path(video), Path(output), options or EditOptions()
+        nothing = NoChange() if emotion in (None, ()) and not options.asks else None
+        wanted = Wanted.of(nothing or emotion, neutral, options)
+        check_request(video, output, wanted.files(), options)
+        if output.suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"the page is written as .html: {output}")
+        check_names(wanted, self.model)
+        asked = None
+
+        def source(info: VideoInfo) -> EmotionSource:
+            nonlocal asked
+            asked = self._ask(wanted, info, progress)
+            return asked.source
+
+        request = PreviewRequest(video, output, frames, options, self.source_for(options))
+        columns = preview_columns(request, source, self._reader, progress)
+        assert asked is not None
+        reading = self.read(video, replace(options, lips="video"), progress=progress)
+        page = inspection(reading, asked, options, self.model, [Moment(*c) for c in columns])
+        write_page(page, video, output, overwrite=options.overwrite)
 
     # ------------------------------------------------------------------ steps of an edit
 
@@ -185,7 +269,9 @@ class EmotionEditor:
         destination: Destination,
         progress: Progress,
     ) -> None:
-        settings = PaintSettings(self.source_for(options), options.paste, options.detail)
+        settings = PaintSettings(
+            self.source_for(options), options.paste, options.detail, options.areas
+        )
         job = RenderJob(reading.info, reading.faces, edits, settings, options.compare)
         render_video(job, self.backend, destination, progress)
 
@@ -218,6 +304,7 @@ class EmotionEditor:
             warnings=(
                 *reading.warnings,
                 *done.asked.warnings,
+                *_strength(options),
                 *filter(None, [done.streams.warning]),
                 *self.backend.warnings,
             ),
@@ -236,6 +323,12 @@ class _Finished:
     stopwatch: Stopwatch
 
 
+def _strength(options: EditOptions) -> list[str]:
+    if abs(options.intensity) <= TRAINED_TO:
+        return []
+    return [f"intensity {options.intensity:g}: the networks were not trained beyond {TRAINED_TO:g}"]
+
+
 def _encode(options: EditOptions) -> EncodeSettings:
     return EncodeSettings(crf=options.crf, note=EDIT_NOTE)
 
@@ -243,8 +336,6 @@ def _encode(options: EditOptions) -> EncodeSettings:
 def check_request(video: Path, output: Path, clips: list[Path], options: EditOptions) -> None:
     """Everything that can be refused before work begins. Raises :class:`UsageError`."""
     check_input(video, "video")
-    for clip in clips:
-        check_input(clip, "audio")
     check_output(output, overwrite=options.overwrite, inputs=(video, *clips))
     if options.save_codes is not None:
         if options.save_codes == output:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from .declared import Option, check_declared
+from .declared import Option, check_declared, declared
 from .errors import UsageError
 
 Lips = Literal["audio", "video", "auto"]
@@ -30,7 +30,21 @@ _EMOTION, _FACE, _NETWORK, _OUTPUT = "Emotion", "Face", "How it runs", "Output"
 _RUN, _CLUSTER = "How the batch runs", "Many machines"
 MAX_WORKERS = 256
 #: Fields of :class:`EditOptions` that ask for an emotion, beside or instead of speech.
-ASKING = ("emotion",)
+ASKING = ("emotion", "emotion_image", "emotion_video", "emotion_follow", "timeline")
+AREAS = ("upper", "lower", "brows", "eyes", "mouth")
+#: Beyond this intensity the networks were not trained.
+TRAINED_TO = 1.5
+
+
+def _areas(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in AREAS and name != "all":
+            raise UsageError(
+                f"no region of the face is called '{name[:40]}'",
+                f"there are all, {', '.join(AREAS)}; several are separated by commas",
+            )
+    return () if "all" in names else names
 
 
 def no_progress(stage: str, done: int, total: int | None) -> None:
@@ -55,18 +69,56 @@ class EditOptions:
             "Strength of the emotion; 0 keeps the expression, negative reverses the change.",
             _EMOTION,
             short="-i",
-            low=-10,
-            high=10,
+            low=-2,
+            high=2,
         ),
     ] = 1.0
+    emotion_image: Annotated[
+        Path | None,
+        Option("A picture of a face: its expression is held (EDTalk's way).", _EMOTION),
+    ] = None
+    emotion_video: Annotated[
+        Path | None,
+        Option("A video of a face: its expression is followed, frame by frame.", _EMOTION),
+    ] = None
+    emotion_follow: Annotated[
+        Path | None,
+        Option("Speech whose emotion is followed over time, on the video's own clock.", _EMOTION),
+    ] = None
+    timeline: Annotated[
+        Path | None,
+        Option(
+            "A plan of emotions over time (.csv, .json, .srt); cmet timeline writes one to start "
+            "from.",
+            _EMOTION,
+        ),
+    ] = None
+    ease_in: Annotated[
+        float, Option("Seconds over which the change comes.", _EMOTION, low=0, high=3600)
+    ] = 0.0
+    ease_out: Annotated[
+        float, Option("Seconds over which the change goes.", _EMOTION, low=0, high=3600)
+    ] = 0.0
+    max_delta: Annotated[
+        float,
+        Option("Longest change of the expression codes; 0: any.", _EMOTION, low=0, high=1000),
+    ] = 0.0
+    region: Annotated[
+        str,
+        Option(
+            "Limit the change to parts of the face: upper, lower, brows, eyes, mouth; several with "
+            "commas.",
+            _FACE,
+        ),
+    ] = "all"
     lips: Annotated[
         Lips,
         Option(
-            "Lip motion from the video's sound (as published) or its picture (as filmed); auto: "
-            "video where detail is source, else audio.",
+            "Lip motion from the video's picture (as filmed) or its sound (as published); auto: "
+            "as filmed, because an edit keeps the sound.",
             _EMOTION,
         ),
-    ] = "audio"
+    ] = "auto"
     detail: Annotated[
         Detail,
         Option(
@@ -74,7 +126,7 @@ class EditOptions:
             "changes (source), or the networks' rendering (render).",
             _FACE,
         ),
-    ] = "render"
+    ] = "source"
     source: Annotated[
         SourceChoice,
         Option(
@@ -116,9 +168,11 @@ class EditOptions:
     ] = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.save_codes, str):
-            object.__setattr__(self, "save_codes", Path(self.save_codes))
+        for name, field_ in declared(type(self)).items():
+            if field_.is_path and isinstance(getattr(self, name), str):
+                object.__setattr__(self, name, Path(getattr(self, name)))
         check_declared(self)
+        self.areas  # noqa: B018  a part that no face has is refused here
         if self.paste == "none" and self.face == "all":
             raise UsageError("paste 'none' gives one crop, and face 'all' asks for several")
         if self.save_codes is not None and self.save_codes.suffix != ".npz":
@@ -127,9 +181,17 @@ class EditOptions:
     @property
     def lips_from(self) -> Literal["audio", "video"]:
         """What ``auto`` means: an edit keeps the sound, so lips as filmed are right already."""
-        if self.lips == "auto":
-            return "video" if self.detail == "source" else "audio"
-        return self.lips
+        return "video" if self.lips == "auto" else self.lips
+
+    @property
+    def asks(self) -> bool:
+        """Whether an emotion is asked for here, beside or instead of speech."""
+        return any(getattr(self, name) for name in ASKING)
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """The parts of the face that change; empty for all of it."""
+        return () if self.region.strip() in ("", "all") else _areas(self.region)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import pytest
 
 from cmet_cli.emotion.presets import preset_of, read_preset, write_preset
 
-
 PLAIN = ("--face-detector", "none", "-o")
 
 

@@ -57,7 +57,7 @@ def prompt(tmp_path):
 
 FACES = {"happy": Held(1.0), "sad": Held(10.0)}
 CODES = np.zeros((3, 1), np.float32)
-TIMES = Timeline(np.arange(3) / 25, 0.12)
+TIMES = Timeline(np.arange(3) / 25)
 
 
 def change(asked):

@@ -261,7 +261,7 @@ def test_a_model_that_was_half_downloaded_is_not_passed_over(cmet, talking, tmp_
 def test_the_model_asked_for_is_the_one_loaded_after_the_download(monkeypatch):
     """It was forgotten: what was fetched for `--model cmet` was loaded as whatever comes first."""
     from cmet_cli import editor
-    from cmet_cli.cli.edit import _load_editor
+    from cmet_cli.cli.edit import load_editor
     from cmet_cli.options import ModelOptions, RuntimeOptions
     from cmet_cli.weights import download
 
@@ -275,5 +275,5 @@ def test_the_model_asked_for_is_the_one_loaded_after_the_download(monkeypatch):
     monkeypatch.setattr(editor.EmotionEditor, "from_weights", from_weights)
     monkeypatch.setattr(download, "download_weights", lambda *_, **__: report)
     runtime = RuntimeOptions(device="cpu")
-    assert _load_editor(ModelOptions(model="cmet"), runtime, True, True) == "an editor"
+    assert load_editor(ModelOptions(model="cmet"), runtime, True, True) == "an editor"
     assert asked == ["cmet"]

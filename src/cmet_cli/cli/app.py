@@ -15,7 +15,21 @@ import typer
 
 from .._version import __version__
 from ..errors import CmetError, MediaError
-from . import avatar, batch, doctor, download, edit, emotions, extract, faces, proof, train
+from . import (
+    avatar,
+    batch,
+    doctor,
+    download,
+    edit,
+    emotions,
+    extract,
+    faces,
+    inspect,
+    proof,
+    sweep,
+    timeline,
+    train,
+)
 from .console import State, error_console, print_error
 
 EXIT_TERMINATED = 143
@@ -49,6 +63,9 @@ def _root(
 
 app.command("edit")(edit.edit)
 app.command("batch")(batch.batch)
+app.command("sweep")(sweep.sweep)
+app.command("inspect")(inspect.inspect)
+app.command("timeline")(timeline.timeline)
 app.command("faces")(faces.faces)
 app.add_typer(emotions.emotions_app, name="emotions")
 app.command("download-weights")(download.download_weights)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import HubError, WeightsError
-from ..options import EditOptions, ModelOptions, RuntimeOptions
+from ..options import ASKING, EditOptions, ModelOptions, RuntimeOptions
 from .console import error_console, print_json, print_warning, progress_bars
 from .params import OUTPUT, Json, Quiet, Verbose, takes_options
 
@@ -96,10 +96,10 @@ def edit(
 
     clips, neutral = tuple(emotion_audio or ()), tuple(neutral_audio or ())
     wanted = Wanted.of(clips, neutral, options)
-    output = output or default_output(video, clips, options.emotion, preview is not None)
+    output = output or default_output(video, clips, options, preview is not None)
     _refuse_early(video, output, options.overwrite)
     wanted.files()  # typos are told before models load
-    editor = _load_editor(model, runtime, download, quiet)
+    editor = load_editor(model, runtime, download, quiet)
     with progress_bars(quiet or json) as progress:
         if preview is None:
             result = editor.edit(
@@ -124,15 +124,17 @@ def edit(
 
 
 def default_output(
-    video: Path, clips: Sequence[Path], name: str = "", preview: bool = False
+    video: Path, clips: Sequence[Path], options: EditOptions, preview: bool = False
 ) -> Path:
     """``talk.mp4`` and ``sarcastic.wav`` or ``sarcastic`` -> ``talk_sarcastic.mp4`` beside it."""
     from ..emotion.named import label
 
     suffix = video.suffix.lower() if video.suffix.lower() in KEPT_SUFFIXES else ".mp4"
     suffix = ".png" if preview else suffix
-    words = [label(name)] if name else []
+    words = [label(options.emotion)] if options.emotion.strip() else []
     words += [clips[0].stem] if clips else []
+    asking = (getattr(options, name) for name in ASKING)
+    words += [path.stem for path in asking if isinstance(path, Path)]
     return video.with_name(f"{video.stem}_{'_'.join(words)}{suffix}")
 
 
@@ -145,7 +147,7 @@ def _refuse_early(video: Path, output: Path, overwrite: bool) -> None:
     check_output(output, overwrite=overwrite, inputs=(video,))
 
 
-def _load_editor(
+def load_editor(
     model: ModelOptions, runtime: RuntimeOptions, download: bool, quiet: bool
 ) -> EmotionEditor:
     """Load the networks, fetching the weights first where the user agrees."""

@@ -18,10 +18,12 @@ SURE = 0.6
 
 @dataclass(frozen=True)
 class Heard:
-    """shares: of each name, largest first, 1 in all; unlike: the sound is far from every voice that
+    """shares: of each name, largest first, 1 in all; likeness: of the difference to each name's
+    (cosine), in the same order; unlike: the sound is far from every voice that
     the names were learned from, so the shares mean little."""
 
     shares: tuple[tuple[str, float], ...] = ()
+    likeness: tuple[tuple[str, float], ...] = ()
     unlike: bool = False
 
     def __str__(self) -> str:
@@ -52,7 +54,8 @@ def hear(
     shares /= shares.sum()
     order = np.argsort(-shares)
     ranked = tuple((names[i], round(float(shares[i]), 4)) for i in order)
-    return Heard(ranked, _is_unlike(target, presets))
+    cosines = tuple((names[i], round(float(alike[i]), 4)) for i in order)
+    return Heard(ranked, cosines, _is_unlike(target, presets))
 
 
 def likeness(vector: np.ndarray, presets: Presets, names: Sequence[str]) -> dict[str, float]:

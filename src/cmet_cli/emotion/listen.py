@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from ..backends.base import SpeechConnector
 from ..errors import UsageError
 from ..media.probe import VideoInfo
 from ..options import Progress
 from ..weights.folder import Weights
+from .following import VaryingMixture, VaryingSpeech, hear_over_time
 from .hearing import NOTHING_HEARD, Heard, hear
 from .presets import NEUTRAL, Presets
 from .source import EmotionSource, Mixture, SpeechEmotion
 from .speech.clips import mean_feature
 from .speech.encoder import EMOTION2VEC, CachingEncoder, SpeechEncoder
-from .speech_prompt import SemanticVector, SpeechPrompt, choose_neutral, semantic_vector
+from .speech_prompt import SemanticVector, SpeechPrompt, choose_neutral, neutral_feature
 
 #: Names whose share of what was heard is smaller take no part in a mixture.
 LEAST_SHARE = 0.02
@@ -58,13 +62,19 @@ class Ear:
 
         A video without sound is compared with the model's own idea of neutral, if it has one.
         """
+        target = mean_feature(self.encoder, prompt.target_clips(), "emotion speech", progress)
+        return SemanticVector(target, *self.start(prompt, info, progress))
+
+    def start(
+        self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress
+    ) -> tuple[np.ndarray, str]:
+        """The feature that speech is compared with, and where it came from."""
         published = self._weights.neutral_presets if self.presets.encoder == EMOTION2VEC else ()
         mine = self.presets.by_name.get(NEUTRAL)
         if mine is None or prompt.neutral or published or info.audio_streams:
             neutral = choose_neutral(prompt, info, published)
-            return semantic_vector(prompt, self.encoder, neutral, progress)
-        target = mean_feature(self.encoder, prompt.target_clips(), "emotion speech", progress)
-        return SemanticVector(target, mine.preset.mean, "the model's own idea of neutral")
+            return neutral_feature(self.encoder, neutral, progress), neutral.origin
+        return mine.preset.mean, "the model's own idea of neutral"
 
     def heard(self, vector: SemanticVector) -> Heard:
         return hear(vector.vector, vector.target, self.presets)
@@ -77,6 +87,12 @@ class Listener(Protocol):
     def ear(self) -> Ear: ...
 
     def listen(self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress) -> Asked: ...
+
+    def follow(
+        self, speech: Path, prompt: SpeechPrompt, info: VideoInfo, progress: Progress
+    ) -> Asked:
+        """The emotion as a recording has it over time; of the prompt only its neutral side."""
+        ...
 
     def shown(self, name: str) -> EmotionSource:
         """The emotion of one of the ear's own presets. Raises :class:`UsageError`."""
@@ -98,6 +114,14 @@ class ConnectorListener:
         warnings = (UNLIKE,) if self.own_ear and not heard.sure else ()
         return Asked(source, vector.neutral_from, heard, warnings)
 
+    def follow(
+        self, speech: Path, prompt: SpeechPrompt, info: VideoInfo, progress: Progress
+    ) -> Asked:
+        heard = hear_over_time(speech, self.ear.encoder, progress)
+        start, origin = self.ear.start(prompt, info, progress)
+        vectors = np.where(heard.voiced[:, None], heard.features - start, 0).astype(np.float32)
+        return Asked(VaryingSpeech(self.connector, heard.times_s, vectors), origin)
+
     def shown(self, name: str) -> EmotionSource:
         return SpeechEmotion(self.connector, self.ear.presets.direction(name))
 
@@ -118,6 +142,19 @@ class NamingListener:
         vector = self.ear.semantic_vector(prompt, info, progress)
         heard = hear(vector.vector, vector.target, self.ear.presets, self.names)
         return Asked(self._mixture(heard), vector.neutral_from, heard)
+
+    def follow(
+        self, speech: Path, prompt: SpeechPrompt, info: VideoInfo, progress: Progress
+    ) -> Asked:
+        over_time = hear_over_time(speech, self.ear.encoder, progress)
+        start, origin = self.ear.start(prompt, info, progress)
+        names = tuple(sorted(self.names))
+        shares = np.zeros((len(over_time.times_s), len(names)), np.float32)
+        for k in np.flatnonzero(over_time.voiced):
+            feature = over_time.features[k]
+            found = dict(hear(feature - start, feature, self.ear.presets, names).shares)
+            shares[k] = [found.get(name, 0.0) for name in names]
+        return Asked(VaryingMixture(names, self.named, over_time.times_s, shares), origin)
 
     def shown(self, name: str) -> EmotionSource:
         presets = self.ear.presets

@@ -23,6 +23,13 @@ class EmotionSource(Protocol):
         ...
 
 
+class NoChange:
+    """Nothing is asked for."""
+
+    def delta(self, codes: np.ndarray, timeline: Timeline) -> np.ndarray:
+        return np.zeros_like(codes)
+
+
 @dataclass(frozen=True)
 class SpeechEmotion:
     """Speech through the connector (C-MET, CVPR 2026).

@@ -96,12 +96,16 @@ def semantic_vector(
 ) -> SemanticVector:
     """Target mean minus input mean. Raises :class:`UsageError` or :class:`MediaError`."""
     target = mean_feature(encoder, prompt.target_clips(), "emotion speech", progress)
+    return SemanticVector(target, neutral_feature(encoder, neutral, progress), neutral.origin)
+
+
+def neutral_feature(encoder: SpeechEncoder, neutral: Neutral, progress: Progress) -> np.ndarray:
+    """The mean feature of what the target is compared with. Raises :class:`MediaError`."""
     try:
-        start = mean_feature(encoder, neutral.clips, "neutral speech", progress)
+        return mean_feature(encoder, neutral.clips, "neutral speech", progress)
     except MediaError as error:
         if neutral.origin != "the video's own speech":
             raise
         raise MediaError(
             f"the video's own speech cannot be used: {error.message}", "give --neutral-audio"
         ) from error
-    return SemanticVector(target, start, neutral.origin)

@@ -24,7 +24,12 @@ REACH = 0.05
 # second all of it counts.
 CHANGE_FROM, CHANGE_TO = 2.0, 7.0
 #: Residuals, in grey levels, from which on the original's own fine detail is not to be trusted.
-TEAR_FROM, TEAR_TO = 22.0, 60.0
+TEAR_FROM, TEAR_TO = 8.0, 24.0
+#: Share of new pixels, as the motion stretches them, from which on something can have torn at all;
+#: elsewhere what motion does not explain is shading.
+STRETCH_FROM, STRETCH_TO = 0.2, 0.4
+#: Motion, in shares of the crop's side, that counts as a change even where nothing shows.
+MOVING_FROM, MOVING_TO = 0.002, 0.006
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
 #: but does not pass. A small renderer's wrinkles are smudges.
 SHADING, MOST_SHADING = 0.7, 24.0
@@ -84,11 +89,13 @@ class Differ:
     def __call__(self, seen: Renderings, region: np.ndarray, palette: Palette) -> Difference:
         """region: float32 ``[S, S]`` in [0, 1], where a change may be (0 at the crop's border
         unless the crop is the whole picture); palette: this person's colours."""
-        mask = changed(seen) * region
-        flow = self._flow(seen) * mask[..., None]
+        flow = self._flow(seen)
+        mask = np.maximum(changed(seen), moving(flow)) * region
+        flow = flow * mask[..., None]
         moved = warp(seen.neutral, flow)
         raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
-        tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO) * mask
+        tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
+        tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
         raw = self._steadied(raw, tear)
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
         residual = palette.limited(warp(seen.original, flow), wanted)
@@ -157,6 +164,21 @@ def changed(seen: Renderings) -> np.ndarray:
     reach = 2 * round(REACH * size) + 1
     apart = cv2.dilate(apart, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     return smoothstep(blur(apart, CHANGE_SIGMA), CHANGE_FROM, CHANGE_TO)
+
+
+def moving(flow: np.ndarray) -> np.ndarray:
+    """Soft mask of what moves, whether or not it shows in the renderings. float32 ``[S, S]``."""
+    size = flow.shape[0]
+    far = cv2.magnitude(flow[..., 0], flow[..., 1]) / np.float32(size)
+    return smoothstep(blur(far, CHANGE_SIGMA), MOVING_FROM, MOVING_TO)
+
+
+def stretch(flow: np.ndarray) -> np.ndarray:
+    """How much of each pixel is new: 0 where skin is moved or pressed together, towards 1 where a
+    little of it is drawn out over much (an opening mouth, a lifted lid). float32 ``[S, S]``."""
+    dx, dy = np.gradient(flow, axis=1), np.gradient(flow, axis=0)
+    area = (1 + dx[..., 0]) * (1 + dy[..., 1]) - dx[..., 1] * dy[..., 0]
+    return np.clip(1 - area, 0, 1).astype(np.float32)
 
 
 def likeness(seen: Renderings, region: np.ndarray) -> float:

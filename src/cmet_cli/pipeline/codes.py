@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from ..backends.base import CodeLayout
+from ..emotion.shaping import Easing, clipped
 from ..emotion.source import EmotionSource
 from ..media.clock import Timeline
 from ..media.files import atomic_path
@@ -35,19 +36,23 @@ class FaceEdit:
 class Change:
     """What is done to codes: the emotion, how much of it, and from where the lips come
     (``[n, layout.lip]``, or None to keep them as they are in the picture). steady_s: the change is
-    smoothed over about this many seconds, before and after alike, so that it does not lag."""
+    smoothed over about this many seconds, before and after alike, so that it does not lag; most:
+    the longest change, 0 for any; ease: how it comes at the beginning and goes at the end."""
 
     emotion: EmotionSource
     intensity: float
     lips: np.ndarray | None = None
     steady_s: float = 0.0
+    most: float = 0.0
+    ease: Easing = field(default_factory=Easing)
 
 
-def change_for(emotion: EmotionSource, options: EditOptions) -> Change:
-    """What the options ask for, lips as in the picture. A difference shows every tremble of the
-    codes at full sharpness, so there the change is steadied."""
+def change_for(emotion: EmotionSource, options: EditOptions, timeline: Timeline) -> Change:
+    """What the options ask for, lips as in the picture; timeline: of the whole clip. A difference
+    shows every tremble of the codes at full sharpness, so there the change is steadied."""
     steady_s = STEADY_S if options.detail == "source" else 0.0
-    return Change(emotion, options.intensity, steady_s=steady_s)
+    ease = Easing.over(timeline, options.ease_in, options.ease_out)
+    return Change(emotion, options.intensity, None, steady_s, options.max_delta, ease)
 
 
 def edit_codes(face: FaceCodes, timeline: Timeline, change: Change, layout: CodeLayout) -> FaceEdit:
@@ -57,7 +62,10 @@ def edit_codes(face: FaceCodes, timeline: Timeline, change: Change, layout: Code
     if change.steady_s > 0:
         step_s = timeline.duration_s / max(1, len(timeline.times_s))
         delta = _steady(delta, face.placement.shots, change.steady_s / max(step_s, 1e-6))
-    codes[:, part] += delta * change.intensity
+    moved = delta * np.float32(change.intensity)
+    if change.most > 0:
+        moved = clipped(moved, change.most)
+    codes[:, part] += moved * change.ease.share(timeline.times_s)
     if change.lips is not None:
         codes[:, layout.lip_slice] = change.lips
     return FaceEdit(face, codes, delta)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..faces.areas import area_mask
 from ..faces.blend import head_mask, match_colours, square_mask
 from ..faces.calibration import FaceEllipse
 from ..faces.difference import Differ, Renderings, likeness, trust
@@ -39,16 +40,24 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Canvas:
-    """What is painted on: a video, the crops cut from it, where the face is in them."""
+    """What is painted on: a video, the crops cut from it, where the face is in them, and which
+    parts of it may change (none named: all)."""
 
     info: VideoInfo
     crop: Cropper
     face: FaceEllipse
+    areas: tuple[str, ...] = ()
 
     def square_mask(self, square: Square) -> np.ndarray:
         """float32 ``[S, S]``: fades at the crop's border unless that is the picture's own."""
         whole = square.side >= min(self.info.width, self.info.height) - 1
         return square_mask(self.crop.size_px, faded=not whole)
+
+    def limited(self, mask: np.ndarray, head: np.ndarray) -> np.ndarray:
+        """A mask, only where the face may change."""
+        if not self.areas:
+            return mask
+        return mask * area_mask(self.crop.size_px, self.face, self.areas, *map(float, head))
 
     def region(self, square: Square) -> np.ndarray:
         """The same, and nothing at all on the crop's border where that is inside the picture."""
@@ -80,7 +89,7 @@ class RenderingJoin:
     def __call__(
         self, planes: Planes, rendered: Rendered, square: Square, head: np.ndarray, weight: float
     ) -> Planes:
-        new, mask = rendered.edited, self._mask(square, head)
+        new, mask = rendered.edited, self.canvas.limited(self._mask(square, head), head)
         if float(mask.min()) < 1.0:
             new = match_colours(new, rendered.original, mask)
         layout, converter = self.canvas.info.pixel_format, self.canvas.crop.converter
@@ -117,7 +126,8 @@ class DifferenceJoin:
         if weight <= 0.0:
             return planes
         self._palette.learn(seen.original, face)
-        change = self._differ(seen, canvas.region(square), self._palette).scaled(weight)
+        region = canvas.limited(canvas.region(square), head)
+        change = self._differ(seen, region, self._palette).scaled(weight)
         target = Target(square, canvas.info.pixel_format, canvas.crop.converter)
         return repaint(planes, seen.original, change, target)
 

@@ -26,11 +26,12 @@ from .join import Canvas, DifferenceJoin, Join, Planes, Rendered, RenderingJoin
 @dataclass(frozen=True)
 class PaintSettings:
     """source: which frame lends its face (never ``auto``); paste: what goes back into the frame;
-    detail: whose pixels it shows."""
+    detail: whose pixels it shows; areas: the parts of the face that change, empty for all."""
 
     source: SourceChoice
     paste: Paste
-    detail: Detail = "render"
+    detail: Detail = "source"
+    areas: tuple[str, ...] = ()
 
 
 class FacePainter:
@@ -45,7 +46,7 @@ class FacePainter:
         self.crop = Cropper(info, backend.crop.size_px)
         self._kept: tuple[int, Any] | None = None  # the source frame in use, prepared
         self._borrowed: dict[int, np.ndarray] = {}
-        canvas = Canvas(info, self.crop, backend.crop.calibration.face)
+        canvas = Canvas(info, self.crop, backend.crop.calibration.face, settings.areas)
         self._join: Join = (
             DifferenceJoin(canvas)
             if settings.detail == "source"

@@ -7,7 +7,7 @@ instead of the whole clip.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,11 +70,26 @@ def write_preview(
 
     Raises :class:`FaceError` if no shown moment has the face.
     """
-    if not 1 <= request.count <= MAX_FRAMES:
-        raise UsageError(f"preview takes 1 to {MAX_FRAMES} frames, got {request.count}")
     if request.output.suffix.lower() != ".png":
         raise UsageError(f"a preview is written as .png: {request.output}")
     check_output(request.output, overwrite=request.options.overwrite, inputs=(request.video,))
+    columns = preview_columns(request, ask, reader, progress)
+    write_picture(before_and_after(columns), request.output, overwrite=request.options.overwrite)
+    return [column[0] for column in columns]
+
+
+def preview_columns(
+    request: PreviewRequest,
+    ask: Callable[[VideoInfo], EmotionSource],
+    reader: VideoReader,
+    progress: Progress,
+) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    """Time in seconds, frame before and after (RGB uint8) of every moment.
+
+    Raises :class:`FaceError` if none has the face.
+    """
+    if not 1 <= request.count <= MAX_FRAMES:
+        raise UsageError(f"preview takes 1 to {MAX_FRAMES} frames, got {request.count}")
     info = probe_video(request.video)
     faces = reader.find(info, request.options, progress)
     emotion, times_s = ask(info), faces.timeline.times_s
@@ -88,8 +103,7 @@ def write_preview(
         progress("preview", k + 1, len(spans))
     if not found:
         raise FaceError(f"{info.path}: no face at any of the {len(spans)} moments looked at")
-    write_picture(before_and_after(columns), request.output, overwrite=request.options.overwrite)
-    return [column[0] for column in columns]
+    return columns
 
 
 def moments(times_s: np.ndarray, count: int) -> list[range]:
@@ -141,14 +155,14 @@ def edit_moment(scene: Scene, moment: Moment, backend: Backend) -> np.ndarray | 
     # A stretch is too short to choose from: its first frame stands in for the best one.
     source = "first" if scene.request.source == "best" else scene.request.source
     options = scene.request.options
-    settings = PaintSettings(source, options.paste, options.detail)
+    settings = PaintSettings(source, options.paste, options.detail, options.areas)
     frames = [replace(f, index=i) for i, f in enumerate(moment.frames)]
     for placement in scene.faces.placements:
         part = placement.part(moment.span)
         if not part.present[-1] or part.weights[-1] <= 0:
             continue
         face = encode_stretch(scene.info, frames, part, backend)
-        change = change_for(scene.emotion, options)
+        change = change_for(scene.emotion, options, scene.faces.timeline)
         edit = edit_codes(face, timeline, change, backend.layout)
         painter = FacePainter(scene.info, edit, settings, backend)
         painter.render([f for f in frames if painter.active(f.index)][:1])  # meets its source
@@ -173,7 +187,7 @@ def encode_stretch(
     return FaceCodes(placement, codes, sharpness)
 
 
-def before_and_after(columns: list[tuple[float, np.ndarray, np.ndarray]]) -> np.ndarray:
+def before_and_after(columns: Sequence[tuple[float, np.ndarray, np.ndarray]]) -> np.ndarray:
     """(time, before, after) with RGB uint8 pictures of one size -> one picture."""
     shown = []
     for time_s, before, after in columns:

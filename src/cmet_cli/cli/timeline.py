@@ -1,0 +1,43 @@
+"""``cmet timeline``: a plan of emotions over time, to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .params import Overwrite
+
+
+def timeline(
+    video: Annotated[Path, typer.Argument(help="The video that the plan is for.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The plan (.csv). Default: beside it.")
+    ] = None,
+    subtitles: Annotated[
+        Path | None, typer.Option("--subtitles", help="An .srt: a row per line of speech.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a plan for [bold]cmet edit --timeline[/]: fill in which emotion goes where."""
+    from ..emotion.schedule import starter_plan, subtitle_lines
+    from ..errors import UsageError
+    from ..media.ffmpeg import check_input
+    from ..media.files import atomic_path, check_output
+    from ..media.probe import probe_video
+
+    output = output or video.with_name(f"{video.stem}_timeline.csv")
+    if output.suffix.lower() != ".csv":
+        raise UsageError(f"a plan is written as .csv: {output}")
+    check_input(video, "video")
+    read = tuple(filter(None, (video, subtitles)))
+    check_output(output, overwrite=overwrite, inputs=read)
+    if subtitles is not None:
+        check_input(subtitles, "subtitles")
+    lines = subtitle_lines(subtitles) if subtitles is not None else []
+    text = starter_plan(probe_video(video).duration_s or 5.0, lines)
+    with atomic_path(output, overwrite=overwrite) as part:
+        part.write_text(text, "utf-8")
+    rows = sum(not line.startswith("#") for line in text.splitlines()) - 1
+    typer.echo(f"{output}  {rows} rows to fill in; then: cmet edit --video {video} --timeline ...")

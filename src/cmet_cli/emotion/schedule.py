@@ -1,0 +1,293 @@
+"""A timeline of emotions: which one, when, how much, and how it comes and goes.
+
+A plan is a CSV with a header, or JSON (a list of objects), with ``start``, ``end``, ``emotion`` (a
+name or a mixture) or ``audio`` (a recording, relative to the plan), ``intensity`` (1) and ``ease``
+(seconds). What is neutral, or not in the plan, stays as it is.
+Subtitles (.srt) name the emotion of a line at its beginning, in brackets: ``[sad] ...``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..media.clock import Timeline
+from .named import parse_mixture
+from .source import EmotionSource
+
+COLUMNS = ("start", "end", "emotion", "audio", "intensity", "ease")
+NEUTRAL = "neutral"
+EASE_S = 0.3
+MOST_INTENSITY, MOST_S = 10.0, 1e6
+MAX_BYTES, MAX_SEGMENTS = 1 << 22, 10_000
+#: Segments that are this close to each other have no gap between them.
+TOUCHING_S = 1e-3
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?)")
+_SRT_TIMES = re.compile(r"\s*(\S+)\s+-->\s+(\S+)")
+_SRT_NAME = re.compile(r"\s*\[([^\]]{1,200})\]")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """start_s, end_s: on the video's clock; emotion: a mixture of names, or audio: a recording;
+    ease_s: how long it takes to come and to go; line: in the plan."""
+
+    start_s: float
+    end_s: float
+    emotion: str
+    audio: Path | None
+    intensity: float
+    ease_s: float
+    line: int
+
+    @property
+    def is_gap(self) -> bool:
+        return self.emotion.lower() == NEUTRAL
+
+    @property
+    def label(self) -> str:
+        return self.emotion or (self.audio.stem if self.audio else "")
+
+
+def read_plan(path: Path) -> list[Segment]:
+    """Segments in order of time. Raises :class:`UsageError` naming the file and the line."""
+    text = _read_text(path)
+    read = {".json": _json_rows, ".srt": _srt_rows}.get(path.suffix.lower(), _csv_rows)
+    rows = read(path, text)
+    # What is neutral is a gap, and plans may name gaps.
+    segments = [s for line, cells in rows if not (s := _segment(path, line, cells)).is_gap]
+    if not rows:
+        raise UsageError(f"{path}: no segment in it", f"columns are {', '.join(COLUMNS)}")
+    if len(segments) > MAX_SEGMENTS:
+        raise UsageError(f"{path}: more than {MAX_SEGMENTS} segments")
+    segments.sort(key=lambda s: s.start_s)
+    for before, after in pairwise(segments):
+        if after.start_s < before.end_s - TOUCHING_S:
+            lines = sorted((before.line, after.line))
+            raise UsageError(
+                f"{path}: line {lines[1]} overlaps line {lines[0]} "
+                f"({after.start_s:g} s is before {before.end_s:g} s)",
+                "let one end where the next begins; ease blends them",
+            )
+    return segments
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{path}: too large to be a timeline")
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not text in UTF-8") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+
+
+def _csv_rows(path: Path, text: str) -> list[tuple[int, dict[str, Any]]]:
+    reader = csv.reader(io.StringIO(text))
+    rows, names = [], list[str]()
+    try:
+        for cells in reader:
+            if not any(c.strip() for c in cells) or cells[0].lstrip().startswith("#"):
+                continue
+            if not names:
+                names = [c.strip().lower() for c in cells]
+                _check_columns(path, reader.line_num, names)
+                continue
+            if len(cells) > len(names):
+                raise _wrong(path, reader.line_num, f"{len(cells)} cells, {len(names)} columns")
+            rows.append((reader.line_num, dict(zip(names, cells, strict=False))))
+    except csv.Error as error:
+        raise _wrong(path, reader.line_num, str(error)) from error
+    return rows
+
+
+def _json_rows(path: Path, text: str) -> list[tuple[int, dict[str, Any]]]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not JSON: {error}") from error
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise UsageError(f"{path}: must be a list of objects with {', '.join(COLUMNS)}")
+    for number, row in enumerate(found, start=1):
+        _check_columns(path, number, list(row), needed=("start", "end"))
+    return list(enumerate(found, start=1))
+
+
+def _check_columns(
+    path: Path, line: int, names: Sequence[str], needed: Sequence[str] = ("start", "end")
+) -> None:
+    unknown = [name for name in names if name not in COLUMNS]
+    missing = [name for name in needed if name not in names]
+    if unknown or missing:
+        what = f"unknown '{unknown[0][:40]}'" if unknown else f"no '{missing[0]}'"
+        raise UsageError(f"{path}: line {line}: {what}", f"columns are {', '.join(COLUMNS)}")
+
+
+def _srt_rows(path: Path, text: str) -> list[tuple[int, dict[str, Any]]]:
+    """Lines of speech that name an emotion; the others stay neutral."""
+    rows, lines = [], text.splitlines()
+    for at, line in enumerate(lines):
+        times = _SRT_TIMES.match(line)
+        if times is None:
+            continue
+        said = lines[at + 1] if at + 1 < len(lines) else ""
+        name = _SRT_NAME.match(said)
+        if name is not None:
+            cells = {"start": times[1], "end": times[2], "emotion": name[1]}
+            rows.append((at + 1, cells))
+    return rows
+
+
+def _segment(path: Path, line: int, cells: dict[str, Any]) -> Segment:
+    values = {k: str(v).strip() for k, v in cells.items() if v is not None}
+    try:
+        start, end = (seconds(values.get(name, "")) for name in ("start", "end"))
+        intensity = _number(values.get("intensity") or "1", "intensity", MOST_INTENSITY)
+        ease = _number(values.get("ease") or str(EASE_S), "ease", MOST_S)
+        emotion, audio = values.get("emotion", ""), values.get("audio", "")
+        if bool(emotion) == bool(audio):
+            raise ValueError("needs an emotion or an audio, and not both")
+        if emotion:
+            parse_mixture(emotion)
+        if not start < end:
+            raise ValueError(f"ends ({end:g} s) before it begins ({start:g} s)")
+        if ease < 0:
+            raise ValueError("ease is negative")
+    except UsageError as error:
+        raise _wrong(path, line, error.message) from error
+    except ValueError as error:
+        raise _wrong(path, line, str(error)) from error
+    clip = path.parent / audio if audio else None
+    return Segment(start, end, emotion, clip, intensity, ease, line)
+
+
+def _wrong(path: Path, line: int, what: str) -> UsageError:
+    return UsageError(f"{path}: line {line}: {what}")
+
+
+def seconds(text: str) -> float:
+    """``12.5``, ``1:02.5``, ``00:01:02,500`` -> seconds. Raises ValueError."""
+    clock = _CLOCK.fullmatch(text)
+    if clock is None:
+        return _number(text, "time", MOST_S, least=0)
+    hours, minutes, rest = clock.groups()
+    return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest.replace(",", "."))
+
+
+def _number(text: str, what: str, most: float, least: float | None = None) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{what} '{text[:40]}' is not a number") from None
+    low = -most if least is None else least
+    if not math.isfinite(value) or not low <= value <= most:
+        raise ValueError(f"{what} {text[:40]} is not between {low:g} and {most:g}")
+    return value
+
+
+def starter_plan(duration_s: float, lines: Sequence[tuple[float, float, str]] = ()) -> str:
+    """A CSV to start from: a row per line of speech (start, end, what is said), else a few of equal
+    length."""
+    if not lines:
+        count = max(1, min(6, round(duration_s / 5)))
+        edges = [round(duration_s * k / count, 3) for k in range(count + 1)]
+        lines = [(a, b, "") for a, b in pairwise(edges)]
+    out = io.StringIO()
+    out.write(
+        "# Write an emotion (a name or a mixture; `cmet emotions` lists the names) instead of\n"
+    )
+    out.write("# neutral, or a recording under audio. Times in seconds or hh:mm:ss.mmm.\n")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for start, end, said in lines:
+        if said:
+            out.write(f"# {' '.join(said.split())[:100]}\n")
+        writer.writerow([f"{start:.3f}", f"{end:.3f}", NEUTRAL, "", "1", f"{EASE_S:g}"])
+    return out.getvalue()
+
+
+def subtitle_lines(path: Path) -> list[tuple[float, float, str]]:
+    """Start, end and words of every line of an .srt. Raises :class:`UsageError`."""
+    text, found = _read_text(path), list[tuple[float, float, str]]()
+    for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
+        rows = block.strip().splitlines()
+        at = next((i for i, row in enumerate(rows) if _SRT_TIMES.match(row)), None)
+        if at is None:
+            continue
+        times = _SRT_TIMES.match(rows[at])
+        assert times is not None
+        try:
+            start, end = seconds(times[1]), seconds(times[2])
+        except ValueError as error:
+            raise UsageError(f"{path}: {error}") from error
+        if found and start < found[-1][1]:  # lines that overlap are cut where the next begins
+            found[-1] = (found[-1][0], start, found[-1][2])
+        found.append((start, end, " ".join(rows[at + 1 :])))
+    if not found:
+        raise UsageError(f"{path}: no subtitles in it (expected .srt)")
+    return [line for line in found if line[0] < line[1]]
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """One emotion after the other, each in its stretch of time, blended where they meet."""
+
+    parts: Sequence[tuple[Segment, EmotionSource]]
+
+    def delta(self, codes: np.ndarray, timeline: Timeline) -> np.ndarray:
+        weights = presence([segment for segment, _ in self.parts], timeline.times_s)
+        total = np.zeros_like(codes)
+        for weight, (segment, source) in zip(weights, self.parts, strict=True):
+            if weight.any():
+                amount = (weight * segment.intensity).astype(np.float32)
+                total += amount[:, None] * source.delta(codes, timeline)
+        return total
+
+
+def presence(segments: Sequence[Segment], times_s: np.ndarray) -> np.ndarray:
+    """How much of each segment there is at each time, ``[segments, n]`` in [0, 1].
+
+    Segments that touch cross-fade about the place where they do; beside a gap a segment eases in
+    and out inside its own stretch. Smooth in value and slope.
+    """
+    rows = []
+    for k, segment in enumerate(segments):
+        before = segments[k - 1] if k else None
+        after = segments[k + 1] if k + 1 < len(segments) else None
+        rising = _rise(times_s, *_ramp(before, segment, segment.start_s, +1))
+        falling = 1 - _rise(times_s, *_ramp(segment, after, segment.end_s, -1))
+        rows.append(np.minimum(rising, falling))
+    return np.array(rows).reshape(len(segments), len(times_s))
+
+
+def _ramp(
+    first: Segment | None, second: Segment | None, at_s: float, inwards: int
+) -> tuple[float, float]:
+    """When a change between two neighbours begins and ends."""
+    if first is not None and second is not None and second.start_s - first.end_s <= TOUCHING_S:
+        lengths = [s.end_s - s.start_s for s in (first, second)]
+        half = min(first.ease_s, second.ease_s, *lengths) / 2
+        return at_s - half, at_s + half
+    own = second if inwards > 0 else first
+    assert own is not None
+    ease = min(own.ease_s, (own.end_s - own.start_s) / 2)
+    return (at_s, at_s + ease) if inwards > 0 else (at_s - ease, at_s)
+
+
+def _rise(times_s: np.ndarray, start_s: float, end_s: float) -> np.ndarray:
+    if end_s <= start_s:
+        return (times_s >= start_s).astype(np.float64)
+    x = np.clip((times_s - start_s) / (end_s - start_s), 0, 1)
+    return x * x * (3 - 2 * x)
