@@ -18,6 +18,7 @@ from ..options import EditOptions
 from .encode import FaceCodes
 
 STEADY_S = 0.12
+STEADY_REACH = 2.0  # in STEADY_S: what is further away is not blended in, so gaps stay gaps
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ def _steady(delta: np.ndarray, shots: np.ndarray, sigma_frames: float) -> np.nda
     out = delta.astype(np.float32)
     for shot in np.unique(shots):
         at = shots == shot
-        out[at] = gaussian_filter1d(delta[at], sigma_frames, axis=0, mode="nearest")
+        out[at] = gaussian_filter1d(
+            delta[at], sigma_frames, axis=0, mode="nearest", truncate=STEADY_REACH
+        )
     return out
 
 

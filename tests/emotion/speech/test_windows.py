@@ -28,7 +28,7 @@ def voice(seconds: float, seed: int = 0) -> np.ndarray:
 class Recorder:
     """An encoder whose feature is the window's mean square, and which keeps what it heard."""
 
-    dim = 1
+    dim, name = 1, "recorder"
 
     def __init__(self):
         self.heard = []

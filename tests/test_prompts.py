@@ -1,0 +1,187 @@
+"""Every way of asking for an emotion, through the editor, on the drawn example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmet_cli import EditOptions, EmotionEditor
+from cmet_cli.errors import FaceError, UsageError
+from cmet_cli.media.pictures import write_picture
+from cmet_cli.media.probe import probe_video
+from cmet_cli.media.reader import FrameReader
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+HAPPY = EXAMPLES / "voices" / "happy.wav"
+
+
+@pytest.fixture(scope="module")
+def editor():
+    return EmotionEditor.from_weights(model="mini")
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """The example's first 1.2 seconds, lossless, with its sound."""
+    import subprocess
+
+    from cmet_cli.media.program import bundled_ffmpeg
+
+    path = tmp_path_factory.mktemp("prompts") / "talk.mkv"
+    command = [bundled_ffmpeg(), "-loglevel", "error", "-i", str(EXAMPLES / "neutral.mp4")]
+    command += ["-t", "1.2", "-crf", "0", "-c:a", "copy", str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+def frames(path):
+    with FrameReader(probe_video(path)) as reader:
+        return [[plane.astype(np.int16) for plane in frame.planes] for frame in reader]
+
+
+def edit(editor, video, output, speech=None, **options):
+    return editor.edit(video, speech, output, options=EditOptions(crf=0, overwrite=True, **options))
+
+
+def change(before, after):
+    """Mean change of luma by frame and row, ``[frames, H]``."""
+    pairs = zip(frames(before), frames(after), strict=True)
+    return np.stack([np.abs(a[0] - b[0]).mean(1) for a, b in pairs])
+
+
+def same(before, after):
+    pairs = zip(frames(before), frames(after), strict=True)
+    return [all(np.array_equal(a, b) for a, b in zip(*pair, strict=True)) for pair in pairs]
+
+
+def test_at_intensity_nought_every_number_is_the_input_s(editor, video, tmp_path):
+    output = tmp_path / "out.mkv"
+    result = edit(editor, video, output, emotion="happy", intensity=0)
+    assert result.frames_edited == result.frames
+    assert all(same(video, output))
+
+
+def test_a_name_and_a_mixture(editor, video, tmp_path):
+    outputs = [tmp_path / f"{k}.mkv" for k in range(3)]
+    edit(editor, video, outputs[0], emotion="happy")
+    edit(editor, video, outputs[1], emotion="0.5 happy + 0.5 surprised")
+    edit(editor, video, outputs[2], emotion="happy - happy")
+    whole = change(video, outputs[0]).mean()
+    assert whole > 0.3
+    assert 0.5 < change(outputs[0], outputs[1]).mean() / whole < 2
+    assert change(video, outputs[2]).mean() < 0.01 * whole
+
+
+def test_speech_beside_a_name_counts_half(editor, video, tmp_path):
+    output, alone = tmp_path / "out.mkv", tmp_path / "alone.mkv"
+    both = edit(editor, video, output, HAPPY, emotion="sad")
+    assert max(both.heard, key=both.heard.get) == "happy"
+    edit(editor, video, alone, emotion="0.5 sad + 0.5 happy")
+    assert change(alone, output).mean() < 0.5 * change(video, alone).mean()
+
+
+def test_a_region_limits_the_change(editor, video, tmp_path):
+    rows = {}
+    for name in ("brows", "mouth"):
+        output = tmp_path / f"{name}.mkv"
+        edit(editor, video, output, emotion="surprised", region=name)
+        rows[name] = change(video, output).mean(0)
+    height = len(rows["brows"])
+    assert rows["brows"][: height // 2].sum() > 50 * rows["brows"][int(0.62 * height) :].sum()
+    assert rows["mouth"][int(0.58 * height) :].sum() > 50 * rows["mouth"][: height // 2].sum()
+
+
+def test_a_timeline_leaves_its_gaps_untouched(editor, video, tmp_path):
+    plan, output = tmp_path / "plan.csv", tmp_path / "out.mkv"
+    plan.write_text("start,end,emotion,ease\n0,0.3,happy,0.1\n0.9,2,sad,0.1\n")
+    edit(editor, video, output, timeline=plan)
+    untouched = same(video, output)
+    # What is steadied reaches six frames into a gap.
+    assert all(untouched[14:16])
+    assert not any(untouched[2:6])
+    assert not any(untouched[26:29])
+
+
+def test_ease_in_begins_with_the_input(editor, video, tmp_path):
+    output = tmp_path / "out.mkv"
+    edit(editor, video, output, emotion="happy", ease_in=0.8)
+    moved = change(video, output).mean(1)
+    assert same(video, output)[0]
+    assert moved[2] < 0.3 * moved[25]
+
+
+def test_followed_speech(editor, video, tmp_path):
+    output = tmp_path / "out.mkv"
+    result = edit(editor, video, output, emotion_follow=HAPPY)
+    assert result.neutral_from == "the video's own speech"
+    assert change(video, output).mean() > 0.2
+
+
+def test_a_picture_and_a_video_lend_their_expression(editor, video, tmp_path):
+    happy = tmp_path / "happy.mkv"
+    edit(editor, video, happy, emotion="happy", detail="render")
+    with FrameReader(probe_video(happy), rgb_size=(256, 256)) as reader:
+        picture = next(iter(reader)).planes[0]
+    write_picture(picture, tmp_path / "happy.png", overwrite=True)
+    for name, option in (("happy.png", "emotion_image"), ("happy.mkv", "emotion_video")):
+        output = tmp_path / f"{option}.mkv"
+        edit(editor, video, output, **{option: tmp_path / name})
+        there = change(video, output).mean()
+        assert there > 0.2
+    blank = tmp_path / "blank.png"
+    write_picture(np.full((64, 64, 3), 90, np.uint8), blank, overwrite=True)
+    with pytest.raises(FaceError, match=r"blank\.png"):
+        edit(editor, video, tmp_path / "x.mkv", emotion_image=blank)
+    assert not (tmp_path / "x.mkv").exists()
+
+
+def test_unknown_names_are_told_before_work_begins(editor, tmp_path):
+    nothing = tmp_path / "empty.mp4"
+    nothing.write_bytes(b"never opened")
+    plan = tmp_path / "plan.csv"
+    plan.write_text("start,end,emotion\n0,1,hapy\n")
+    with pytest.raises(UsageError, match="no emotion is called 'hapy'"):
+        edit(editor, nothing, tmp_path / "x.mkv", emotion="hapy")
+    with pytest.raises(UsageError, match=r"plan\.csv: line 2: no emotion is called 'hapy'"):
+        edit(editor, nothing, tmp_path / "x.mkv", timeline=plan)
+    with pytest.raises(UsageError, match="no emotion is asked for"):
+        edit(editor, nothing, tmp_path / "x.mkv")
+
+
+def test_a_word_past_what_was_trained(editor, video, tmp_path):
+    result = edit(editor, video, tmp_path / "out.mkv", emotion="happy", intensity=1.8)
+    assert any("not trained beyond 1.5" in warning for warning in result.warnings)
+
+
+def test_a_sweep_is_one_reading(editor, video, tmp_path):
+    import cv2
+
+    sheet, tiles = tmp_path / "sheet.png", tmp_path / "tiles.mp4"
+    editor.sweep(video, ["happy", "sad"], sheet, intensities=(0.5, 1.0))
+    picture = cv2.imread(str(sheet))
+    assert picture.shape == (24 + 2 * 192, 96 + 3 * 192, 3)
+    face, weak, strong = (picture[24 : 24 + 192, 96 + k * 192 :][:, :192] for k in range(3))
+    apart = [np.abs(face.astype(int) - tile).mean() for tile in (weak, strong)]
+    assert 0.2 < apart[0] < apart[1]
+    assert editor.sweep(video, ["happy"], tiles, intensities=(1.0,)) is None
+    written = probe_video(tiles)
+    assert (written.width, written.audio_streams) == (96 + 2 * 192, 1)
+    assert len(frames(tiles)) == len(frames(video))
+    with pytest.raises(UsageError, match="1 to 150 tiles"):
+        editor.sweep(video, ["happy"] * 80, sheet, intensities=(1, 2), options=EditOptions())
+
+
+def test_an_inspection_is_one_page(editor, video, tmp_path):
+    page = tmp_path / "page.html"
+    editor.inspect(video, HAPPY, page, frames=2)
+    text = page.read_text()
+    assert "heard: happy" in text
+    assert text.count("<polyline") == 21
+    assert "http" not in text.replace("http-equiv", "")
+    alone = tmp_path / "alone.html"
+    editor.inspect(video, None, alone, frames=1)
+    assert alone.read_text().count("<polyline") == 10
+    with pytest.raises(UsageError, match="exists"):
+        editor.inspect(video, None, alone)
