@@ -12,6 +12,7 @@ from .emotion.schedule import Scheduled, Segment, read_plan
 from .emotion.source import EmotionSource, Mixture
 from .emotion.speech_prompt import Clips, SpeechPrompt
 from .errors import UsageError
+from .media.audio import split_stretch
 from .media.ffmpeg import check_input
 from .media.probe import VideoInfo
 from .model import Model
@@ -56,9 +57,10 @@ class Wanted:
         clips += [segment.audio for segment in self.plan if segment.audio is not None]
         others = [(name, getattr(self.options, name)) for name in ASKING]
         named = [(name.replace("_", " "), path) for name, path in others if isinstance(path, Path)]
-        for what, path in [*(("audio", clip) for clip in clips), *named]:
+        heard = [split_stretch(clip)[0] for clip in clips]
+        for what, path in [*(("audio", clip) for clip in heard), *named]:
             check_input(path, what)
-        return [*clips, *(path for _, path in named)]
+        return [*heard, *(path for _, path in named)]
 
 
 def check_names(wanted: Wanted, model: Model) -> None:

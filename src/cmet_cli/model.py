@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .backends.base import Backend, SpeechConnector
+import numpy as np
+
+from .backends.base import Backend, LabelledBackend, SpeechConnector
 from .backends.devices import resolve
 from .backends.loader import load_backend
 from .emotion.listen import ConnectorListener, Ear, Listener, NamingListener
@@ -16,7 +18,9 @@ from .emotion.presets import presets_for
 from .emotion.source import EmotionSource, Mixture, SpeechEmotion
 from .emotion.speech.choose import encoder_name, load_emotion2vec, load_speech_encoder
 from .emotion.speech.encoder import EMOTION2VEC, SpeechEncoder
+from .errors import UsageError
 from .options import ModelChoice, RuntimeOptions
+from .pipeline.reference import OthersExpression
 from .weights.folder import Weights, find_weights
 
 
@@ -55,12 +59,30 @@ class Model:
         return NamingListener(Ear(self.open_ear, presets, self.weights), self.named, names)
 
     def named(self, name: str) -> EmotionSource:
-        """The emotion of a name. Raises :class:`UsageError` where none has it."""
+        """The emotion of a name. Raises :class:`UsageError` where none has it.
+
+        ``edtalk:happy`` and the like are the renderer's own labels: codes that are put in the place
+        of the face's.
+        """
+        if ":" in name:
+            return self._labelled(name)
         heard = self.listener.ear.presets
         mine = heard.by_name.get(name)
         if heard is not self.ear.presets and mine is not None and mine.origin == "yours":
             return self.listener.shown(name)
         return SpeechEmotion(self.connector, self.ear.presets.direction(name))
+
+    def _labelled(self, name: str) -> EmotionSource:
+        owner, _, label = name.partition(":")
+        labels = self.backend.labels if isinstance(self.backend, LabelledBackend) else {}
+        if not labels or owner != self.backend.labels_name:  # type: ignore[attr-defined]
+            raise UsageError(
+                f"model {self.backend.name} has no labels called '{owner}:'",
+                "they come with the published networks",
+            )
+        if label not in labels:
+            raise UsageError(f"no label '{label}'", f"there are {', '.join(sorted(labels))}")
+        return OthersExpression(np.zeros(1), labels[label][None])
 
     def mixture(self, text: str) -> EmotionSource:
         """``0.6 happy + 0.4 sarcastic``. Raises :class:`UsageError`."""

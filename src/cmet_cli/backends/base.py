@@ -6,7 +6,7 @@ names none of its parts: how its crop is cut, how its codes are laid out, at whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -108,6 +108,15 @@ class MovingBackend(Protocol):
         """As ``render``, and float32 ``[B, S, S, 2]``: how far to the right and down in the source
         each pixel was taken from, in pixels, as far as the renderer itself knows it."""
         ...
+
+
+@runtime_checkable
+class LabelledBackend(Protocol):
+    """What a backend may come with: expression codes that its publishers gave names to."""
+
+    #: By name, float32 ``[layout.expression]``; asked for as ``<labels_name>:<name>``.
+    labels: Mapping[str, np.ndarray]
+    labels_name: str
 
 
 class SpeechConnector(Protocol):

@@ -26,7 +26,7 @@ from .manifest import (
 )
 from .plan import Row, default_name, video_suffix
 from .state import STATE_FOLDER
-from .storage import Entry, is_as_made, is_url, look_at
+from .storage import Entry, file_of, is_as_made, is_url, look_at
 
 FOLDER = "is a folder"
 MAX_NAME_BYTES = 255
@@ -197,7 +197,8 @@ class _Checker:
             location.encode()  # a name that is no Unicode can be neither stored nor reported
             status = os.stat(location)
         except FileNotFoundError:
-            return "not found"
+            file = _file_of(location)
+            return "not found" if file == location else self._look(file)
         except (OSError, ValueError) as error:
             return str(getattr(error, "strerror", None) or getattr(error, "reason", error))
         if stat.S_ISDIR(status.st_mode):
@@ -321,6 +322,13 @@ class _Checker:
         for url, line in targets.items():
             if not isinstance(found[url], str):
                 self.say(line, "output", _TAKEN.format(url))
+
+
+def _file_of(location: str) -> str:
+    try:
+        return file_of(location)
+    except CmetError:
+        return location
 
 
 def _parse_options(cells: tuple[tuple[str, str], ...]) -> EditOptions | list[Problem]:

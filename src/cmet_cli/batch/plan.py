@@ -20,7 +20,7 @@ from ..declared import Declared, declared
 from ..emotion.named import label, own_files
 from ..errors import UsageError
 from ..options import ASKING, EditOptions
-from .storage import Digests, Entry, is_as_made, is_url
+from .storage import Digests, Entry, file_of, is_as_made, is_url
 
 if TYPE_CHECKING:
     from ..backends.devices import Compute
@@ -172,6 +172,9 @@ def made_of(row: Row, entries: Mapping[str, Entry], model: str, compute: str) ->
         if name not in NOT_OF_THE_RESULT
     }
     inputs = {name: [entries[p][2] for p in places] for name, places in row.inputs().items()}
+    clips = (*row.emotion_audio, *row.neutral_audio)
+    if parts := [p[len(file_of(p)) :] for p in clips if file_of(p) != p]:
+        inputs["stretches"] = parts
     shared = {"model": model, "compute": compute, "version": __version__}
     # As it comes back from the database: tuples are lists there.
     made: dict[str, Any] = json.loads(json.dumps({**inputs, "options": options, **shared}))

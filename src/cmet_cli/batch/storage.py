@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import MediaError, UsageError
+from ..media.audio import split_stretch
 from ..media.files import OVERWRITE_HINT, atomic_path
 from ..options import is_url
 from ..weights.record import sha256_of
@@ -62,6 +63,16 @@ def exists(location: str) -> bool:
     return Path(location).exists()
 
 
+def file_of(location: str) -> str:
+    """The file that holds a stretch (``talk.mp4@2-5``); any other location as it is.
+
+    Raises :class:`UsageError` where the stretch makes no sense.
+    """
+    if "@" not in location or is_url(location):
+        return location
+    return str(split_stretch(Path(location))[0])
+
+
 def local_entry(path: Path) -> Entry:
     """Raises :class:`OSError`."""
     status = path.stat()
@@ -101,6 +112,7 @@ class Digests:
             if isinstance(found, str):
                 raise FileNotFoundError(2, found, location)
             return found
+        location = file_of(location)
         status = os.stat(location)  # noqa: PTH116
         known = self._found.get(location) or self._known(location)
         if known is None or known[:2] != [status.st_size, status.st_mtime_ns]:

@@ -23,6 +23,8 @@ STANDS_IN = (
     "no published networks on this machine: using the small model that ships with cmet "
     "(`cmet download-weights` gets the published ones)"
 )
+FEW = 3
+STEADIER = "an emotion is steadier with three recordings or more"
 KEPT_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 
 Video = Annotated[
@@ -99,6 +101,8 @@ def edit(
     output = output or default_output(video, clips, options, preview is not None)
     _refuse_early(video, output, options.overwrite)
     wanted.files()  # typos are told before models load
+    if 0 < len(wanted.prompt.target_clips() if clips else ()) < FEW and not (quiet or json):
+        error_console().print(f"[dim]{STEADIER}[/]")
     editor = load_editor(model, runtime, download, quiet)
     with progress_bars(quiet or json) as progress:
         if preview is None:

@@ -10,6 +10,7 @@ import typer
 from ..errors import UsageError
 from ..options import ModelOptions, RuntimeOptions
 from .console import error_console, print_json, print_warning, progress_bars
+from .edit import FEW, STEADIER
 from .params import Json, Overwrite, Quiet, takes_options
 
 if TYPE_CHECKING:
@@ -88,8 +89,8 @@ def add(
     with progress_bars(quiet) as progress:
         preset = make_preset(name, heard, ear.encoder, neutral=plain, progress=progress)
     write_preset(preset, path, overwrite=overwrite)
-    if preset.count < 3:
-        print_warning("an emotion is steadier with three recordings or more")
+    if preset.count < FEW:
+        print_warning(STEADIER)
     typer.echo(f"{path}  {preset.count} recordings, heard with {preset.encoder}")
 
 

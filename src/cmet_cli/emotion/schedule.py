@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..media.clock import Timeline
+from ..media.clock import Timeline, number, seconds
 from .named import parse_mixture
 from .source import EmotionSource
 
@@ -33,7 +32,6 @@ MOST_INTENSITY, MOST_S = 10.0, 1e6
 MAX_BYTES, MAX_SEGMENTS = 1 << 22, 10_000
 #: Segments that are this close to each other have no gap between them.
 TOUCHING_S = 1e-3
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?)")
 _SRT_TIMES = re.compile(r"\s*(\S+)\s+-->\s+(\S+)")
 _SRT_NAME = re.compile(r"\s*\[([^\]]{1,200})\]")
 
@@ -120,8 +118,8 @@ def _json_rows(path: Path, text: str) -> list[tuple[int, dict[str, Any]]]:
         raise UsageError(f"{path}: not JSON: {error}") from error
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise UsageError(f"{path}: must be a list of objects with {', '.join(COLUMNS)}")
-    for number, row in enumerate(found, start=1):
-        _check_columns(path, number, list(row), needed=("start", "end"))
+    for at, row in enumerate(found, start=1):
+        _check_columns(path, at, list(row), needed=("start", "end"))
     return list(enumerate(found, start=1))
 
 
@@ -154,8 +152,8 @@ def _segment(path: Path, line: int, cells: dict[str, Any]) -> Segment:
     values = {k: str(v).strip() for k, v in cells.items() if v is not None}
     try:
         start, end = (seconds(values.get(name, "")) for name in ("start", "end"))
-        intensity = _number(values.get("intensity") or "1", "intensity", MOST_INTENSITY)
-        ease = _number(values.get("ease") or str(EASE_S), "ease", MOST_S)
+        intensity = number(values.get("intensity") or "1", "intensity", MOST_INTENSITY)
+        ease = number(values.get("ease") or str(EASE_S), "ease", MOST_S)
         emotion, audio = values.get("emotion", ""), values.get("audio", "")
         if bool(emotion) == bool(audio):
             raise ValueError("needs an emotion or an audio, and not both")
@@ -175,26 +173,6 @@ def _segment(path: Path, line: int, cells: dict[str, Any]) -> Segment:
 
 def _wrong(path: Path, line: int, what: str) -> UsageError:
     return UsageError(f"{path}: line {line}: {what}")
-
-
-def seconds(text: str) -> float:
-    """``12.5``, ``1:02.5``, ``00:01:02,500`` -> seconds. Raises ValueError."""
-    clock = _CLOCK.fullmatch(text)
-    if clock is None:
-        return _number(text, "time", MOST_S, least=0)
-    hours, minutes, rest = clock.groups()
-    return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest.replace(",", "."))
-
-
-def _number(text: str, what: str, most: float, least: float | None = None) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{what} '{text[:40]}' is not a number") from None
-    low = -most if least is None else least
-    if not math.isfinite(value) or not low <= value <= most:
-        raise ValueError(f"{what} {text[:40]} is not between {low:g} and {most:g}")
-    return value
 
 
 def starter_plan(duration_s: float, lines: Sequence[tuple[float, float, str]] = ()) -> str:

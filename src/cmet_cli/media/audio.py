@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import ffmpeg
 import numpy as np
 
-from ..errors import MediaError
+from ..errors import MediaError, UsageError
+from .clock import seconds
 from .ffmpeg import FfmpegProcess, check_input, file_url
 
 SAMPLE_RATE_HZ = 16_000
 CHUNK_S = 10.0
+_STRETCH = re.compile(r"(?P<file>.+)@(?P<start>[\d.:]+)-(?P<end>[\d.:]+)")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a recording, in seconds on its own clock."""
+
+    start_s: float
+    end_s: float
+
+
+def split_stretch(place: Path) -> tuple[Path, Stretch | None]:
+    """``talk.mp4@12.5-18.0`` -> the file and the part of it; any other name is a file.
+
+    Times as :func:`~cmet_cli.media.clock.seconds` reads them. Raises :class:`UsageError`.
+    """
+    found = _STRETCH.fullmatch(place.name)
+    if found is None or place.exists():
+        return place, None
+    try:
+        start_s, end_s = seconds(found["start"]), seconds(found["end"])
+    except ValueError as error:
+        raise UsageError(f"{place}: {error}") from error
+    if start_s >= end_s:
+        raise UsageError(f"{place}: ends before it begins")
+    return place.with_name(found["file"]), Stretch(start_s, end_s)
 
 
 def audio_chunks(
-    path: Path, what: str = "audio", *, max_s: float | None = None, chunk_s: float = CHUNK_S
+    path: Path,
+    what: str = "audio",
+    *,
+    max_s: float | None = None,
+    chunk_s: float = CHUNK_S,
+    only: Stretch | None = None,
 ) -> Iterator[np.ndarray]:
-    """The first audio stream on the file's own clock: sample 0 is the container's time zero.
+    """The first audio stream on the file's own clock: sample 0 is the container's time zero, or the
+    beginning of the stretch that is asked for (``only``).
 
     Late starts and gaps are filled with silence. -> float32 ``[k]`` at 16 kHz, mono, nominally in
     [-1, 1]; every chunk but the last holds ``chunk_s`` seconds, none is empty. Memory does not grow
@@ -28,7 +63,8 @@ def audio_chunks(
     check_input(path, what)
     options: dict[str, object] = {"map": "0:a:0", "af": "aresample=async=1:first_pts=0"}
     options |= {"f": "f32le", "ac": 1, "ar": SAMPLE_RATE_HZ} | ({"t": max_s} if max_s else {})
-    source = ffmpeg.input(file_url(path))
+    part = {"ss": only.start_s, "t": only.end_s - only.start_s} if only is not None else {}
+    source = ffmpeg.input(file_url(path), **part)
     command = source.output("pipe:1", **options).global_args("-loglevel", "error")
     size = max(1, round(chunk_s * SAMPLE_RATE_HZ))
     with FfmpegProcess(command.get_args()) as process:

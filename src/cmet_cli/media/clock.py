@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +13,8 @@ import numpy as np
 GRID_HZ = 25  # of the published networks, and of everything made for them
 _ROUNDING_SLACK = 1e-6
 SILENCE_SAMPLES = 160_000
+MOST_S = 1e6
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?)")
 
 
 @dataclass(frozen=True)
@@ -89,3 +93,24 @@ def sound_on_grid(
 def _silence(samples: int) -> Iterator[np.ndarray]:
     for at in range(0, samples, SILENCE_SAMPLES):
         yield np.zeros(min(SILENCE_SAMPLES, samples - at), np.float32)
+
+
+def seconds(text: str) -> float:
+    """``12.5``, ``1:02.5``, ``00:01:02,500`` -> seconds. Raises ValueError."""
+    clock = _CLOCK.fullmatch(text)
+    if clock is None:
+        return number(text, "time", MOST_S, least=0)
+    hours, minutes, rest = clock.groups()
+    return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest.replace(",", "."))
+
+
+def number(text: str, what: str, most: float, least: float | None = None) -> float:
+    """A finite number in a range. Raises ValueError."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{what} '{text[:40]}' is not a number") from None
+    low = -most if least is None else least
+    if not math.isfinite(value) or not low <= value <= most:
+        raise ValueError(f"{what} {text[:40]} is not between {low:g} and {most:g}")
+    return value

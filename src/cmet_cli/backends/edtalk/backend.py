@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ from .connector import Connector
 from .crop_calibration import EDTALK_CROP
 from .decoder import SourceFeatures
 from .model_config import ModelConfig
-from .networks import EDTalk
+from .networks import EDTalk, EDTalkConfig
 
 LIP_BATCH = 64  # mel windows per call of the lip network
 BLACK = -0.99  # a picture without anything brighter than this shows nothing
@@ -54,6 +56,8 @@ class EDTalkBackend:
         self.layout = CodeLayout(sizes.lip_dim, sizes.pose_dim, sizes.expression_dim)
         self.compute = batch_for(compute, sizes.image_size_px)
         self.warnings: list[str] = []
+        self.labels_name = "edtalk"
+        self.labels = published_labels() if sizes == EDTalkConfig() else {}
 
     def encode(self, images: Tensor) -> Tensor:
         codes = self._encode(images, self.compute)
@@ -122,6 +126,13 @@ def shows_nothing(frames: Tensor) -> Tensor:
     """Which of ``[B, 3, S, S]`` hold NaN or infinite values, or are all black. bool ``[B]``."""
     flat = frames.flatten(1)
     return ~flat.isfinite().all(1) | (flat.amax(1) < BLACK)
+
+
+def published_labels() -> dict[str, np.ndarray]:
+    """EDTalk's own expression code for each of eight emotions, float32 ``[10]``; they mean nothing
+    to a renderer of other weights."""
+    text = Path(__file__).with_name("expression_codes.json").read_text("utf-8")
+    return {name: np.array(code, np.float32) for name, code in json.loads(text)["codes"].items()}
 
 
 class CmetConnector:

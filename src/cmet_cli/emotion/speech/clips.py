@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import MediaError, UsageError
-from ...media.audio import audio_chunks
+from ...media.audio import audio_chunks, split_stretch
 from ...options import Progress, no_progress
 from .encoder import SpeechEncoder
 from .windows import utterance_feature
@@ -23,7 +23,7 @@ AUDIO_SUFFIXES = frozenset(
 
 
 def expand_clips(paths: Sequence[Path], what: str) -> list[Path]:
-    """Files as given and, for each folder, the recordings and features in it, sorted by name."""
+    """Files (or stretches of them) as given and, for each folder, what it holds, sorted by name."""
     clips: list[Path] = []
     for path in paths:
         try:
@@ -36,7 +36,7 @@ def expand_clips(paths: Sequence[Path], what: str) -> list[Path]:
             if not inside:
                 raise UsageError(f"{what}: no recordings in folder {path}")
             clips += inside
-        elif path.exists():
+        elif split_stretch(path)[0].exists():
             clips.append(path)
         else:
             raise UsageError(f"{what} not found: {path}")
@@ -86,7 +86,8 @@ def clip_feature(encoder: SpeechEncoder, clip: Path, what: str = "speech") -> np
 
 def _sound(clip: Path, what: str) -> Iterable[np.ndarray]:
     """A recording's sound in pieces, as :func:`utterance_feature` takes it."""
-    return audio_chunks(clip, what)
+    path, only = split_stretch(clip)
+    return audio_chunks(path, what, only=only)
 
 
 def mean_feature(
