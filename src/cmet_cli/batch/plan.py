@@ -58,7 +58,7 @@ class Row:
         files = self._option_files(False).items()
         more: dict[str, tuple[str, ...]] = {name: (place,) for name, place in files}
         if own := tuple(map(str, own_files(self.options.emotion))):
-            more["emotion"] = own
+            more["named_emotions"] = own
         clips = {"emotion_audio": self.emotion_audio, "neutral_audio": self.neutral_audio}
         return {"video": (self.video,), **clips, **more}
 

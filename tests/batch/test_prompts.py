@@ -1,0 +1,70 @@
+"""Rows that ask in other ways than by a recording."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cmet_cli.emotion.presets import preset_of, write_preset
+from cmet_cli.emotion.speech.choose import encoder_name
+from cmet_cli.weights.folder import inspect_folder
+
+from .conftest import outputs_of
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch, tiny_weights):
+    """Two emotions of the user's, in the tiny model's features."""
+    folder = tmp_path / "emotions"
+    monkeypatch.setenv("CMET_EMOTIONS_DIR", str(folder))
+    name = encoder_name(inspect_folder(tiny_weights))
+
+    def write(emotion, seed):
+        features = np.random.default_rng(seed).normal(size=(3, 12)).astype(np.float32)
+        preset = preset_of(emotion, features, name, "drawn at random", np.zeros(12, np.float32))
+        write_preset(preset, folder / f"{emotion}.safetensors", overwrite=True)
+
+    write("weary", 1)
+    write("keen", 2)
+    return write
+
+
+def test_names_and_stretches_are_rows_like_others(batch, write_manifest, clips, own):
+    rows = [
+        {"video": "v0.mp4", "emotion": "weary"},
+        {"video": "v0.mp4", "emotion": "0.5 weary + 0.5 keen"},
+        {"video": "v0.mp4", "emotion_audio": "e0.wav@0.1-0.4", "output": "part.mp4"},
+        {"video": "v1.mp4", "emotion_audio": "e0.wav", "emotion": "keen"},
+    ]
+    manifest = write_manifest(rows)
+    run = batch(manifest)
+    assert run.returncode == 0, run.stderr
+    assert set(outputs_of(manifest)) == {
+        "v0_weary.mp4",
+        "v0_0.5weary+0.5keen.mp4",
+        "part.mp4",
+        "v1_e0_emotionkeen.mp4",
+    }
+
+
+def test_what_a_name_means_is_a_part_of_the_result(batch, write_manifest, clips, own):
+    rows = [{"video": "v0.mp4", "emotion": "weary"}, {"video": "v0.mp4", "emotion": "keen"}]
+    manifest = write_manifest(rows)
+    assert batch(manifest).returncode == 0
+    own("weary", 9)
+    planned = batch(manifest, "--dry-run")
+    assert "changed: named_emotions" in planned.stdout + planned.stderr
+
+
+def test_another_stretch_is_another_result(batch, write_manifest, clips, own):
+    row = {"video": "v0.mp4", "emotion_audio": "e0.wav@0.1-0.4", "output": "a.mp4"}
+    assert batch(write_manifest([row])).returncode == 0
+    row["emotion_audio"] = "e0.wav@0.1-0.5"
+    planned = batch(write_manifest([row]), "--dry-run")
+    assert "changed: stretches" in planned.stdout + planned.stderr
+
+
+def test_a_row_must_ask_for_something(batch, write_manifest, clips):
+    run = batch(write_manifest([{"video": "v0.mp4", "intensity": "1"}]))
+    assert run.returncode == 2
+    assert "missing (or ask in another way: emotion)" in run.stdout + run.stderr
