@@ -24,8 +24,8 @@ def test_every_field_is_declared_with_help(kind):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("intensity", math.nan, "between -10 and 10"),
-        ("intensity", 10.5, "between -10 and 10"),
+        ("intensity", math.nan, "between -2 and 2"),
+        ("intensity", 2.5, "between -2 and 2"),
         ("crf", 52, "between 0 and 51"),
         ("crf", -1, "between 0 and 51"),
         ("lips", "telepathy", "audio, video"),
@@ -68,7 +68,7 @@ def test_texts_are_read_by_the_declared_type(name, text, value):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("intensity", "much", "a number from -10 to 10"),
+        ("intensity", "much", "a number from -2 to 2"),
         ("face", "left", "a whole number from 1 or all"),
         ("compare", "perhaps", "true or false"),
         ("paste", "hat", "one of face, crop, none"),

@@ -76,7 +76,7 @@ class ToyConnector:
 class ToyEncoder:
     """A voice's feature: its loudest sample, and one."""
 
-    dim = 2
+    dim, name = 2, "toy ear"
 
     def feature(self, wave: np.ndarray) -> np.ndarray:
         return np.array([np.abs(wave).max(), 1.0], np.float32)

@@ -40,7 +40,7 @@ def rows(count):
             "video": f"v{i % 2}.mp4",
             "emotion_audio": f"e{i // 2 % 2}.wav",
             "output": f"{i}.mp4",
-            "intensity": 1 + i / 10,
+            "intensity": 1 + i / 200,
         }
         for i in range(count)
     ]

@@ -105,7 +105,7 @@ BAD_ROWS = {
     "sub,v.wav,,": ("video", "is a folder"),
     "empty.mp4,v.wav,,": ("video", "empty"),
     "a.mp4,v.wav,loud,": ("intensity", "'loud' is not a number"),
-    "a.mp4,v.wav,nan,": ("intensity", "between -10 and 10"),
+    "a.mp4,v.wav,nan,": ("intensity", "between -2 and 2"),
     "a.mp4,v.wav,1,o.avi": ("output", ".mp4"),
     "a.mp4,v.wav,1,../o.mp4": ("output", "outside"),
     "a.mp4,v.wav,1,/tmp/o.mp4": ("output", "outside"),

@@ -65,7 +65,7 @@ def test_a_killed_ray_worker_is_replaced_and_nothing_is_done_twice(options, writ
             killed.append(actors[0])
 
     cells = [(f"v{i % 2}.mp4", f"e{i // 2 % 2}.wav", f"{i}.mp4") for i in range(8)]
-    rows = [row | {"intensity": 1 + i / 10} for i, row in enumerate(rows_of(*cells))]
+    rows = [row | {"intensity": 1 + i / 200} for i, row in enumerate(rows_of(*cells))]
     asked = options(write_manifest(rows), ray="local")
     listener = Watching(kill)
     result = run_batch(asked, check_batch(asked).rows, listener)

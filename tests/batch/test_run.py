@@ -72,7 +72,7 @@ def test_rows_are_done_kept_and_done_again_when_changed(batch, write_manifest, c
     assert ["reading" in s for s in stages] == [True, False]  # one video, read once
     second = batch(manifest, "--json")
     assert (told(second)["done"], told(second)["kept"]) == (0, 2)
-    rows[1]["intensity"] = "2.5"
+    rows[1]["intensity"] = "1.5"
     write_manifest(rows)
     dry = batch(manifest, "--dry-run")
     assert "run   b.mp4  (changed: intensity)" in dry.stdout

@@ -38,7 +38,7 @@ def changed(before, after):
 @pytest.mark.parametrize(("face", "edited"), [(None, "A"), (2, "B"), ("all", "AB")])
 def test_a_reverse_shot_passes_untouched(dialogue, tiny_weights, voice, tmp_path, face, edited):
     editor = EmotionEditor.from_weights(tiny_weights, runtime=RuntimeOptions(device="cpu"))
-    options = EditOptions(face_detector="haar", face=face, crf=0, lips="video")
+    options = EditOptions(face_detector="haar", face=face, crf=0, lips="video", detail="render")
     output = tmp_path / "out.mkv"
     result = editor.edit(dialogue, voice, output, neutral=voice, options=options)
     shots = np.repeat(["A", "B", "A"], 8)

@@ -50,7 +50,8 @@ def _per_stream(rows: list[list[str]]):
 
 
 def edit(editor, video, voice, tmp_path, suffix=".mp4", **options):
-    wanted = {"face_detector": "none", "crf": 0} | options
+    # Random weights render nothing that a difference would be trusted with.
+    wanted = {"face_detector": "none", "crf": 0, "detail": "render", "lips": "audio"} | options
     output = tmp_path / f"out{suffix}"
     return editor.edit(video, voice, output, neutral=voice, options=EditOptions(**wanted))
 

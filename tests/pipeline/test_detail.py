@@ -161,7 +161,7 @@ def test_only_the_face_changes_in_a_wide_picture(mini, tmp_path):
     assert 0.02 < changed.mean() < 0.25
 
 
-def test_auto_lips_are_the_pictures_for_source_and_the_sounds_for_render():
-    assert EditOptions(detail="source", lips="auto").lips_from == "video"
-    assert EditOptions(detail="render", lips="auto").lips_from == "audio"
+def test_an_edit_keeps_the_sound_so_its_lips_are_as_filmed():
+    assert EditOptions().lips_from == "video"
+    assert EditOptions(detail="render", lips="auto").lips_from == "video"
     assert EditOptions(detail="source", lips="audio").lips_from == "audio"

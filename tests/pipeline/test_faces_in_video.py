@@ -41,7 +41,7 @@ def read(path: Path) -> np.ndarray:
 
 
 def options(**changes) -> EditOptions:
-    return replace(EditOptions(face_detector="haar", crf=0), **changes)
+    return replace(EditOptions(face_detector="haar", crf=0, detail="render"), **changes)
 
 
 def test_only_the_face_changes(editor, person, voice, tmp_path):

@@ -69,18 +69,18 @@ def test_drawn_people_side_by_side(people, tmp_path):
     """The left one speaks; the right one's lips move to another text."""
     editor = EmotionEditor.from_weights(model="mini")
     video = scene_with_sound(tmp_path / "two.mkv", *people)
-    reading = editor.read(video, EditOptions(face="all", face_detector="haar"))
+    reading = editor.read(video, EditOptions(face="all", face_detector="haar", lips="audio"))
     assert len(reading.people) == 2
     assert reading.lips[0] is not None
     assert reading.lips[1] is None
     assert any("face 2 does not speak" in w for w in reading.warnings)
-    alone = editor.read(video, EditOptions(face=2, face_detector="haar"))
+    alone = editor.read(video, EditOptions(face=2, face_detector="haar", lips="audio"))
     assert alone.lips == (None,)
 
 
 def test_one_person_alone_is_the_speaker(tiny_weights, talking, tmp_path: Path):
     """Random networks agree on nothing; with nobody else there, the sound is this face's."""
     editor = EmotionEditor.from_weights(tiny_weights)
-    reading = editor.read(talking, EditOptions(face_detector="none"))
+    reading = editor.read(talking, EditOptions(face_detector="none", lips="audio"))
     assert reading.lips[0] is not None
     assert reading.lips[0].shape == (25, 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from cmet_cli.errors import FaceError, UsageError
 from cmet_cli.media import reader
 from cmet_cli.pipeline.preview import LABEL_PX, PICTURE_HEIGHT_PX, moments, read_moments
 
-WHOLE = EditOptions(face_detector="none", paste="crop", lips="video")
+WHOLE = EditOptions(face_detector="none", paste="crop", lips="video", detail="render")
 
 
 @pytest.fixture
@@ -58,9 +59,7 @@ def test_each_moment_is_the_edits_own_frame(editor, ramp, tmp_path):
     from cmet_cli.media.probe import probe_video
 
     editor.preview(ramp, Constant(-0.3), tmp_path / "p.png", frames=1, options=WHOLE)
-    editor.edit(ramp, Constant(-0.3), tmp_path / "o.mkv", options=EditOptions(
-        face_detector="none", paste="crop", lips="video", crf=0
-    ))  # fmt: skip
+    editor.edit(ramp, Constant(-0.3), tmp_path / "o.mkv", options=replace(WHOLE, crf=0))
     info = probe_video(tmp_path / "o.mkv")
     with reader.FrameReader(info, rgb_size=(64, 48), only=[range(12, 13)]) as frames:
         (frame,) = frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader
 
 GREY = 100  # luma of the picture, with neutral chroma
-WHOLE = EditOptions(face_detector="none", paste="crop", lips="video", crf=0)
+WHOLE = EditOptions(face_detector="none", paste="crop", lips="video", crf=0, detail="render")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_speech_goes_through_the_connector(editor, grey, voice, tmp_path):
 
 def test_lips_come_from_the_sound_on_the_backends_grid(editor, grey, tmp_path):
     """The toy's lip code is loudness, shown as red."""
-    options = EditOptions(face_detector="none", paste="crop", crf=0)
+    options = replace(WHOLE, lips="audio")
     output = tmp_path / "loud.mkv"
     editor.edit(grey, Constant(0.0), output, options=options)
     red = mean_rgb(output)[2:-2, 0]

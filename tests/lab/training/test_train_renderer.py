@@ -154,7 +154,8 @@ def test_a_world_is_drawn_once(world, tmp_path):
 
 
 def test_targets_are_mixtures_of_the_batch(world):
-    batch = draw_batch(world, CONFIG, 6, np.random.default_rng(1))
+    plain = dataclasses.replace(CONFIG, photographic=None)
+    batch = draw_batch(world, plain, 6, np.random.default_rng(1))
     lips, pose, expression = batch.drivers
     mixed = torch.cat(
         [
@@ -170,10 +171,10 @@ def test_targets_are_mixtures_of_the_batch(world):
     assert all((driver // members == cell).all() for driver in batch.drivers)
     # A target that mixes nothing is its source.
     same = (batch.drivers == torch.arange(6)).all(0)
-    difference = (batch.targets - batch.sources).abs().amax(dim=(1, 2, 3))
+    difference = (batch.pair.target - batch.pair.source).abs().amax(dim=(1, 2, 3))
     assert (difference[same] == 0).all()
     for i in range(6):  # the target's picture is in the world, with the target's codes
-        where = (world.pictures == from_tensor(batch.targets[i])).all(axis=(-3, -2, -1))
+        where = (world.pictures == from_tensor(batch.pair.target[i])).all(axis=(-3, -2, -1))
         cell_at, _, lip_at, pose_at, face_at = (int(x[0]) for x in where.nonzero())
         np.testing.assert_array_equal(batch.target_codes[i, LIPS], world.lips[cell_at, lip_at])
         np.testing.assert_array_equal(batch.target_codes[i, POSE], world.pose[cell_at, pose_at])
@@ -224,8 +225,8 @@ def test_joint_stage_learns_a_fixed_batch(world):
 
 def test_picture_losses_know_a_right_picture_from_a_wrong_one(world):
     batch = draw_batch(world, CONFIG, 4, np.random.default_rng(1))
-    right = _picture_errors(batch.targets, batch, 6.0)
-    wrong = _picture_errors(batch.targets.flip(0), batch, 6.0)
+    right = _picture_errors(batch.pair.target, batch, 6.0)
+    wrong = _picture_errors(batch.pair.target.flip(0), batch, 6.0)
     assert all(float(value) == 0 for value in right.values())
     assert all(float(value) > 0.01 for value in wrong.values())
 
