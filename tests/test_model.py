@@ -110,3 +110,21 @@ def test_the_small_ear_alone_goes_through_the_connector(monkeypatch):
     both = change(model.mixture("0.5 happy + 0.5 sad"))
     assert np.allclose(both, 0.5 * happy + 0.5 * sad, atol=1e-5)
     assert np.linalg.norm(happy - sad) > 1
+
+
+def test_the_renderer_s_own_labels_take_the_place_of_the_face_s_codes(monkeypatch):
+    from cmet_cli.backends.edtalk.backend import published_labels
+
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    model = load_model(None, "mini")
+    with pytest.raises(UsageError, match="model mini has no labels called 'edtalk:'"):
+        model.named("edtalk:happy")  # of other weights, they would mean nothing
+    labels = published_labels()
+    assert len(labels) == 8
+    assert {code.shape for code in labels.values()} == {(10,)}
+    model.backend.labels = labels
+    codes = np.random.default_rng(0).normal(size=(4, 10)).astype(np.float32)
+    moved = codes + model.named("edtalk:happy").delta(codes, TIMES)
+    assert np.allclose(moved, labels["happy"], atol=1e-5)
+    with pytest.raises(UsageError, match="no label 'jolly'"):
+        model.named("edtalk:jolly")

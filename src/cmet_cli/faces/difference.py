@@ -28,6 +28,8 @@ TEAR_FROM, TEAR_TO = 8.0, 24.0
 #: Share of new pixels, as the motion stretches them, from which on something can have torn at all;
 #: elsewhere what motion does not explain is shading.
 STRETCH_FROM, STRETCH_TO = 0.2, 0.4
+#: What opens is darker than a small renderer, which blurs it, shows: by this factor.
+DEEPER = 2.2
 #: Motion, in shares of the crop's side, that counts as a change even where nothing shows.
 MOVING_FROM, MOVING_TO = 0.002, 0.006
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
@@ -97,6 +99,7 @@ class Differ:
         tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
         tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
         raw = self._steadied(raw, tear)
+        raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ _LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
         residual = palette.limited(warp(seen.original, flow), wanted)
         return Difference(flow, residual, tear)

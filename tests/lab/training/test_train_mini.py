@@ -15,9 +15,11 @@ from cmet_cli.backends.edtalk.connector import ConnectorConfig
 from cmet_cli.backends.edtalk.load import load, load_renderer
 from cmet_cli.backends.edtalk.model_config import read_config
 from cmet_cli.backends.edtalk.networks import EDTalk, EDTalkConfig
-from cmet_cli.emotion.speech.choose import load_speech_encoder
+from cmet_cli.emotion.presets import presets_for
+from cmet_cli.emotion.speech.choose import encoder_name, load_speech_encoder
 from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
 from cmet_cli.errors import CheckpointError
+from cmet_cli.lab.avatar.emotions import EMOTIONS
 from cmet_cli.lab.training.clip_features import WorldSpec
 from cmet_cli.lab.training.loop import TrainConfig
 from cmet_cli.lab.training.renderer_quality import contact_sheet, draw_edit_trials, renderer_report
@@ -55,6 +57,7 @@ TINY = MiniConfig(
     connector_world=WorldSpec(people=2, clips=1, seconds=1.0),
     calibration_world=WorldSpec(people=2, first=90_000, clips=1, seconds=1.0),
     calibration_trials=1,
+    preset_voices=2,
     threads=1,
 )
 
@@ -75,6 +78,8 @@ def test_it_loads_as_an_edit_loads_it(made):
     assert backend.name == "mini"
     assert read_config(weights.config).edtalk == TINY.renderer.network
     assert connector.gain > 0
+    presets = presets_for(weights, encoder_name(weights))
+    assert set(presets.by_name) == set(EMOTIONS)
     source = backend.prepare(torch.zeros(1, 3, 16, 16))
     assert backend.render(source, torch.zeros(1, 36)).shape == (1, 3, 16, 16)
     speech = load_speech_encoder(weights, CPU.device)
@@ -109,7 +114,7 @@ def test_a_second_call_trains_nothing_and_writes_the_same_files(made, tmp_path):
 
 def test_a_part_of_another_size_is_refused(made, tmp_path):
     _, out, _ = made
-    for path in out.iterdir():
+    for path in (p for p in out.iterdir() if p.is_file()):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     config = json.loads((tmp_path / "config.json").read_text())
     config["edtalk"]["latent_dim"] = 52

@@ -19,13 +19,15 @@ from torch import nn
 from ...backends.edtalk.audio2lip import Audio2Lip
 from ...backends.edtalk.connector import Connector
 from ...backends.edtalk.networks import EDTalk
+from ...emotion.speech.choose import load_speech_encoder
 from ...emotion.speech.mini import MiniSpeechEncoder
 from ...emotion.speech.speechnet import SpeechNet
 from ...media.files import atomic_path
 from ...options import Progress, no_progress
-from ...weights.folder import CONFIG_FILE, MINI_SPEECH_FILE
+from ...weights.folder import CONFIG_FILE, MINI_SPEECH_FILE, inspect_folder
 from ..seeds import CALIBRATION_SEEDS
 from .clip_features import WorldFeatures, WorldSpec, load_all
+from .emotion_presets import VOICES, export_presets, world_presets
 from .gain import calibrate_gain, code_error_score, draw_trials, predict
 from .pairs import FeatureBank
 from .train_connector import ConnectorTraining, mini_training, train_connector
@@ -62,6 +64,7 @@ class MiniConfig:
         default_factory=lambda: WorldSpec(people=24, first=CALIBRATION_SEEDS[0], clips=1)
     )
     calibration_trials: int = 20  # per emotion
+    preset_voices: int = VOICES  # per named emotion
     source: str = "frame"  # measured best: see weights/mini/proof.json
     threads: int = 1
 
@@ -75,7 +78,7 @@ def train_mini(
     """Make the mini model. A stopped run goes on where it was, in the same ``run_dir``.
 
     Stages, in order: ``world``, ``encoder``, ``renderer``, ``voices``, ``lips``, ``speech``,
-    ``connector``. out_dir: gets the weights and ``config.json``.
+    ``connector``, ``emotions``. out_dir: gets the weights, ``config.json`` and the named emotions.
     """
     config = config or MiniConfig()
     threads = torch.get_num_threads()
@@ -88,6 +91,8 @@ def train_mini(
         export_part(out_dir, "speech", speech)
         connector, gain = make_connector(run_dir, config, speech, progress)
         export_part(out_dir, "connector", connector)
+        ear = load_speech_encoder(inspect_folder(out_dir), torch.device("cpu"))
+        export_presets(out_dir, world_presets(ear, config.preset_voices, progress))
         write_config(out_dir, name=MODEL_NAME, gain=gain, source=config.source)
     finally:
         torch.set_num_threads(threads)

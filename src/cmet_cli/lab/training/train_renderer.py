@@ -73,7 +73,7 @@ class RendererConfig:
     encoder_rate: float = 1 / 3
     #: Share of sources with a neutral face, and of targets that change the expression alone.
     neutral_share: float = 0.4
-    expression_only_share: float = 0.4
+    expression_only_share: float = 0.55
     #: Share of decoder inputs that are true codes, at the first and the last step.
     true_codes: tuple[float, float] = (0.8, 0.3)
     #: Extra weight of pixels that lips and expression move.
@@ -87,7 +87,7 @@ class RendererConfig:
     #: Pictures of a batch that it reads.
     read_back: int = 16
     #: How far the decoder's warp is from the skin's true motion, in pixels.
-    motion: float = 0.06
+    motion: float = 0.12
     #: What is done to drawings so that photographs are no surprise; None: drawings as they are.
     photographic: PhotographicConfig | None = field(default_factory=PhotographicConfig)
 
