@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from cmet_cli import EditOptions, EmotionEditor
+from cmet_cli.emotion.source import SpeechEmotion
 from cmet_cli.lab.avatar.clip import AvatarClip
 from cmet_cli.lab.evaluation.subjects import (
     FIRST_SEED,
@@ -28,9 +29,10 @@ from cmet_cli.media.audio import decode_audio
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.program import find_ffmpeg
 from cmet_cli.media.reader import FrameReader
+from cmet_cli.options import Detail
 
 EMOTIONS = ("happy", "sad", "angry", "surprised", "disgusted", "fear")
-DETAILS = ("render", "source")
+DETAILS: tuple[Detail, ...] = ("render", "source")
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MEASURED_EVERY = 4
 SECONDS = 1.2
@@ -128,13 +130,13 @@ def ear(editor: EmotionEditor, speech: Path, person: Person) -> np.ndarray:
 
 
 def edit(
-    editor: EmotionEditor, video: Path, emotion: np.ndarray | Path, output: Path, detail: str
+    editor: EmotionEditor, video: Path, emotion: np.ndarray | Path, output: Path, detail: Detail
 ) -> float:
     """-> frames a second, from reading the file to the finished one."""
-    from cmet_cli.emotion.source import SpeechEmotion
-
-    asked = emotion
-    if isinstance(emotion, np.ndarray):
+    asked: SpeechEmotion | Path
+    if isinstance(emotion, Path):
+        asked = emotion
+    else:
         asked = SpeechEmotion(editor.model.connector, emotion)
     options = EditOptions(overwrite=True, crf=0, lips="video", detail=detail)
     result = editor.edit(video, asked, output, options=options)
@@ -168,12 +170,36 @@ def speed(editor: EmotionEditor, folder: Path) -> None:
         print(f"{detail:8}{rate:6.1f}")
 
 
+def cost(weights: Path, folder: Path) -> None:
+    """Seconds a frame of reading and rendering, published sizes (the weights may be random)."""
+    editor = EmotionEditor.from_weights(weights)
+    clip, dim = folder / "short.mkv", editor.model.connector.speech_dim
+    command = [find_ffmpeg(), "-loglevel", "error", "-y", "-i", str(EXAMPLES / "neutral.mp4")]
+    subprocess.run([*command, "-t", "0.6", "-crf", "0", str(clip)], check=True)
+    emotion = SpeechEmotion(editor.model.connector, np.ones(dim, np.float32))
+    print("\npublished sizes, seconds a frame: reading + rendering")
+    seen: dict[str, list[float]] = {detail: [] for detail in DETAILS}
+    for detail in (*DETAILS, *DETAILS):
+        options = EditOptions(overwrite=True, detail=detail, face_detector="none")
+        editor = EmotionEditor(editor.model)  # a reader that has read nothing
+        result = editor.edit(clip, emotion, folder / "out.mkv", options=options)
+        stages = [result.stages_s[name] / result.frames for name in ("reading", "rendering")]
+        seen[detail].append(sum(stages))
+        print(f"{detail:8}{stages[0]:7.3f} + {stages[1]:.3f}")
+    print(f"source over render: {min(seen['source']) / min(seen['render']):.2f}")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", nargs="*", type=Path)
     parser.add_argument("--people", type=int, default=6)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--cost", type=Path, metavar="WEIGHTS", help="published sizes, only that")
     given = parser.parse_args()
+    if given.cost is not None:
+        with tempfile.TemporaryDirectory() as temporary:
+            cost(given.cost, Path(temporary))
+        raise SystemExit
     mini = EmotionEditor.from_weights(model="mini")
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)

@@ -14,6 +14,7 @@ import argparse
 import subprocess
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -43,12 +44,12 @@ class Judge:
         cascade = Path(cv2.__file__).parent / "data/haarcascade_frontalface_default.xml"
         self._faces = cv2.CascadeClassifier(str(cascade))
 
-    def square(self, rgb: np.ndarray) -> np.ndarray | None:
+    def square(self, rgb: np.ndarray) -> Sequence[int] | None:
         """x, y, width, height of the largest face."""
         found = self._faces.detectMultiScale(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), 1.1, 4)
         return max(found, key=lambda box: box[2]) if len(found) else None
 
-    def __call__(self, rgb: np.ndarray, square: np.ndarray) -> np.ndarray:
+    def __call__(self, rgb: np.ndarray, square: Sequence[int]) -> np.ndarray:
         x, y, wide, high = square
         face = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[y : y + high, x : x + wide]
         small = cv2.resize(face.astype(np.float32), (SIDE_PX, SIDE_PX)) / 255
@@ -57,7 +58,7 @@ class Judge:
         return self._network.get_tensor(self._out)[0]
 
 
-def judged(judge: Judge, frames: np.ndarray, squares: list[np.ndarray | None]) -> np.ndarray:
+def judged(judge: Judge, frames: np.ndarray, squares: list[Sequence[int] | None]) -> np.ndarray:
     """Probabilities per frame, in the squares found in the input."""
     pairs = zip(frames, squares, strict=True)
     return np.stack([judge(frame, square) for frame, square in pairs if square is not None])
