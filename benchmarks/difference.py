@@ -133,11 +133,8 @@ def edit(
     editor: EmotionEditor, video: Path, emotion: np.ndarray | Path, output: Path, detail: Detail
 ) -> float:
     """-> frames a second, from reading the file to the finished one."""
-    asked: SpeechEmotion | Path
-    if isinstance(emotion, Path):
-        asked = emotion
-    else:
-        asked = SpeechEmotion(editor.model.connector, emotion)
+    connector = editor.model.connector
+    asked = emotion if isinstance(emotion, Path) else SpeechEmotion(connector, emotion)
     options = EditOptions(overwrite=True, crf=0, lips="video", detail=detail)
     result = editor.edit(video, asked, output, options=options)
     return result.frames / result.stages_s["rendering"]
