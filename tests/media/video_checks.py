@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -53,7 +54,10 @@ def edit(editor, video, voice, tmp_path, suffix=".mp4", **options):
     # Random weights render nothing that a difference would be trusted with.
     wanted = {"face_detector": "none", "crf": 0, "detail": "render", "lips": "audio"} | options
     output = tmp_path / f"out{suffix}"
-    return editor.edit(video, voice, output, neutral=voice, options=EditOptions(**wanted))
+    result = editor.edit(video, voice, output, neutral=voice, options=EditOptions(**wanted))
+    # What the sound of a fixture is taken for is not what is checked here.
+    kept = tuple(words for words in result.warnings if "what was heard" not in words)
+    return replace(result, warnings=kept)
 
 
 def assert_same_clock(before: list[Fraction], after: list[Fraction], tick: Fraction) -> None:
