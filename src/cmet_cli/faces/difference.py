@@ -29,7 +29,7 @@ TEAR_FROM, TEAR_TO = 8.0, 24.0
 #: elsewhere what motion does not explain is shading.
 STRETCH_FROM, STRETCH_TO = 0.2, 0.4
 #: What opens is darker than a small renderer, which blurs it, shows: by this factor.
-DEEPER = 2.2
+DEEPER = 1.7
 #: Motion, in shares of the crop's side, that counts as a change even where nothing shows.
 MOVING_FROM, MOVING_TO = 0.002, 0.006
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to

@@ -12,8 +12,9 @@ _TO_YCC = np.stack([_LUMA, [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.0813
 _TO_RGB = np.linalg.inv(_TO_YCC).astype(np.float32)
 #: Share of the face's pixels cut off at either end of a range.
 TAIL = 0.01
-#: Luma may go this far beyond what the face shows: a mouth's inside, teeth.
-LUMA_SLACK = 20.0
+#: Luma may go this far beyond the darkest and the brightest that the face shows: a mouth's inside,
+#: teeth.
+DARKER, BRIGHTER = 4.0, 20.0
 #: How much of the residual's own colour counts beside plain shading.
 OWN_COLOUR = 0.2
 #: Memory of the ranges: share of a new frame.
@@ -53,9 +54,8 @@ class Palette:
         colour = np.float32(1 - OWN_COLOUR) * shaded + np.float32(OWN_COLOUR) * change[..., 1:]
         wanted = now + np.concatenate([change[..., :1], colour], axis=-1)
         if self._low is not None and self._high is not None:
-            slack = np.array([LUMA_SLACK, 0, 0], np.float32)
             # What the frame itself shows there is plausible too.
-            low = np.minimum(self._low - slack, now)
-            high = np.maximum(self._high + slack, now)
+            low = np.minimum(self._low - np.float32([DARKER, 0, 0]), now)
+            high = np.maximum(self._high + np.float32([BRIGHTER, 0, 0]), now)
             wanted = np.clip(wanted, low, high)
         return (wanted - now) @ _TO_RGB.T
