@@ -6,7 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from cmet_cli.faces.difference import Differ, Difference, Renderings, likeness, trust
+from cmet_cli.faces.difference import (
+    Differ,
+    Difference,
+    Renderings,
+    changed,
+    likeness,
+    stretch,
+    trust,
+)
 from cmet_cli.faces.geometry import Square
 from cmet_cli.faces.palette import Palette
 from cmet_cli.faces.repaint import Target, repaint
@@ -132,3 +140,42 @@ def test_a_rendering_of_something_else_is_not_trusted():
     assert trust(likeness(Renderings(face, lost, lost), EVERYWHERE)) == 0.0
     plain = np.full_like(face, 90.0)
     assert trust(likeness(Renderings(plain, plain + 1, plain), EVERYWHERE)) == 1.0
+
+
+def towards(row: int, share: float) -> np.ndarray:
+    """Motion that draws everything out from a row (share < 1) or presses it together (> 1)."""
+    flow = np.zeros((SIZE, SIZE, 2), np.float32)
+    flow[..., 1] = ((np.arange(SIZE) - row) * (share - 1))[:, None]
+    return flow
+
+
+def test_only_what_is_drawn_out_is_new():
+    assert stretch(towards(32, 0.4)) == pytest.approx(0.6, abs=1e-4)
+    assert not stretch(towards(32, 1.5)).any()
+    assert not stretch(np.full((SIZE, SIZE, 2), 3.0, np.float32)).any()
+
+
+@pytest.mark.parametrize(("motion", "torn"), [(towards(32, 0.4), True), (None, False)])
+def test_a_dark_place_is_a_tear_where_skin_was_drawn_out_and_a_shade_elsewhere(motion, torn):
+    """An opening mouth, and a furrow."""
+    face = np.full((SIZE, SIZE, 3), 150, np.float32)
+    dark = face.copy()
+    dark[28:37, 20:44] = 40
+    own = np.zeros((SIZE, SIZE, 2), np.float32) if motion is None else motion
+    differ = Differ()
+    differ._own_motion = True  # decided before
+    change = differ(Renderings(face, face, dark, own), EVERYWHERE, Palette())
+    depth = -change.residual[32, 32].mean()
+    assert (change.tear[32, 32] > 0.9) == torn
+    assert depth > 100 if torn else 10 < depth < 30
+
+
+def test_skin_that_moves_without_a_mark_moves_all_the_same():
+    """A plain cheek shows nothing in the renderings; the frame's own pores do."""
+    plain = np.full((SIZE, SIZE, 3), 150, np.float32)
+    flow = np.full((SIZE, SIZE, 2), 2.0, np.float32)
+    differ = Differ()
+    differ._own_motion = True
+    change = differ(Renderings(texture(), plain, plain, flow), EVERYWHERE, Palette())
+    assert np.allclose(change.flow[8:-8, 8:-8], 2.0, atol=0.05)
+    assert not changed(Renderings(texture(), plain, plain)).any()
