@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,12 @@ def test_a_row_must_ask_for_something(batch, write_manifest, clips):
     run = batch(write_manifest([{"video": "v0.mp4", "intensity": "1"}]))
     assert run.returncode == 2
     assert "missing (or ask in another way: emotion)" in run.stdout + run.stderr
+
+
+def test_the_report_says_what_was_asked(batch, write_manifest, clips, own):
+    rows = [{"video": "v0.mp4", "emotion": "weary"}, {"video": "v0.mp4", "emotion_audio": "e0.wav"}]
+    manifest = write_manifest(rows)
+    assert batch(manifest).returncode == 0
+    with (clips / "m_out" / "report.csv").open(newline="") as file:
+        asked = [row["asked"] for row in csv.DictReader(file)]
+    assert asked == ["weary", str(clips / "e0.wav")]

@@ -71,6 +71,12 @@ class Row:
         """Every input by location. Raises :class:`OSError` where one is gone."""
         return {place: digests.entry(place) for group in self.inputs().values() for place in group}
 
+    @property
+    def asked(self) -> str:
+        """What the row asks for, for people."""
+        named = [str(value) for name in ASKING if (value := getattr(self.options, name))]
+        return ";".join([*named, *self.emotion_audio])
+
     def reading(self) -> tuple[str, ...]:
         """Rows of one reading are best done one after the other: the editor keeps it."""
         o = self.options

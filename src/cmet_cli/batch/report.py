@@ -27,7 +27,7 @@ COLUMNS: tuple[str, ...] = (
     "status",
     "output",
     "video",
-    "emotion_audio",
+    "asked",
     "elapsed_s",
     "real_time_factor",
 )
@@ -112,7 +112,7 @@ def _told(row: sqlite3.Row) -> Mapping[str, Any]:
     if row["status"] == FAILED:
         note = row["error"] + (f" ({row['hint']})" if row["hint"] else "")
     run = "" if row["status"] == WAITING else "earlier" if row["earlier"] else "this"
-    return {**found, "note": note, "run": run, "emotion_audio": row["voices"]}
+    return {**found, "note": note, "run": run, "asked": row["voices"]}
 
 
 def _harmless(cell: Any) -> Any:

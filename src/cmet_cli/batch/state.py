@@ -136,7 +136,7 @@ class State:
             self._db.executemany(
                 "INSERT INTO plan VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (i, row.line, row.name, row.output, row.video, ";".join(row.emotion_audio))
+                    (i, row.line, row.name, row.output, row.video, row.asked)
                     + ((DONE, True) if kept[i] else (WAITING, False))
                     for i, row in enumerate(rows)
                 ),

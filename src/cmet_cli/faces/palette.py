@@ -23,6 +23,10 @@ LEARN = 0.1
 DARK = 16.0
 
 
+def _luma(levels: float) -> np.ndarray:
+    return np.array([levels, 0, 0], np.float32)
+
+
 class Palette:
     """Ranges of luma and chroma on one face, learned from its frames as they pass."""
 
@@ -55,7 +59,7 @@ class Palette:
         wanted = now + np.concatenate([change[..., :1], colour], axis=-1)
         if self._low is not None and self._high is not None:
             # What the frame itself shows there is plausible too.
-            low = np.minimum(self._low - np.float32([DARKER, 0, 0]), now)
-            high = np.maximum(self._high + np.float32([BRIGHTER, 0, 0]), now)
+            low = np.minimum(self._low - _luma(DARKER), now)
+            high = np.maximum(self._high + _luma(BRIGHTER), now)
             wanted = np.clip(wanted, low, high)
         return (wanted - now) @ _TO_RGB.T
