@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cmet_cli.emotion.listen import ConnectorListener, NamingListener
-from cmet_cli.emotion.presets import preset_of, write_preset
+from cmet_cli.emotion.presets import names_for, preset_of, write_preset
 from cmet_cli.emotion.speech.encoder import EMOTION2VEC
 from cmet_cli.emotion.speech_prompt import SpeechPrompt
 from cmet_cli.errors import UsageError
@@ -98,6 +98,9 @@ def test_an_emotion_of_ones_own_is_in_the_features_of_the_ear_that_hears(
     rows = np.stack([np.load(p) for p in sorted(sad.glob("*.npy"))])
     write_preset(preset_of("weary", rows, EMOTION2VEC, ""), tmp_path / "weary.safetensors")
     assert np.allclose(change(model.named("weary")), change(model.named("sad")), atol=0.15)
+    names = names_for(model.weights)
+    assert {"weary", "happy"} < set(names.names)
+    assert np.linalg.norm(names.direction("weary")) > 1
     with pytest.raises(UsageError, match="no emotion is called 'wary'"):
         model.named("wary")
 

@@ -161,13 +161,13 @@ def test_a_sweep_is_one_reading(editor, video, tmp_path):
     sheet, tiles = tmp_path / "sheet.png", tmp_path / "tiles.mp4"
     editor.sweep(video, ["happy", "sad"], sheet, intensities=(0.5, 1.0))
     picture = cv2.imread(str(sheet))
-    assert picture.shape == (24 + 2 * 192, 96 + 3 * 192, 3)
-    face, weak, strong = (picture[24 : 24 + 192, 96 + k * 192 :][:, :192] for k in range(3))
+    assert picture.shape == (24 + 2 * 192, 112 + 3 * 192, 3)
+    face, weak, strong = (picture[24 : 24 + 192, 112 + k * 192 :][:, :192] for k in range(3))
     apart = [np.abs(face.astype(int) - tile).mean() for tile in (weak, strong)]
     assert 0.2 < apart[0] < apart[1]
     assert editor.sweep(video, ["happy"], tiles, intensities=(1.0,)) is None
     written = probe_video(tiles)
-    assert (written.width, written.audio_streams) == (96 + 2 * 192, 1)
+    assert (written.width, written.audio_streams) == (112 + 2 * 192, 1)
     assert len(frames(tiles)) == len(frames(video))
     with pytest.raises(UsageError, match="1 to 150 tiles"):
         editor.sweep(video, ["happy"] * 80, sheet, intensities=(1, 2), options=EditOptions())

@@ -48,6 +48,9 @@ class Wanted:
                 "no emotion is asked for",
                 "give speech with --emotion-audio, or a name: --emotion happy",
             )
+        speech = prompt.target or options.emotion_follow or any(s.audio for s in plan)
+        if prompt.neutral and not speech:
+            raise UsageError("neutral audio is compared with speech, and no speech is given")
         return cls(prompt, options, None, plan)
 
     def files(self) -> list[Path]:

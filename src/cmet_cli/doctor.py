@@ -110,7 +110,7 @@ def _mini() -> str:
 
     model = load_model(choice="mini", runtime=RuntimeOptions(device="cpu"))
     model.open_speech_encoder()
-    return f"{model.weights.root}: loads; for drawn faces"
+    return f"{model.weights.root}: loads; it ships with cmet"
 
 
 def _weights(weights_dir: Path | None) -> str:

@@ -55,10 +55,14 @@ class EmotionEditor:
     >>> editor.edit("in.mp4", emotion="sarcastic.wav", output="out.mp4")
     """
 
+    #: What the last request came to: what was heard, with what it was compared, warnings.
+    asked: Asked | None
+
     def __init__(self, model: Model) -> None:
         self.model, self.backend = model, model.backend
         self._reader = VideoReader(model.backend, model.weights.root)
-        self._ask = Asker(model, self._reader)
+        self._asker = Asker(model, self._reader)
+        self.asked: Asked | None = None
 
     @classmethod
     def from_weights(
@@ -241,21 +245,22 @@ class EmotionEditor:
         if output.suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"the page is written as .html: {output}")
         check_names(wanted, self.model)
-        asked = None
 
         def source(info: VideoInfo) -> EmotionSource:
-            nonlocal asked
-            asked = self._ask(wanted, info, progress)
-            return asked.source
+            return self._ask(wanted, info, progress).source
 
         request = PreviewRequest(video, output, frames, options, self.source_for(options))
         columns = preview_columns(request, source, self._reader, progress)
-        assert asked is not None
+        assert self.asked is not None
         reading = self.read(video, replace(options, lips="video"), progress=progress)
-        page = inspection(reading, asked, options, self.model, [Moment(*c) for c in columns])
+        page = inspection(reading, self.asked, options, self.model, [Moment(*c) for c in columns])
         write_page(page, video, output, overwrite=options.overwrite)
 
     # ------------------------------------------------------------------ steps of an edit
+
+    def _ask(self, wanted: Wanted, info: VideoInfo, progress: Progress) -> Asked:
+        self.asked = self._asker(wanted, info, progress)
+        return self.asked
 
     def source_for(self, options: EditOptions) -> SourceChoice:
         """``auto`` is what the model was found to do best."""

@@ -14,7 +14,7 @@ from .backends.devices import resolve
 from .backends.loader import load_backend
 from .emotion.listen import ConnectorListener, Ear, Listener, NamingListener
 from .emotion.named import parse_mixture
-from .emotion.presets import presets_for
+from .emotion.presets import NEUTRAL, presets_for
 from .emotion.source import EmotionSource, Mixture, SpeechEmotion
 from .emotion.speech.choose import encoder_name, load_emotion2vec, load_speech_encoder
 from .emotion.speech.encoder import EMOTION2VEC, SpeechEncoder
@@ -66,6 +66,11 @@ class Model:
         """
         if ":" in name:
             return self._labelled(name)
+        if name == NEUTRAL:
+            raise UsageError(
+                "neutral is what emotions are compared with, and changes nothing",
+                "ask for another, or give --intensity a smaller number",
+            )
         heard = self.listener.ear.presets
         mine = heard.by_name.get(name)
         if heard is not self.ear.presets and mine is not None and mine.origin == "yours":

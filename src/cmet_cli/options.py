@@ -148,7 +148,7 @@ class EditOptions:
     face: Annotated[
         int | Literal["all"] | None,
         Option(
-            "Which face: a number from the left (see cmet faces), or all. Default: the largest and "
+            "Which face: its number (see cmet faces), or all. Default: the largest and "
             "most present.",
             _FACE,
             low=1,
@@ -215,8 +215,8 @@ class ModelOptions:
     model: Annotated[
         ModelChoice,
         Option(
-            "cmet: the published networks; mini: the small one that ships with the tool, for drawn "
-            "faces; auto: cmet.",
+            "cmet: the published networks; mini: the small one that ships with cmet; auto: the "
+            "published ones where any of them was downloaded, else mini.",
             _NETWORK,
         ),
     ] = "auto"

@@ -26,6 +26,8 @@ import numpy as np
 
 PATIENCE_S = 150.0  # ffmpeg alone is given 120 s by the tool before it is ended
 SOON_S = 30.0  # to end, after a signal
+#: What multiprocessing says where the fork server has lost a code. cmet never ends with it.
+LOST = 255
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,10 @@ class Arena:
         for reader_end, _ in ends.values():
             reader_end.close()
         texts = {name: data.decode(errors="replace") for name, data in said.items()}
-        return Ended(None if hung else process.exitcode, **texts, struck=struck)
+        code, said_itself = process.exitcode, box.root / "ended"
+        if code == LOST and said_itself.is_file():
+            code = int(said_itself.read_text())
+        return Ended(None if hung else code, **texts, struck=struck)
 
     def _outside(self, box: Box, command: Command) -> Ended:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "CMET_"))}

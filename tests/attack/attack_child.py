@@ -38,4 +38,13 @@ def run(
     # Where it stands, should it hang: in the report of the hang.
     faulthandler.dump_traceback_later(patience_s - 5, file=sys.stderr)
     sys.argv = ["cmet", *argv]
-    main()
+    code: object = 1
+    try:
+        main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code
+        raise
+    finally:
+        # The fork server may lose the code on its way (the parent is then told 255).
+        Path("../ended").write_text(str(code or 0))

@@ -66,6 +66,15 @@ def test_another_stretch_is_another_result(batch, write_manifest, clips, own):
     assert "changed: stretches" in planned.stdout + planned.stderr
 
 
+def test_names_are_checked_before_anything_runs(batch, write_manifest, clips, own):
+    rows = [{"video": "v0.mp4", "emotion": "weary"}, {"video": "v0.mp4", "emotion": "wery"}]
+    manifest = write_manifest(rows)
+    run = batch(manifest)
+    assert run.returncode == 2
+    assert "no emotion is called 'wery' (did you mean 'weary'?" in run.stdout + run.stderr
+    assert outputs_of(manifest) == {}
+
+
 def test_a_row_must_ask_for_something(batch, write_manifest, clips):
     run = batch(write_manifest([{"video": "v0.mp4", "intensity": "1"}]))
     assert run.returncode == 2

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cmet_cli.emotion.presets import preset_of, read_preset, write_preset
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "voices" / "happy.wav"
 PLAIN = ("--face-detector", "none", "-o")
 
 
@@ -74,6 +76,7 @@ def test_a_broken_file_is_told_and_the_others_listed(cmet, own):
     [
         (("add", "Happy!", "x.wav"), "cannot be the name"),
         (("add", "weary", "nowhere.wav"), "not found"),
+        (("add", "happy", EXAMPLE), "comes with the model"),
         (("remove", "happy"), "those of a model cannot be changed"),
         (("show", "nobody"), "no emotion is called"),
         (("export", "weary", "x.safetensors"), "no emotion of your own"),

@@ -82,7 +82,7 @@ def test_subtitles_name_emotions_in_brackets(tmp_path):
         ("start,end,emotion\n0,1,happy sad\n", "line 2: emotion 'happy sad' cannot be read"),
         ("start,end,mood\n0,1,happy\n", "unknown 'mood'"),
         ("start,emotion\n0,happy\n", "no 'end'"),
-        ("", "no segment"),
+        ("# nothing\n", "no segment"),
         ("start,end,emotion\n0,1,happy,2,3,4,5\n", "7 cells, 3 columns"),
     ],
 )

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import CmetError, UsageError
+from ..errors import CmetError, UsageError, WeightsError
 from ..options import BatchOptions
 from .checks import Checked, CheckSettings, check_manifest
-from .manifest import parse_defaults, read_manifest
+from .manifest import Problem, parse_defaults, read_manifest
 from .plan import DONE, FAILED, MADE, RUN, WAITING, Decision, Key, Outcome, Row, Schedule, Task
 from .report import Report
 from .row_worker import WorkerSetup
@@ -82,7 +82,36 @@ def check_batch(options: BatchOptions) -> Checked:
     permissions = options.allow_outside, options.overwrite
     settings = CheckSettings(options.output_root, defaults, *permissions)
     with State(_state_folder(options)) as state:
-        return check_manifest(read_manifest(options.manifest), settings, state.made)
+        checked = check_manifest(read_manifest(options.manifest), settings, state.made)
+    _check_names(checked, options)
+    return checked
+
+
+def _check_names(checked: Checked, options: BatchOptions) -> None:
+    """Emotions that nobody knows are problems like others; no network is loaded for it."""
+    asked = {row.options.emotion for row in checked.rows} - {""}
+    if not asked:
+        return
+    from ..emotion.named import parse_mixture
+    from ..emotion.presets import names_for
+    from ..weights.folder import find_weights
+
+    try:
+        weights = find_weights(options.weights_dir, options.model)
+    except WeightsError:
+        return  # told when the batch begins
+    names, wrong = names_for(weights), dict[str, str]()
+    for text in asked:
+        try:
+            for term in parse_mixture(text):
+                if ":" not in term.name:
+                    names.direction(term.name)
+        except UsageError as error:
+            wrong[text] = f"{error.message} ({error.hint})" if error.hint else error.message
+    bad = [row for row in checked.rows if row.options.emotion in wrong]
+    checked.problems += [Problem(r.line, "emotion", wrong[r.options.emotion]) for r in bad]
+    checked.problems.sort(key=lambda problem: problem.line)
+    checked.rows = [row for row in checked.rows if row.options.emotion not in wrong]
 
 
 def plan_batch(options: BatchOptions, rows: Sequence[Row]) -> list[Decision]:

@@ -124,6 +124,7 @@ def edit(
     elif json:
         print_json({"output": str(output), "times_s": times})
     else:
+        tell_asked(editor)
         typer.echo(f"{output}  {len(times)} moments before and after")
 
 
@@ -166,7 +167,7 @@ def load_editor(
         if not fetch:
             chosen = model.weights_dir, model.model
             editor = EmotionEditor.from_weights(chosen[0], model=chosen[1], runtime=runtime)
-            if chosen == (None, "auto") and editor.weights.own_ear:
+            if chosen == (None, "auto") and editor.weights.own_ear and not quiet:
                 error_console().print(f"[dim]{STANDS_IN}[/]")
             return editor
     except WeightsError as error:
@@ -193,6 +194,16 @@ def _wants_download(error: WeightsError) -> bool:
         return False
     error_console().print(f"{error.message}")
     return typer.confirm("Download the weights (about 1.2 GB) now?", default=False, err=True)
+
+
+def tell_asked(editor: EmotionEditor) -> None:
+    """What was heard, and warnings about it; for requests that end without a result."""
+    if editor.asked is None:
+        return
+    for warning in editor.asked.warnings:
+        print_warning(warning)
+    if editor.asked.heard.shares:
+        error_console().print(f"heard: {editor.asked.heard}")
 
 
 def report(result: EditResult, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from ..errors import UsageError
 from ..options import ModelOptions, RuntimeOptions
-from .console import error_console, print_json, print_warning, progress_bars
+from .console import print_json, print_warning, progress_bars
 from .edit import FEW, STEADIER
 from .params import Json, Overwrite, Quiet, takes_options
 
@@ -52,14 +53,11 @@ def listing(context: typer.Context, model: ModelOptions, json: Json = False) -> 
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "from", "recordings", "heard with", "what")
+    table = Table("name", "can be asked for", "from", "recordings", "heard with")
     for row in rows:
-        style = "" if row["usable"] else "dim"
-        cells = (row[n] for n in ("name", "from", "recordings", "encoder", "about"))
-        table.add_row(*map(str, cells), style=style)
+        cells = (row[n] for n in ("name", "usable", "from", "about", "encoder"))
+        table.add_row(*map(_words, cells), style="" if row["usable"] else "dim")
     Console().print(table)
-    hint = "[dim]dim: not for the model that is in use now, or only to compare with[/]"
-    error_console().print(hint)
 
 
 @emotions_app.command("add")
@@ -74,6 +72,8 @@ def add(
     quiet: Quiet = False,
 ) -> None:
     """Give recordings a name: [bold]cmet emotions add weary clips/*.wav[/]"""
+    from ..emotion.hearing import is_unlike
+    from ..emotion.listen import UNLIKE
     from ..emotion.named import own_folder
     from ..emotion.presets import SUFFIX, check_name, make_preset, write_preset
     from ..emotion.speech.clips import expand_clips
@@ -81,16 +81,20 @@ def add(
     from ..model import load_model
 
     path = own_folder() / f"{check_name(name)}{SUFFIX}"
+    _refuse_taken(name, model)
     heard = expand_clips(clips, "emotion audio")
     plain = expand_clips(neutral, "neutral audio") if neutral else []
     path.parent.mkdir(parents=True, exist_ok=True)
     check_output(path, overwrite=overwrite, inputs=(*heard, *plain))
-    ear = load_model(model.weights_dir, model.model, runtime).listener.ear
+    loaded = load_model(model.weights_dir, model.model, runtime)
+    ear = loaded.listener.ear
     with progress_bars(quiet) as progress:
         preset = make_preset(name, heard, ear.encoder, neutral=plain, progress=progress)
     write_preset(preset, path, overwrite=overwrite)
     if preset.count < FEW:
         print_warning(STEADIER)
+    if loaded.weights.own_ear and loaded.open_ear is None and is_unlike(preset.mean, ear.presets):
+        print_warning(UNLIKE)
     typer.echo(f"{path}  {preset.count} recordings, heard with {preset.encoder}")
 
 
@@ -101,13 +105,15 @@ def show(name: Name, model: ModelOptions, json: Json = False) -> None:
     known, usable, _ = _all(model)
     rows = [_row(e, name in usable) for e in known if e.preset.name == name]
     if not rows:
-        raise UsageError(f"no emotion is called '{name}'", "`cmet emotions` lists them")
+        near = difflib.get_close_matches(name, [e.preset.name for e in known], 1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise UsageError(f"no emotion is called '{name}'", hint + "`cmet emotions` lists them")
     rows[0]["alike"] = _alike(name, model) if name in usable else {}
     if json:
         print_json(rows[0])
         return
     for key, value in rows[0].items():
-        typer.echo(f"{key:11} {value}")
+        typer.echo(f"{key:11} {_words(value)}")
 
 
 @emotions_app.command("remove")
@@ -125,10 +131,12 @@ def export(
     overwrite: Overwrite = False,
 ) -> None:
     """Write one of your own as a file for somebody else. It holds no sound."""
-    from ..emotion.presets import read_preset, write_preset
+    from ..emotion.presets import SUFFIX, read_preset, write_preset
     from ..media.files import check_output
 
     preset = read_preset(_own_file(name))
+    if output.suffix != SUFFIX:
+        raise UsageError(f"an emotion is written as {SUFFIX}: {output}")
     check_output(output, overwrite=overwrite)
     write_preset(preset, output, overwrite=overwrite)
     typer.echo(str(output))
@@ -151,11 +159,29 @@ def import_(
     check_input(file, "emotion")
     preset = read_preset(file)
     preset = replace(preset, name=name or preset.name)
+    _refuse_taken(preset.name, ModelOptions())
     path = own_folder() / f"{preset.name}{SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
     check_output(path, overwrite=overwrite, inputs=(file,))
     write_preset(preset, path, overwrite=overwrite)
     typer.echo(f"{path}  {preset.count} recordings, heard with {preset.encoder}")
+
+
+def _refuse_taken(name: str, model: ModelOptions) -> None:
+    """A name that comes with a model keeps its meaning."""
+    known, _, _ = _all(model)
+    if any(e.preset.name == name and e.origin != "yours" and name != "neutral" for e in known):
+        raise UsageError(
+            f"'{name}' is a name that comes with the model", f"choose another, such as my_{name}"
+        )
+
+
+def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number}" for name, number in value.items())
+    return str(value)
 
 
 def _own_file(name: str) -> Path:
@@ -173,20 +199,14 @@ def _own_file(name: str) -> Path:
 
 def _all(model: ModelOptions) -> tuple[list[Known], set[str], list[str]]:
     """Every preset on this machine, the names that the model can show, and broken files."""
-    from ..emotion.presets import own_presets, presets_for, published_presets, shipped_presets
-    from ..emotion.speech.choose import encoder_name
-    from ..emotion.speech.encoder import EMOTION2VEC
+    from ..emotion.presets import names_for, own_presets, published_presets, shipped_presets
     from ..weights.folder import find_weights
 
     weights = find_weights(model.weights_dir, model.model)
     own, broken = own_presets()
     published = published_presets(weights.presets) if weights.presets else []
     known = [*own, *shipped_presets(weights), *published]
-    usable = set(presets_for(weights, encoder_name(weights)).names)
-    if weights.ear is not None:
-        heard = presets_for(weights, EMOTION2VEC)
-        usable |= {n for n in heard.names if heard.by_name[n].origin == "yours"}
-    return known, usable, broken
+    return known, set(names_for(weights).names), broken
 
 
 def _row(entry: Known, usable: bool) -> dict[str, object]:

@@ -9,7 +9,7 @@ import typer
 
 from ..options import EditOptions, ModelOptions, RuntimeOptions
 from .console import progress_bars
-from .edit import EmotionAudio, NeutralAudio, load_editor
+from .edit import EmotionAudio, NeutralAudio, load_editor, tell_asked
 from .params import OUTPUT, Quiet, Verbose, takes_options
 
 Page = Annotated[
@@ -59,4 +59,5 @@ def inspect(
             options=options,
             progress=progress,
         )
+    tell_asked(editor)
     typer.echo(str(output))

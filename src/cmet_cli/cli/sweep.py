@@ -75,7 +75,7 @@ def sweep(
                 video, names, place, intensities=columns, options=options, progress=progress
             )
             when = "" if time_s is None else f" at {time_s:.2f} s"
-            typer.echo(f"{place}  {len(names)} emotions at {len(columns)} intensities{when}")
+            typer.echo(f"{place}  {len(names)} by {len(columns)} tiles{when}")
 
 
 def _numbers(text: str) -> list[float]:

@@ -40,4 +40,5 @@ def timeline(
     with atomic_path(output, overwrite=overwrite) as part:
         part.write_text(text, "utf-8")
     rows = sum(not line.startswith("#") for line in text.splitlines()) - 1
-    typer.echo(f"{output}  {rows} rows to fill in; then: cmet edit --video {video} --timeline ...")
+    what = "a row" if rows == 1 else f"{rows} rows"
+    typer.echo(f"{output}  {what} to fill in; then: cmet edit --video {video} --timeline {output}")

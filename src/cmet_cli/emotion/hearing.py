@@ -55,7 +55,7 @@ def hear(
     order = np.argsort(-shares)
     ranked = tuple((names[i], round(float(shares[i]), 4)) for i in order)
     cosines = tuple((names[i], round(float(alike[i]), 4)) for i in order)
-    return Heard(ranked, cosines, _is_unlike(target, presets))
+    return Heard(ranked, cosines, is_unlike(target, presets))
 
 
 def likeness(vector: np.ndarray, presets: Presets, names: Sequence[str]) -> dict[str, float]:
@@ -72,7 +72,7 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 FAR = 1.4
 
 
-def _is_unlike(feature: np.ndarray, presets: Presets) -> bool:
+def is_unlike(feature: np.ndarray, presets: Presets) -> bool:
     distances = []
     for known in presets.by_name.values():
         preset = known.preset

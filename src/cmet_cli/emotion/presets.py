@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ from ..weights.checkpoint import read_metadata, read_tensors
 from ..weights.folder import Weights
 from ..weights.registry import FEATURE_FOLDER
 from .named import SUFFIX, own_folder
+from .speech.choose import encoder_name
 from .speech.clips import clip_feature, load_feature
 from .speech.encoder import EMOTION2VEC, SpeechEncoder
 
@@ -120,6 +121,8 @@ def read_preset(path: Path) -> Preset:
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise CheckpointError(f"{path}: too large to be an emotion")
+        if path.suffix != SUFFIX:
+            raise CheckpointError(f"{path}: not an emotion that cmet has written ({SUFFIX})")
         said = read_metadata(path)
         tensors = {k: v.numpy().astype(np.float32) for k, v in read_tensors(path).items()}
         if said.get("format") != _FORMAT:
@@ -226,6 +229,19 @@ def presets_for(weights: Weights, encoder: str, published: Path | None = None) -
     if folder is not None and encoder == EMOTION2VEC:
         found += published_presets(folder)
     return Presets(found, encoder)
+
+
+def names_for(weights: Weights) -> Presets:
+    """Every name that an edit with these weights can ask for, in the features of whichever ear."""
+    presets = presets_for(weights, encoder_name(weights))
+    if weights.ear is None:
+        return presets
+    heard = presets_for(weights, EMOTION2VEC)
+    own = [
+        k for k in heard.by_name.values() if k.origin == "yours" and heard.can_ask(k.preset.name)
+    ]
+    renamed = [replace(k, preset=replace(k.preset, encoder=presets.encoder)) for k in own]
+    return Presets([*renamed, *presets.by_name.values()], presets.encoder)
 
 
 def own_presets() -> tuple[list[Known], list[str]]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..media.clock import Timeline, number, seconds
+from ..media.ffmpeg import check_input
 from .named import parse_mixture
 from .source import EmotionSource
 
@@ -60,6 +61,7 @@ class Segment:
 
 def read_plan(path: Path) -> list[Segment]:
     """Segments in order of time. Raises :class:`UsageError` naming the file and the line."""
+    check_input(path, "timeline")
     text = _read_text(path)
     read = {".json": _json_rows, ".srt": _srt_rows}.get(path.suffix.lower(), _csv_rows)
     rows = read(path, text)

@@ -73,11 +73,16 @@ def check_input(path: Path, what: str) -> None:
 
 
 def run_short(
-    arguments: list[str], timeout_s: float = SHORT_RUN_TIMEOUT_S, *, program: str | None = None
+    arguments: list[str],
+    timeout_s: float = SHORT_RUN_TIMEOUT_S,
+    *,
+    program: str | None = None,
+    pass_fds: tuple[int, ...] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """Run ffmpeg to its end and capture everything. A run past its time is an error, not a hang.
 
-    program: another one of the family, ffprobe, with all its arguments.
+    program: another one of the family, ffprobe, with all its arguments; pass_fds: open files that
+    it may use, as ``/dev/fd/N``.
     """
     try:
         return subprocess.run(
@@ -86,6 +91,7 @@ def run_short(
             capture_output=True,
             timeout=timeout_s,
             check=False,
+            pass_fds=pass_fds,
         )
     except subprocess.TimeoutExpired as error:
         raise MediaError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import queue
 import signal
 import struct
@@ -82,24 +81,23 @@ def plan_streams(info: VideoInfo, container: str) -> StreamPlan:
 
 
 def _muxes(info: VideoInfo, container: str, plan: StreamPlan) -> bool:
+    # A file without a name: a muxer must be able to seek in it, and nothing is left of it, whenever
+    # and however either process ends.
     try:
-        descriptor, name = tempfile.mkstemp(prefix="cmet-", suffix=".trial")
+        scratch = tempfile.TemporaryFile()  # noqa: SIM115
     except OSError as error:
         raise MediaError(f"no temporary file could be made: {error}", _TRIAL_HINT) from error
-    os.close(descriptor)
-    try:
+    with scratch:
         source = ffmpeg.input(file_url(info.path))
         streams = [source[f"{kind}?"] for kind in plan.kinds]
         options = dict(plan.options) | {"t": _TRIAL_S, "f": container}
-        trial = ffmpeg.output(*streams, file_url(Path(name)), **options)
+        trial = ffmpeg.output(*streams, f"file:/dev/fd/{scratch.fileno()}", **options)
         arguments = trial.global_args("-y", "-loglevel", "error").get_args()
-        run = run_short(arguments)
-        words = last_words(run.stderr.decode(errors="replace"))
-        if run.returncode == -getattr(signal, "SIGXFSZ", 0) or words in FULL_DISK:
-            raise MediaError("the folder for temporary files is full", _TRIAL_HINT)
-        return run.returncode == 0
-    finally:
-        Path(name).unlink(missing_ok=True)
+        run = run_short(arguments, pass_fds=(scratch.fileno(),))
+    words = last_words(run.stderr.decode(errors="replace"))
+    if run.returncode == -getattr(signal, "SIGXFSZ", 0) or words in FULL_DISK:
+        raise MediaError("the folder for temporary files is full", _TRIAL_HINT)
+    return run.returncode == 0
 
 
 @dataclass(frozen=True)

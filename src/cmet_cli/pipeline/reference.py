@@ -35,9 +35,12 @@ def read_expression(
     Raises :class:`FaceError` where there is no face, :class:`MediaError`.
     """
     asked = EditOptions(face_detector=options.face_detector, lips="video")
-    reading = reader.read(path, asked, Stopwatch(), progress)
-    if not reading.people:
-        raise FaceError(f"{path}: no face whose expression could be taken")
+    try:
+        reading = reader.read(path, asked, Stopwatch(), progress)
+    except FaceError as error:
+        raise FaceError(
+            f"{path}: no face whose expression could be taken", "use one with a frontal face"
+        ) from error
     face, part = reading.people[0], reader.backend.layout.expression_slice
     seen = face.placement.present
     codes, times_s = face.codes[seen][:, part], reading.faces.timeline.times_s[seen]

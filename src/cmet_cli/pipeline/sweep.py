@@ -25,7 +25,7 @@ from .read import VideoReading
 from .render import Destination
 
 TILE_PX = 192
-_LABEL_PX, _MARGIN_PX = 24, 96
+_LABEL_PX, _MARGIN_PX = 24, 112
 MAX_TILES = 150
 SHEET_COLOUR = Colour("tv", "smpte170m", "smpte170m", "smpte170m")
 
@@ -91,7 +91,7 @@ class SweepPainter:
         for c, intensity in enumerate(self._sweep.intensities):
             _write(sheet, f"{intensity:g}", _MARGIN_PX + (c + 1) * TILE_PX)
         for r, name in enumerate(names):
-            _write(sheet, name[:10], 0, _LABEL_PX + r * TILE_PX + TILE_PX // 2)
+            _write(sheet, name[:12], 0, _LABEL_PX + r * TILE_PX + TILE_PX // 2)
             row = [tiles[0], *tiles[1 + r * columns : 1 + (r + 1) * columns]]
             top = _LABEL_PX + r * TILE_PX
             strip = np.clip(np.rint(np.hstack(row)), 0, 255).astype(np.uint8)
