@@ -9,7 +9,7 @@ from cmet_cli.media.probe import probe_video
 
 
 def test_the_trial_has_no_name(talking, tmp_path, monkeypatch):
-    """A signal between the start of ffmpeg and the watch over it left a file: seen once in sixty."""
+    """A signal between the start of ffmpeg and the watch over it left one, once in sixty times."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     real, seen = writer.run_short, []
 

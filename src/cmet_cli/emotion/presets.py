@@ -236,11 +236,12 @@ def names_for(weights: Weights) -> Presets:
     presets = presets_for(weights, encoder_name(weights))
     if weights.ear is None:
         return presets
-    heard = presets_for(weights, EMOTION2VEC)
-    own = [
-        k for k in heard.by_name.values() if k.origin == "yours" and heard.can_ask(k.preset.name)
-    ]
-    renamed = [replace(k, preset=replace(k.preset, encoder=presets.encoder)) for k in own]
+    heard, renamed = presets_for(weights, EMOTION2VEC), []
+    for known in heard.by_name.values():
+        if known.origin == "yours" and heard.can_ask(known.preset.name):
+            start = known.preset.mean - heard.direction(known.preset.name)
+            preset = replace(known.preset, encoder=presets.encoder, neutral=start)
+            renamed.append(replace(known, preset=preset))
     return Presets([*renamed, *presets.by_name.values()], presets.encoder)
 
 
