@@ -185,3 +185,42 @@ def test_an_inspection_is_one_page(editor, video, tmp_path):
     assert alone.read_text().count("<polyline") == 10
     with pytest.raises(UsageError, match="exists"):
         editor.inspect(video, None, alone)
+
+
+def changes(editor, video, tmp_path, **options):
+    """The change of expression at each frame, as saved."""
+    codes = tmp_path / "codes.npz"
+    edit(editor, video, tmp_path / "out.mkv", save_codes=codes, **options)
+    return np.load(codes)["delta"]
+
+
+def test_the_algebra_of_asking(editor, video, tmp_path):
+    """One of one is itself; a plan of one full-length segment is the plain edit; signs cancel."""
+    happy = changes(editor, video, tmp_path, emotion="happy")
+    for other in ("1 happy", "0.25 happy + 0.75 happy", "2 happy - happy"):
+        assert np.allclose(changes(editor, video, tmp_path, emotion=other), happy, atol=1e-6)
+    plan = tmp_path / "plan.csv"
+    plan.write_text("start,end,emotion,ease\n0,2,happy,0\n")
+    assert np.allclose(changes(editor, video, tmp_path, timeline=plan), happy, atol=1e-6)
+    assert not changes(editor, video, tmp_path, emotion="happy - happy").any()
+
+
+def test_a_change_of_prompt_is_no_jump(editor, video, tmp_path):
+    """No step of the change is larger than the cross-fade's own slope allows, nor than a steady
+    prompt's steps."""
+    plan = tmp_path / "plan.csv"
+    plan.write_text("start,end,emotion,ease\n0,0.6,happy,0.4\n0.6,2,sad,0.4\n")
+    moved = changes(editor, video, tmp_path, timeline=plan)
+    ends = [changes(editor, video, tmp_path, emotion=name) for name in ("happy", "sad")]
+    apart = np.linalg.norm(ends[0] - ends[1], axis=1).max()
+    steady = max(np.linalg.norm(np.diff(e, axis=0), axis=1).max() for e in ends)
+    steps = np.linalg.norm(np.diff(moved, axis=0), axis=1)
+    assert steps[5:25].max() < 1.5 * apart * (1 / 25) / 0.4 + steady
+    assert np.allclose(moved[27:], ends[1][27:], atol=1e-3)
+
+
+def test_a_segment_past_the_end_is_told(editor, video, tmp_path):
+    plan = tmp_path / "plan.csv"
+    plan.write_text("start,end,emotion\n0,99,happy\n")
+    with pytest.raises(UsageError, match="line 2 ends at 99 s, after the video"):
+        edit(editor, video, tmp_path / "x.mkv", timeline=plan)

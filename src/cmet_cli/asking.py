@@ -20,6 +20,8 @@ from .options import ASKING, EditOptions, Progress
 from .pipeline.read import VideoReader
 from .pipeline.reference import read_expression
 
+#: A segment may end so much after the video: plans and subtitles are rounded.
+OVERHANG_S = 1.0
 #: An emotion as the API takes it: recordings (a path or several), or a source of its own.
 Emotion = Clips | EmotionSource
 
@@ -114,6 +116,11 @@ class Asker:
     def _scheduled(self, wanted: Wanted, info: VideoInfo, progress: Progress) -> Asked:
         told, parts = Asked(Mixture(())), []
         for segment in wanted.plan:
+            if info.duration_s and segment.end_s > info.duration_s + OVERHANG_S:
+                raise UsageError(
+                    f"{wanted.options.timeline}: line {segment.line} ends at {segment.end_s:g} s, "
+                    f"after the video ({info.duration_s:g} s)"
+                )
             if segment.audio is None:
                 parts.append((segment, self.model.mixture(segment.emotion)))
                 continue

@@ -144,7 +144,8 @@ def _of_files(
     killed = allowed.leftovers or any(
         c.strike and c.strike[0] is signal.SIGKILL and e.struck for c, e in ends
     )
-    after.pop("begun", None)
+    for own in ("begun", "ended"):  # the harness's
+        after.pop(own, None)
     after.pop("executed", None)
     for key, was in before.items():
         if key not in after:
