@@ -26,7 +26,12 @@ NAMES = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "s
 
 def report(what: str, found: list[tuple[str, str]]) -> None:
     right = sum(asked == named for asked, named in found)
-    print(f"{what}: {right} of {len(found)} named right")
+    print(f"{what}: {right} of {len(found)} named right; rows: asked, columns: named")
+    names = [name for name in NAMES if name != "neutral"]
+    print(" " * 10 + "".join(f"{name[:8]:>9}" for name in names))
+    for asked in names:
+        counts = [found.count((asked, named)) for named in names]
+        print(f"{asked:10}" + "".join(f"{count:9}" for count in counts))
 
 
 def small_ear(clips: dict[str, list[Path]]) -> None:
