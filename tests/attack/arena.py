@@ -215,7 +215,7 @@ class Arena:
         texts = {name: data.decode(errors="replace") for name, data in said.items()}
         code, said_itself = process.exitcode, box.root / "ended"
         if code == LOST and said_itself.is_file():
-            code = int(said_itself.read_text())
+            code = int(said_itself.read_text() or LOST)
         return Ended(None if hung else code, **texts, struck=struck)
 
     def _outside(self, box: Box, command: Command) -> Ended:
