@@ -106,8 +106,9 @@ def test_a_swapped_voice_is_noticed(change, emotion):
 def test_emotions_that_the_connector_never_met_go_the_right_way(bench, shown, emotion):
     """Asked for by the mean of four voices, as a user with several recordings would."""
     moved = shown([write_speech(emotion, voice, bench.folder) for voice in range(4)])
-    assert cosine(moved, mean_expression(emotion, 3)) > 0.4
-    assert cosine(moved, mean_expression("sad", 3)) < 0.2
+    own = cosine(moved, mean_expression(emotion, 3))
+    assert own > 0.4
+    assert cosine(moved, mean_expression("sad", 3)) < own - 0.1  # which sarcastic holds a third of
 
 
 def test_a_neutral_voice_leaves_the_face_alone(change):
