@@ -54,7 +54,8 @@ for name in ("a", "b"):
     np.save(folder / f"{name}.npy", np.random.default_rng(len(name)).normal(size=1024).astype("f4"))
 r = EmotionEditor(model).edit(
     sys.argv[1], folder / "a.npy", sys.argv[2], neutral=folder / "b.npy",
-    options=EditOptions(overwrite=True, face_detector=sys.argv[3]))
+    options=EditOptions(
+        overwrite=True, face_detector=sys.argv[3], lips="audio", detail="render"))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"frames": r.frames, "edited": r.frames_edited, "lips": r.lips,
                   "elapsed_s": r.elapsed_s, "peak_mib": round(peak / 1024),
