@@ -49,7 +49,7 @@ networks = [fold_weights(n) for n in (EDTalk(), Audio2Lip(), Connector())]
 backend = HandsThrough(networks[0], networks[1], ModelConfig(), Compute(device, "fp32", 0))
 model = Model(backend, CmetConnector(networks[2], 1.0, device), Weights(folder), lambda: Ear())
 class Ear:
-    dim = 1024
+    dim, name = 1024, "saved features only"
 for name in ("a", "b"):
     np.save(folder / f"{name}.npy", np.random.default_rng(len(name)).normal(size=1024).astype("f4"))
 r = EmotionEditor(model).edit(
