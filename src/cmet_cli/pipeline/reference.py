@@ -17,14 +17,14 @@ from .stopwatch import Stopwatch
 @dataclass(frozen=True, eq=False)
 class OthersExpression:
     """Somebody else's expression codes in the place of the face's own, float32 ``[k, D]`` at times
-    ``[k]`` in seconds from the first; a single one is held, and so is the last."""
+    ``[k]`` on the video's own clock; a single one is held, and so is the last."""
 
     times_s: np.ndarray
     codes: np.ndarray
 
     def delta(self, codes: np.ndarray, timeline: Timeline) -> np.ndarray:
-        at = timeline.times_s - timeline.times_s[0]
-        return interpolate(at, self.times_s, self.codes) - codes.astype(np.float32)
+        wanted = interpolate(timeline.times_s, self.times_s, self.codes)
+        return wanted - codes.astype(np.float32)
 
 
 def read_expression(
