@@ -47,7 +47,6 @@ def test_json_and_audio_beside_the_plan(tmp_path):
     found = read_plan(plan(tmp_path, json.dumps(rows), "plan.json"))
     assert found[0].audio == tmp_path / "a.wav"
     assert found[0].end_s == 2.25
-    assert found[0].label == "a"
 
 
 def test_subtitles_name_emotions_in_brackets(tmp_path):

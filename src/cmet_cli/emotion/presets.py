@@ -72,14 +72,13 @@ def make_preset(
     encoder: SpeechEncoder,
     *,
     neutral: Sequence[Path] = (),
-    about: str = "",
     progress: Progress = no_progress,
 ) -> Preset:
     """Hear recordings (or saved features). Raises :class:`UsageError`, :class:`MediaError`."""
     check_name(name)
     features = _heard(clips, encoder, "emotion speech", progress)
     plain = _heard(neutral, encoder, "neutral speech", progress).mean(0) if neutral else None
-    about = about or f"{len(clips)} of your recordings"
+    about = f"{len(clips)} of your recordings"
     return preset_of(name, features, encoder.name, about, plain)
 
 

@@ -54,10 +54,6 @@ class Segment:
     def is_gap(self) -> bool:
         return self.emotion.lower() == NEUTRAL
 
-    @property
-    def label(self) -> str:
-        return self.emotion or (self.audio.stem if self.audio else "")
-
 
 def read_plan(path: Path) -> list[Segment]:
     """Segments in order of time. Raises :class:`UsageError` naming the file and the line."""

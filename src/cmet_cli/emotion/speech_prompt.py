@@ -91,14 +91,6 @@ def choose_neutral(prompt: SpeechPrompt, video: VideoInfo, presets: Sequence[Pat
     )
 
 
-def semantic_vector(
-    prompt: SpeechPrompt, encoder: SpeechEncoder, neutral: Neutral, progress: Progress
-) -> SemanticVector:
-    """Target mean minus input mean. Raises :class:`UsageError` or :class:`MediaError`."""
-    target = mean_feature(encoder, prompt.target_clips(), "emotion speech", progress)
-    return SemanticVector(target, neutral_feature(encoder, neutral, progress), neutral.origin)
-
-
 def neutral_feature(encoder: SpeechEncoder, neutral: Neutral, progress: Progress) -> np.ndarray:
     """The mean feature of what the target is compared with. Raises :class:`MediaError`."""
     try:

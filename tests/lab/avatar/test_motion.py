@@ -10,7 +10,7 @@ from cmet_cli.lab.avatar.emotions import mean_expression
 from cmet_cli.lab.avatar.face import draw
 from cmet_cli.lab.avatar.face_state import FaceState
 from cmet_cli.lab.avatar.identity import Identity
-from cmet_cli.lab.avatar.motion import GRID, enlarged, from_quiet, to_quiet
+from cmet_cli.lab.avatar.motion import GRID, from_quiet, to_quiet
 
 SIDE = 128
 WHO = Identity.from_seed(7)
@@ -20,6 +20,11 @@ def states():
     turned = FaceState.of(yaw=-0.4, roll=0.1, shift_x=0.05)
     happy = FaceState(expression=mean_expression("happy"), pose=turned.pose)
     return {"quiet": FaceState.of(opening=0.12), "turned": turned, "happy": happy}
+
+
+def enlarged(field, size_px):
+    """Pixel centres of both sizes span -1..1 with half a pixel left at either end."""
+    return cv2.resize(field, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
 
 
 def pixels(field):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
@@ -48,12 +47,6 @@ def from_quiet(who: Identity, state: FaceState) -> np.ndarray:
     for _ in range(_INVERSION_STEPS):
         posed += front - np.stack(_front_of(posed, p, who), -1)
     return posed.astype(np.float32)
-
-
-def enlarged(field: np.ndarray, size_px: int) -> np.ndarray:
-    """A map at another size, ``[size_px, size_px, 2]``."""
-    # Pixel centres of both sizes span -1..1 with half a pixel left at either end.
-    return cv2.resize(field, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
 
 
 def _grid() -> np.ndarray:
