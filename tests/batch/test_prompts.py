@@ -58,6 +58,22 @@ def test_what_a_name_means_is_a_part_of_the_result(batch, write_manifest, clips,
     assert "changed: named_emotions" in planned.stdout + planned.stderr
 
 
+def test_what_a_timeline_plays_is_a_part_of_the_result(batch, write_manifest, clips, own):
+    (clips / "plan.csv").write_text("start,end,emotion,audio\n0,0.2,weary,\n0.2,0.4,,e0.wav\n")
+    row = {"video": "v0.mp4", "timeline": "plan.csv", "output": "a.mp4"}
+    manifest = write_manifest([row])
+    assert batch(manifest).returncode == 0
+    assert "keep  a.mp4" in told_of(batch(manifest, "--dry-run"))
+    (clips / "e0.wav").write_bytes((clips / "e1.wav").read_bytes())
+    assert "changed: timeline_audio" in told_of(batch(manifest, "--dry-run"))
+    own("weary", 9)
+    assert "changed: named_emotions, timeline_audio" in told_of(batch(manifest, "--dry-run"))
+
+
+def told_of(run):
+    return run.stdout + run.stderr
+
+
 def test_another_stretch_is_another_result(batch, write_manifest, clips, own):
     row = {"video": "v0.mp4", "emotion_audio": "e0.wav@0.1-0.4", "output": "a.mp4"}
     assert batch(write_manifest([row])).returncode == 0

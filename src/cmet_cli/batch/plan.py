@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .._version import __version__
 from ..declared import Declared, declared
 from ..emotion.named import label, own_files
+from ..emotion.schedule import Segment, read_plan
 from ..errors import UsageError
 from ..options import ASKING, EditOptions
 from .storage import Digests, Entry, file_of, is_as_made, is_url
@@ -57,8 +58,12 @@ class Row:
         """Every file the edit reads, by column."""
         files = self._option_files(False).items()
         more: dict[str, tuple[str, ...]] = {name: (place,) for name, place in files}
-        if own := tuple(map(str, own_files(self.options.emotion))):
-            more["named_emotions"] = own
+        plan = _plan_of(self.options)
+        named = [self.options.emotion, *(s.emotion for s in plan)]
+        if own := [str(path) for text in dict.fromkeys(named) for path in own_files(text)]:
+            more["named_emotions"] = tuple(own)
+        if heard := [str(s.audio) for s in plan if s.audio is not None]:
+            more["timeline_audio"] = tuple(heard)
         clips = {"emotion_audio": self.emotion_audio, "neutral_audio": self.neutral_audio}
         return {"video": (self.video,), **clips, **more}
 
@@ -81,6 +86,16 @@ class Row:
         """Rows of one reading are best done one after the other: the editor keeps it."""
         o = self.options
         return self.video, o.face_detector, str(o.face), o.lips_from
+
+
+def _plan_of(options: EditOptions) -> list[Segment]:
+    """The segments of a row's timeline; none where it cannot be read, which the edit tells."""
+    if options.timeline is None or is_url(str(options.timeline)):
+        return []
+    try:
+        return read_plan(options.timeline)
+    except UsageError:
+        return []
 
 
 def video_suffix(name: str) -> str:

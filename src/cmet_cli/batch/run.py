@@ -91,7 +91,7 @@ def _check_names(checked: Checked, options: BatchOptions) -> None:
     """Emotions that nobody knows are problems like others; no network is loaded for it."""
     asked = {row.options.emotion for row in checked.rows} - {""}
     if not asked:
-        return
+        return  # a timeline's names are told when it is edited
     from ..emotion.named import parse_mixture
     from ..emotion.presets import names_for
     from ..weights.folder import find_weights
