@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -104,3 +106,10 @@ def test_the_report_says_what_was_asked(batch, write_manifest, clips, own):
     with (clips / "m_out" / "report.csv").open(newline="") as file:
         asked = [row["asked"] for row in csv.DictReader(file)]
     assert asked == ["weary", str(clips / "e0.wav")]
+
+
+def test_planning_loads_no_networks():
+    """A hundred thousand rows are judged in seconds, and `--status` answers at once."""
+    code = "import sys, cmet_cli.batch.plan; print('torch' in sys.modules, 'cv2' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]

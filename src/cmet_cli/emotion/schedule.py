@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,9 @@ from ..errors import UsageError
 from ..media.clock import Timeline, number, seconds
 from ..media.ffmpeg import check_input
 from .named import parse_mixture
-from .source import EmotionSource
+
+if TYPE_CHECKING:  # plans are read where no network is
+    from .source import EmotionSource
 
 COLUMNS = ("start", "end", "emotion", "audio", "intensity", "ease")
 NEUTRAL = "neutral"
