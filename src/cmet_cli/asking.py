@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .declared import declared
 from .emotion.listen import Asked
 from .emotion.named import parse_mixture
 from .emotion.schedule import Scheduled, Segment, read_plan
-from .emotion.source import EmotionSource, Mixture
+from .emotion.source import EmotionSource, Mixture, NoChange
 from .emotion.speech_prompt import Clips, SpeechPrompt
 from .errors import UsageError
 from .media.audio import split_stretch
 from .media.ffmpeg import check_input
 from .media.probe import VideoInfo
 from .model import Model
-from .options import ASKING, EditOptions, Progress
+from .options import EditOptions, Progress
 from .pipeline.read import VideoReader
 from .pipeline.reference import read_expression
 
@@ -39,6 +40,8 @@ class Wanted:
     @classmethod
     def of(cls, emotion: Emotion | None, neutral: Clips, options: EditOptions) -> Wanted:
         """Raises :class:`UsageError` where nothing is asked for, or a request cannot be read."""
+        if options.fit != "video" and options.speech is None:
+            raise UsageError(f"fit '{options.fit}' is for new speech, and no --speech is given")
         if options.emotion.strip():
             parse_mixture(options.emotion)
         plan = tuple(read_plan(options.timeline)) if options.timeline is not None else ()
@@ -46,6 +49,10 @@ class Wanted:
             return cls(SpeechPrompt.of((), neutral), options, emotion, plan)  # type: ignore[arg-type]
         prompt = SpeechPrompt.of(emotion or (), neutral)  # type: ignore[arg-type]
         if not prompt.target and not options.asks:
+            if options.speech is not None:  # says itself how it is meant
+                return cls(replace(prompt, target=(options.speech,)), options)
+            if options.identity_image is not None and not prompt.neutral:
+                return cls(prompt, options, NoChange())
             raise UsageError(
                 "no emotion is asked for",
                 "give speech with --emotion-audio, or a name: --emotion happy",
@@ -57,14 +64,18 @@ class Wanted:
 
     def files(self) -> list[Path]:
         """Every file it names, each there and readable. Raises :class:`UsageError`."""
+        options = vars(self.options).items()
+        read = {name: f.label for name, f in declared(EditOptions).items() if not f.option.writes}
+        others = [(n, path) for n, path in options if n in read and isinstance(path, Path)]
+        named = [(read[name], split_stretch(path)[0]) for name, path in others]
+        for what, path in named:
+            check_input(path, what)
         clips = self.prompt.target_clips() if self.prompt.target else []
         clips += self.prompt.neutral_clips()
         clips += [segment.audio for segment in self.plan if segment.audio is not None]
-        others = [(name, getattr(self.options, name)) for name in ASKING]
-        named = [(name.replace("_", " "), path) for name, path in others if isinstance(path, Path)]
         heard = [split_stretch(clip)[0] for clip in clips]
-        for what, path in [*(("audio", clip) for clip in heard), *named]:
-            check_input(path, what)
+        for path in heard:
+            check_input(path, "audio")
         return [*heard, *(path for _, path in named)]
 
 

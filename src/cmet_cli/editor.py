@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from ._version import __version__
 from .asking import Asker, Emotion, Wanted, check_names
 from .backends.devices import Compute
 from .emotion.listen import Asked
@@ -18,13 +15,11 @@ from .emotion.speech_prompt import Clips, SemanticVector, SpeechPrompt
 from .errors import UsageError
 from .inspection.gather import inspection
 from .inspection.page import Moment, write_page
-from .media.ffmpeg import check_input
-from .media.files import atomic_path, check_output
+from .media.files import atomic_path
 from .media.probe import VideoInfo
-from .media.writer import EncodeSettings, StreamPlan, container_of, plan_streams
+from .media.writer import container_of, plan_streams
 from .model import Model, load_model
 from .options import (
-    TRAINED_TO,
     EditOptions,
     ModelChoice,
     Progress,
@@ -36,16 +31,20 @@ from .pipeline.codes import CodesFile, FaceEdit, change_for, edit_codes, save_co
 from .pipeline.paint import PaintSettings
 from .pipeline.preview import PreviewRequest, preview_columns, write_preview
 from .pipeline.read import VideoReader, VideoReading
-from .pipeline.render import Destination, RenderJob, output_info, render_video
+from .pipeline.render import Destination, RenderJob, render_video
+from .pipeline.stage import Stage, Stager
 from .pipeline.stopwatch import Stopwatch
 from .pipeline.sweep import MAX_TILES, Sweep, sweep_sheet, sweep_video
+from .reporting import (
+    Finished,
+    check_own_picture,
+    check_request,
+    encoding,
+    report,
+    streams_for,
+)
 from .result import EditResult
 from .weights.folder import Weights
-
-EDIT_NOTE = (
-    f"Synthetic edit: facial expression changed with cmet {__version__} (C-MET). "
-    "Not an original recording."
-)
 
 
 class EmotionEditor:
@@ -61,7 +60,7 @@ class EmotionEditor:
     def __init__(self, model: Model) -> None:
         self.model, self.backend = model, model.backend
         self._reader = VideoReader(model.backend, model.weights.root)
-        self._asker = Asker(model, self._reader)
+        self._stager, self._asker = Stager(self._reader), Asker(model, self._reader)
         self.asked: Asked | None = None
 
     @classmethod
@@ -101,7 +100,7 @@ class EmotionEditor:
 
     def edit(
         self,
-        video: Path | str,
+        video: Path | str | None,
         emotion: Emotion | None,
         output: Path | str,
         *,
@@ -109,7 +108,7 @@ class EmotionEditor:
         options: EditOptions | None = None,
         progress: Progress = no_progress,
     ) -> EditResult:
-        """Edit one video.
+        """Edit one video; None lets a picture talk (``options.identity_image`` and ``speech``).
 
         emotion: a recording with the wanted emotion, a folder of them, several (averaged), an
         :class:`~cmet_cli.emotion.source.EmotionSource`, or None where ``options.emotion`` names
@@ -117,32 +116,28 @@ class EmotionEditor:
         the difference (see :mod:`cmet_cli.emotion.speech_prompt`). The output appears only when it
         is complete. Raises :class:`CmetError`.
         """
-        video, output, options = Path(video), Path(output), options or EditOptions()
-        stopwatch = Stopwatch()
+        video = None if video is None else Path(video)
+        output, options, stopwatch = Path(output), options or EditOptions(), Stopwatch()
         self.backend.warnings.clear()  # of an edit that failed, or a preview
         wanted = Wanted.of(emotion, neutral, options)
         check_request(video, output, wanted.files(), options)
         check_names(wanted, self.model)
-        streams_for = container_of(output)
-        reading = self.read(video, options, stopwatch=stopwatch, progress=progress)
+        container = container_of(output)
+        stage = self._stager(video, options, stopwatch, progress)
         with stopwatch.stage("speech"):
-            asked = self._ask(wanted, reading.info, progress)
+            asked = self._ask(wanted, stage.heard, progress)
         with stopwatch.stage("emotion"):
-            layout, timeline = self.backend.layout, reading.faces.timeline
-            change = change_for(asked.source, options, timeline)
-            edits = [
-                edit_codes(face, timeline, replace(change, lips=lips), layout)
-                for face, lips in zip(reading.people, reading.lips, strict=True)
-            ]
-        streams = plan_streams(reading.info, streams_for)
+            edits = self._edits(stage, asked.source, options)
+        streams = streams_for(stage, options, container)
         with stopwatch.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
             self._render(
-                reading, edits, options, Destination(part, _encode(options), streams), progress
+                stage, edits, options, Destination(part, encoding(options), streams), progress
             )
             if options.save_codes is not None:  # no video without them
                 file = CodesFile(options.save_codes, options.overwrite)
-                save_codes(file, edits, timeline, layout, options.intensity)
-        return self._report(_Finished(video, output, options, asked, streams, stopwatch), reading)
+                timeline = stage.reading.faces.timeline
+                save_codes(file, edits, timeline, self.backend.layout, options.intensity)
+        return report(Finished(output, video, options, asked, streams, stopwatch, stage), self)
 
     def read(
         self,
@@ -178,6 +173,7 @@ class EmotionEditor:
         output: ``.png``; frames: 1 to 24. Lips follow the picture. Raises :class:`CmetError`.
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
+        check_own_picture(options, "a preview")
         request = PreviewRequest(video, output, frames, options, self.source_for(options))
         wanted = Wanted.of(emotion, neutral, options)
         check_request(video, output, wanted.files(), options)
@@ -204,6 +200,7 @@ class EmotionEditor:
         The video is read once for all. Raises :class:`CmetError`.
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
+        check_own_picture(options, "a sweep")
         if not emotions or not 1 <= len(emotions) * len(intensities) <= MAX_TILES:
             raise UsageError(f"a sweep has 1 to {MAX_TILES} tiles")
         check_request(video, output, [], options)
@@ -218,7 +215,9 @@ class EmotionEditor:
             return sweep_sheet(sweep, self.backend, output)
         streams = plan_streams(reading.info, container)
         with atomic_path(output, overwrite=options.overwrite) as part:
-            sweep_video(sweep, self.backend, Destination(part, _encode(options), streams), progress)
+            sweep_video(
+                sweep, self.backend, Destination(part, encoding(options), streams), progress
+            )
         return None
 
     def inspect(
@@ -239,6 +238,7 @@ class EmotionEditor:
         alone. Raises :class:`CmetError`.
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
+        check_own_picture(options, "the page")
         nothing = NoChange() if emotion in (None, ()) and not options.asks else None
         wanted = Wanted.of(nothing or emotion, neutral, options)
         check_request(video, output, wanted.files(), options)
@@ -266,83 +266,25 @@ class EmotionEditor:
         """``auto`` is what the model was found to do best."""
         return self.backend.source if options.source == "auto" else options.source
 
+    def _edits(self, stage: Stage, emotion: EmotionSource, options: EditOptions) -> list[FaceEdit]:
+        layout, reading = self.backend.layout, stage.reading
+        timeline = reading.faces.timeline
+        change = replace(change_for(emotion, options, timeline), motion=stage.motion)
+        return [
+            edit_codes(face, timeline, replace(change, lips=lips), layout)
+            for face, lips in zip(reading.people, reading.lips, strict=True)
+        ]
+
     def _render(
         self,
-        reading: VideoReading,
+        stage: Stage,
         edits: list[FaceEdit],
         options: EditOptions,
         destination: Destination,
         progress: Progress,
     ) -> None:
-        settings = PaintSettings(
-            self.source_for(options), options.paste, options.detail, options.areas
-        )
-        job = RenderJob(reading.info, reading.faces, edits, settings, options.compare)
+        source = "first" if stage.still else self.source_for(options)
+        settings = PaintSettings(source, options.paste, options.detail, options.areas)
+        reading = stage.reading
+        job = RenderJob(reading.info, reading.faces, edits, settings, options.compare, stage.script)
         render_video(job, self.backend, destination, progress)
-
-    def _report(self, done: _Finished, reading: VideoReading) -> EditResult:
-        placements, options = [face.placement for face in reading.people], done.options
-        edited = np.any([p.weights > 0 for p in placements], axis=0)
-        bridged = np.any([p.bridged & (p.weights > 0) for p in placements], axis=0)
-        shape = output_info(reading.info, options.paste, options.compare, self.backend.crop.size_px)
-        return EditResult(
-            output=done.output,
-            video=done.video,
-            frames=len(reading.faces.ticks),
-            frames_edited=int(edited.sum()),
-            frames_bridged=int(bridged.sum()),
-            frames_passed_through=int((~edited).sum()),
-            duration_s=round(reading.faces.timeline.duration_s, 6),
-            width=shape.width,
-            height=shape.height,
-            elapsed_s=done.stopwatch.elapsed_s,
-            lips="video" if all(lips is None for lips in reading.lips) else "audio",
-            source=self.source_for(options),
-            model=self.backend.name,
-            neutral_from=done.asked.neutral_from,
-            heard=dict(done.asked.heard.shares[:3]),
-            face_detector=reading.faces.detector,
-            device=str(self.compute.device),
-            precision=self.compute.precision,
-            codes=options.save_codes,
-            stages_s=done.stopwatch.stages_s,
-            warnings=(
-                *reading.warnings,
-                *done.asked.warnings,
-                *_strength(options),
-                *filter(None, [done.streams.warning]),
-                *self.backend.warnings,
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class _Finished:
-    """What the report of an edit is made from, besides the reading."""
-
-    video: Path
-    output: Path
-    options: EditOptions
-    asked: Asked
-    streams: StreamPlan
-    stopwatch: Stopwatch
-
-
-def _strength(options: EditOptions) -> list[str]:
-    if abs(options.intensity) <= TRAINED_TO:
-        return []
-    return [f"intensity {options.intensity:g}: the networks were not trained beyond {TRAINED_TO:g}"]
-
-
-def _encode(options: EditOptions) -> EncodeSettings:
-    return EncodeSettings(crf=options.crf, note=EDIT_NOTE)
-
-
-def check_request(video: Path, output: Path, clips: list[Path], options: EditOptions) -> None:
-    """Everything that can be refused before work begins. Raises :class:`UsageError`."""
-    check_input(video, "video")
-    check_output(output, overwrite=options.overwrite, inputs=(video, *clips))
-    if options.save_codes is not None:
-        if options.save_codes == output:
-            raise UsageError(f"codes and video would be the same file: {output}")
-        check_output(options.save_codes, overwrite=options.overwrite, inputs=(video, *clips))

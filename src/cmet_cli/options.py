@@ -16,6 +16,7 @@ from .errors import UsageError
 
 Lips = Literal["audio", "video", "auto"]
 Detail = Literal["source", "render"]
+Fit = Literal["video", "loop", "bounce", "hold", "cut"]
 FaceDetectorKind = Literal["auto", "yunet", "haar", "none"]
 Paste = Literal["face", "crop", "none"]
 SourceChoice = Literal["auto", "first", "best", "frame"]
@@ -27,10 +28,13 @@ Progress = Callable[[str, int, "int | None"], None]
 
 # How the command line groups options in its help.
 _EMOTION, _FACE, _NETWORK, _OUTPUT = "Emotion", "Face", "How it runs", "Output"
+_DUB = "New speech, another face"
 _RUN, _CLUSTER = "How the batch runs", "Many machines"
 MAX_WORKERS = 256
 #: Fields of :class:`EditOptions` that ask for an emotion, beside or instead of speech.
 ASKING = ("emotion", "emotion_image", "emotion_video", "emotion_follow", "timeline")
+#: Fields that give the video other sound or another face.
+RESTAGING = ("speech", "identity_image")
 AREAS = ("upper", "lower", "brows", "eyes", "mouth")
 #: Beyond this intensity the networks were not trained.
 TRAINED_TO = 1.5
@@ -103,6 +107,31 @@ class EditOptions:
         float,
         Option("Longest change of the expression codes; 0: any.", _EMOTION, low=0, high=1000),
     ] = 0.0
+    speech: Annotated[
+        Path | None,
+        Option(
+            "Dub: new speech that replaces the sound and drives the lips and, where nothing else "
+            "is asked for, the emotion.",
+            _DUB,
+        ),
+    ] = None
+    fit: Annotated[
+        Fit,
+        Option(
+            "What the picture does where new speech is of another length: keep its own (video), "
+            "go on from its start (loop), backwards (bounce) or standing still (hold) until the "
+            "speech ends, or end with it (cut).",
+            _DUB,
+        ),
+    ] = "video"
+    identity_image: Annotated[
+        Path | None,
+        Option(
+            "A picture of a face to move instead of the video: as the video's face does, or calmly "
+            "where there is only --speech.",
+            _DUB,
+        ),
+    ] = None
     region: Annotated[
         str,
         Option(
@@ -114,8 +143,8 @@ class EditOptions:
     lips: Annotated[
         Lips,
         Option(
-            "Lip motion from the video's picture (as filmed) or its sound (as published); auto: "
-            "as filmed, because an edit keeps the sound.",
+            "Lip motion from the video's picture (as filmed) or the sound (as published); auto: "
+            "as filmed where the sound stays, from new speech where there is any.",
             _EMOTION,
         ),
     ] = "auto"
@@ -175,18 +204,28 @@ class EditOptions:
         self.areas  # noqa: B018  a part that no face has is refused here
         if self.paste == "none" and self.face == "all":
             raise UsageError("paste 'none' gives one crop, and face 'all' asks for several")
+        if self.identity_image is not None and (self.paste == "none" or self.face == "all"):
+            raise UsageError("an identity image is one whole picture: no paste 'none', face 'all'")
         if self.save_codes is not None and self.save_codes.suffix != ".npz":
             raise UsageError(f"codes are saved as .npz, got {self.save_codes}")
 
     @property
     def lips_from(self) -> Literal["audio", "video"]:
-        """What ``auto`` means: an edit keeps the sound, so lips as filmed are right already."""
-        return "video" if self.lips == "auto" else self.lips
+        """What ``auto`` means: an edit keeps the sound, so lips as filmed are right already; new
+        speech brings its own."""
+        if self.lips != "auto":
+            return self.lips
+        return "video" if self.speech is None else "audio"
 
     @property
     def asks(self) -> bool:
         """Whether an emotion is asked for here, beside or instead of speech."""
         return any(getattr(self, name) for name in ASKING)
+
+    @property
+    def restages(self) -> bool:
+        """Whether the video gets other sound, another length or another face."""
+        return any(getattr(self, name) is not None for name in RESTAGING)
 
     @property
     def areas(self) -> tuple[str, ...]:

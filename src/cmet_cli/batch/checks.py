@@ -15,7 +15,7 @@ from typing import Any
 
 from ..declared import TRUE, declared
 from ..errors import CmetError
-from ..options import ASKING, EditOptions
+from ..options import ASKING, RESTAGING, EditOptions
 from .manifest import (
     CLIP_SEPARATOR,
     Problem,
@@ -31,6 +31,8 @@ from .storage import Entry, file_of, is_as_made, is_url, look_at
 FOLDER = "is a folder"
 MAX_NAME_BYTES = 255
 _TAKEN = "exists and was not made by this batch: {} (--overwrite replaces it)"
+#: One of these columns is enough to ask for something.
+_SUFFICIENT = ("emotion_audio", *ASKING, *RESTAGING)
 #: What an output was when this batch made it; ``None`` for anybody else's.
 Made = Callable[[str], "Entry | None"]
 
@@ -157,11 +159,15 @@ class _Checker:
         """A row, or ``None`` with problems noted."""
         before, line = len(self.problems), raw.line
         cells = {**self.settings.defaults, **raw.cells}
-        if "video" not in cells and not self._no_video_column:
-            self.say(line, "video", "missing")
-        if not any(cells.get(name) for name in ("emotion_audio", *ASKING)):
+        talks = "video" not in cells and all(cells.get(name) for name in RESTAGING)
+        if "video" not in cells and not talks and not self._no_video_column:
+            self.say(line, "video", "missing (or a picture that talks: identity_image and speech)")
+        if not any(cells.get(name) for name in _SUFFICIENT):
             self.say(line, "emotion_audio", "missing (or ask in another way: emotion)")
-        video = self._input(line, "video", cells.get("video", ""))
+        if talks:
+            video = self._locate(cells["identity_image"])  # looked at with the options
+        else:
+            video = self._input(line, "video", cells.get("video", ""))
         emotion = self._clips(line, "emotion_audio", cells.get("emotion_audio", ""))
         neutral = self._clips(line, "neutral_audio", cells.get("neutral_audio", ""))
         options = self._options_of(line, cells)
@@ -264,7 +270,7 @@ class _Checker:
     def _output(
         self, line: int, cells: Mapping[str, str], video: str, emotion: tuple[str, ...]
     ) -> str | None:
-        asked = emotion or any(cells.get(name) for name in ASKING)
+        asked = emotion or any(cells.get(name) for name in _SUFFICIENT)
         if not ("output" in cells or (video and asked)):
             return None
         own = {name: cells[name] for name in cells if name not in self.settings.defaults}

@@ -22,9 +22,9 @@ JSON_SUFFIXES = (".jsonl", ".ndjson")
 DELIMITERS = {".tsv": "\t", ".tab": "\t"}
 CLIP_SEPARATOR = ";"
 FILE_COLUMNS = {
-    "video": "the video to edit; required",
+    "video": "the video to edit; required, but for a picture that talks (identity_image, speech)",
     "emotion_audio": "speech with the wanted emotion: a file or folder, several separated by ';'; "
-    "required, or another column that asks for an emotion",
+    "required, or another column that asks for something",
     "neutral_audio": "neutral speech to compare with; as above",
     "output": "relative to the output folder; default: named after video, emotion and options",
 }
@@ -60,6 +60,8 @@ def template() -> str:
     first = {"video": "talk.mp4", "emotion_audio": "voices/happy.wav"}
     second = first | {"emotion_audio": "voices/sad_1.wav;voices/sad_2.wav"}
     second |= {"output": "talk_sad.mp4", "intensity": "1.2"}
+    dub = {"video": "talk.mp4", "speech": "voices/other_words.wav", "fit": "bounce"}
+    still = {"identity_image": "face.png", "speech": "voices/other_words.wav", "emotion": "happy"}
     lines = [
         "# One edit per line. Empty cells take the default; unused columns may be deleted.",
         "# Inputs are relative to this file, outputs to the output folder (--output-dir).",
@@ -67,7 +69,7 @@ def template() -> str:
         "#",
         *(f"# {name:<{width}}  {words}" for name, words in about.items()),
         ",".join(columns()),
-        *(",".join(row.get(name, "") for name in columns()) for row in (first, second)),
+        *(",".join(row.get(name, "") for name in columns()) for row in (first, second, dub, still)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -195,7 +197,7 @@ def _header(cells: list[str], line: int, problems: Problems) -> list[str]:
             problems.say(line, cell.strip(), unknown_column(cell.strip()))
             name = ""
         names.append(name)
-    if "video" not in names:
+    if not {"video", "identity_image"} & set(names):
         problems.say(line, "video", "there is no column 'video'")
     return names
 

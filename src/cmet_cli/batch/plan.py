@@ -20,7 +20,7 @@ from ..declared import Declared, declared
 from ..emotion.named import label, own_files
 from ..emotion.schedule import Segment, read_plan
 from ..errors import UsageError
-from ..options import ASKING, EditOptions
+from ..options import ASKING, RESTAGING, EditOptions
 from .storage import Digests, Entry, file_of, is_as_made, is_url
 
 if TYPE_CHECKING:
@@ -79,8 +79,14 @@ class Row:
     @property
     def asked(self) -> str:
         """What the row asks for, for people."""
-        named = [str(value) for name in ASKING if (value := getattr(self.options, name))]
+        names = (*ASKING, *RESTAGING)
+        named = [str(value) for name in names if (value := getattr(self.options, name))]
         return ";".join([*named, *self.emotion_audio])
+
+    @property
+    def talks(self) -> bool:
+        """Whether there is no video, but a picture that is to talk."""
+        return self.video == str(self.options.identity_image)
 
     def reading(self) -> tuple[str, ...]:
         """Rows of one reading are best done one after the other: the editor keeps it."""
@@ -127,7 +133,8 @@ def default_name(cells: Mapping[str, str], video: str, emotion: tuple[str, ...],
 
 def _asked(cells: Mapping[str, str]) -> str:
     """What is asked for without speech, as a part of a file name."""
-    words = [_stem(name, cells[name]) for name in ASKING if cells.get(name)]
+    names = (*ASKING, *(name for name in RESTAGING if name == "speech" or cells.get("video")))
+    words = [_stem(name, cells[name]) for name in names if cells.get(name)]
     return "_".join(_AWKWARD.sub("-", word) for word in words) or "edit"
 
 

@@ -181,7 +181,7 @@ class RowWorker:
         local = {place: self._local(place, entries) for place in entries}
         parts = self._parts(task)
         result = self._editor.edit(
-            local[row.video],
+            None if row.talks else local[row.video],
             [local[place] for place in row.emotion_audio],
             parts[row.output],
             neutral=[local[place] for place in row.neutral_audio],
@@ -196,7 +196,8 @@ class RowWorker:
         pictures = ("", "")
         if self._setup.pictures:
             moment_s, version = round(result.duration_s / 2, 3), str(entries[row.video])
-            before = _picture_before(local[row.video], version, moment_s)
+            at_s = 0.0 if row.talks else moment_s
+            before = _picture_before(local[row.video], version, at_s)
             pictures = before, _picture(parts[row.output], moment_s)
         made = made_of(row, entries, self._setup.model_digest, compute_name(self._editor.compute))
         outputs = {place: local_entry(part) for place, part in parts.items()}

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import HubError, WeightsError
+from ..errors import HubError, UsageError, WeightsError
 from ..options import ASKING, EditOptions, ModelOptions, RuntimeOptions
 from .console import error_console, print_json, print_warning, progress_bars
 from .params import OUTPUT, Json, Quiet, Verbose, takes_options
 
 if TYPE_CHECKING:
     from ..editor import EmotionEditor
+    from ..emotion.speech_prompt import SpeechPrompt
     from ..result import EditResult
 
 _INPUT = "Input"
@@ -24,12 +25,12 @@ STANDS_IN = (
     "(`cmet download-weights` gets the published ones)"
 )
 FEW = 3
-STEADIER = "an emotion is steadier with three recordings or more"
+STEADIER = "is steadier with three recordings or more"
 KEPT_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 
-Video = Annotated[
-    Path, typer.Option("--video", "-v", help="The video to edit.", rich_help_panel=_INPUT)
-]
+_VIDEO = typer.Option("--video", "-v", help="The video to edit.", rich_help_panel=_INPUT)
+Video = Annotated[Path, _VIDEO]
+MaybeVideo = Annotated[Path | None, _VIDEO]
 EmotionAudio = Annotated[
     list[Path] | None,
     typer.Option(
@@ -77,7 +78,8 @@ Download = Annotated[
 
 @takes_options
 def edit(
-    video: Video,
+    *,
+    video: MaybeVideo = None,
     options: EditOptions,
     model: ModelOptions,
     runtime: RuntimeOptions,
@@ -90,19 +92,19 @@ def edit(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Give a talking face the emotion of a voice.
+    """Give a talking face the emotion of a voice; or new speech, or a picture the gift of it.
 
     [bold]cmet edit --video in.mp4 --emotion-audio sarcastic.wav[/]
     """
     from ..asking import Wanted
 
+    shown = _shown(video, options)
     clips, neutral = tuple(emotion_audio or ()), tuple(neutral_audio or ())
     wanted = Wanted.of(clips, neutral, options)
-    output = output or default_output(video, clips, options, preview is not None)
-    _refuse_early(video, output, options.overwrite)
+    output = output or default_output(shown, clips, options, preview is not None)
+    _refuse_early(shown, output, options.overwrite)
     wanted.files()  # typos are told before models load
-    if 0 < len(wanted.prompt.target_clips() if clips else ()) < FEW and not (quiet or json):
-        error_console().print(f"[dim]{STEADIER}[/]")
+    _tell_few(wanted.prompt, bool(clips), quiet or json)
     editor = load_editor(model, runtime, download, quiet)
     with progress_bars(quiet or json) as progress:
         if preview is None:
@@ -111,7 +113,7 @@ def edit(
             )
         else:
             times = editor.preview(
-                video,
+                shown,
                 clips,
                 output,
                 frames=preview,
@@ -128,6 +130,27 @@ def edit(
         typer.echo(f"{output}  {len(times)} moments before and after")
 
 
+def _shown(video: Path | None, options: EditOptions) -> Path:
+    """The file whose picture is edited first and names the result. Raises :class:`UsageError`."""
+    shown = video if video is not None or options.speech is None else options.identity_image
+    if shown is None:
+        raise UsageError(
+            "no video to edit",
+            "give one with --video, or a picture and what it says: --identity-image, --speech",
+        )
+    return shown
+
+
+def _tell_few(prompt: SpeechPrompt, has_clips: bool, silent: bool) -> None:
+    """A quiet word where more recordings would help, on either side of the difference."""
+    if silent or not has_clips:
+        return
+    sides = ("an emotion", prompt.target_clips()), ("neutral speech", prompt.neutral_clips())
+    for what, clips in sides:
+        if 0 < len(clips) < FEW:
+            error_console().print(f"[dim]{what} {STEADIER}[/]")
+
+
 def default_output(
     video: Path, clips: Sequence[Path], options: EditOptions, preview: bool = False
 ) -> Path:
@@ -140,6 +163,8 @@ def default_output(
     words += [clips[0].stem] if clips else []
     asking = (getattr(options, name) for name in ASKING)
     words += [path.stem for path in asking if isinstance(path, Path)]
+    others = (options.speech, options.identity_image)
+    words += [path.stem for path in others if path is not None and path != video]
     return video.with_name(f"{video.stem}_{'_'.join(words)}{suffix}")
 
 

@@ -30,6 +30,12 @@ TEAR_FROM, TEAR_TO = 8.0, 24.0
 STRETCH_FROM, STRETCH_TO = 0.2, 0.4
 #: What opens is darker than a small renderer, which blurs it, shows: by this factor.
 DEEPER = 1.7
+#: Where lips part, from how much of the skin between them being new on, and what is seen there: the
+#: share of each colour of the lips' own that the dark of a mouth keeps.
+PARTED_FROM, PARTED_TO = 0.2, 0.45
+CAVITY = np.array([0.48, 0.32, 0.32], np.float32)
+#: What is at least so red beside the face around it is lip or skin; teeth and dark are not.
+RED_FROM, RED_TO = 0.45, 0.8
 #: Motion, in shares of the crop's side, that counts as a change even where nothing shows.
 MOVING_FROM, MOVING_TO = 0.002, 0.006
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
@@ -88,9 +94,16 @@ class Differ:
         self._own_motion: bool | None = None  # whether the renderer's motion is used
         self._shading: np.ndarray | None = None
 
-    def __call__(self, seen: Renderings, region: np.ndarray, palette: Palette) -> Difference:
+    def __call__(
+        self,
+        seen: Renderings,
+        region: np.ndarray,
+        palette: Palette,
+        mouth: np.ndarray | None = None,
+    ) -> Difference:
         """region: float32 ``[S, S]`` in [0, 1], where a change may be (0 at the crop's border
-        unless the crop is the whole picture); palette: this person's colours."""
+        unless the crop is the whole picture); palette: this person's colours; mouth: where lips
+        may part, ``[S, S]`` in [0, 1]."""
         flow = self._flow(seen)
         mask = np.maximum(changed(seen), moving(flow)) * region
         flow = flow * mask[..., None]
@@ -101,7 +114,14 @@ class Differ:
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ _LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
-        residual = palette.limited(warp(seen.original, flow), wanted)
+        skin = warp(seen.original, flow)
+        residual = palette.limited(skin, wanted)
+        if mouth is not None:
+            gap = parted(flow, skin, region) * mouth * mask
+            gap *= smoothstep(-(raw @ _LUMA), TEAR_FROM, TEAR_TO)
+            dark = np.minimum(residual, skin * (CAVITY - 1))
+            residual += gap[..., None] * (dark - residual)
+            tear = np.maximum(tear, gap)
         return Difference(flow, residual, tear)
 
     def _steadied(self, residual: np.ndarray, tear: np.ndarray) -> np.ndarray:
@@ -182,6 +202,20 @@ def stretch(flow: np.ndarray) -> np.ndarray:
     dx, dy = np.gradient(flow, axis=1), np.gradient(flow, axis=0)
     area = (1 + dx[..., 0]) * (1 + dy[..., 1]) - dx[..., 1] * dy[..., 0]
     return np.clip(1 - area, 0, 1).astype(np.float32)
+
+
+def parted(flow: np.ndarray, skin: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Where lips that were closed have come apart: drawn out downwards, and the colour of lips
+    still (between teeth, or in a mouth that was open, nothing is new). float32 ``[S, S]``.
+
+    skin: the picture after the motion; face: where the skin is that lips are compared with.
+    """
+    new = blur(np.clip(-np.gradient(flow[..., 1], axis=0), 0, 1).astype(np.float32), TEAR_SIGMA)
+    luma = skin @ _LUMA
+    red = (skin[..., 0] - skin[..., 1:].mean(-1)) / (luma + PLAIN)
+    usual = float((red * face).sum() / (face.sum() + 1e-6)) + 1e-3
+    lips = smoothstep(blur(red, TEAR_SIGMA) / max(usual, 0.02), RED_FROM, RED_TO)
+    return smoothstep(new, PARTED_FROM, PARTED_TO) * lips
 
 
 def likeness(seen: Renderings, region: np.ndarray) -> float:

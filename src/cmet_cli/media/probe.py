@@ -27,7 +27,8 @@ class VideoInfo:
     width, height in pixels; source_format: ffmpeg's name of the file's own pixels; pixel_format:
     the planes they are read into; colour: what those planes mean; time_base in seconds per tick;
     frame_rate as the container states it; sample_aspect: pixel width over height; duration_s: of
-    the whole file, None if not stated; hdr: the grading's metadata; warnings: what is not kept.
+    the whole file, None if not stated; hdr: the grading's metadata; warnings: what is not kept;
+    prefilter: ffmpeg filters that make of the file's frames what all this describes.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class VideoInfo:
     rotation_deg: float
     hdr: HdrMetadata
     warnings: tuple[str, ...]
+    prefilter: str = ""
 
     @property
     def frame_bytes(self) -> int:

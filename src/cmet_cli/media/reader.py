@@ -170,7 +170,7 @@ def decode_argv(
 ) -> list[str]:
     """ffmpeg arguments that write frames to stdout as raw planes or reduced RGB."""
     way = decoding(info.source_format, info.colour, info.pixel_format)
-    filters = []
+    filters = [info.prefilter] if info.prefilter else []
     if only is not None:
         # Frames are counted, not sought: seeking is exact on some containers only.
         spans = "+".join(f"between(n,{span[0]},{span[-1]})" for span in only if len(span))

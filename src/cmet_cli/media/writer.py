@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 import numpy as np
 
 from ..errors import MediaError, UsageError
+from .audio import split_stretch
 from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, last_words, run_short
 from .probe import VideoInfo
 
@@ -30,6 +32,12 @@ FRAMES_BEHIND = 4
 #: ffmpeg 5.1 ends with exit code 0 all the same.
 UNWRITTEN = (*FULL_DISK, "Error writing trailer", "Error closing file")
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".m4v": "mp4"}
+#: What new sound is written as.
+SPEECH_CODECS = {
+    "mp4": (("c:a", "aac"), ("b:a", "256k")),
+    "mov": (("c:a", "pcm_s24le"),),
+    "matroska": (("c:a", "flac"),),
+}
 FINISH_TIMEOUT_S = 600.0
 MAX_TIMESCALE = 1_000_000
 _TRIAL_HINT = "free some disk space, or set TMPDIR to another folder"
@@ -41,12 +49,15 @@ class StreamPlan:
     """How the source's other streams go along.
 
     kinds: ``a`` and ``s``, the kinds kept; options: their codecs, as ffmpeg output options;
-    warning: what could not be kept as it was.
+    warning: what could not be kept as it was; speech: a recording whose sound takes the place of
+    the source's; origin: the file they come from, None for the one whose frames are written.
     """
 
     kinds: str = ""
     options: tuple[tuple[str, str], ...] = ()
     warning: str = ""
+    speech: Path | None = None
+    origin: Path | None = None
 
 
 def container_of(path: Path) -> str:
@@ -78,6 +89,22 @@ def plan_streams(info: VideoInfo, container: str) -> StreamPlan:
         if _muxes(info, container, plan):
             return plan
     return StreamPlan(warning="sound left out: it could not be read")
+
+
+def plan_speech(info: VideoInfo, container: str, speech: Path) -> StreamPlan:
+    """New sound beside the source's subtitles: as good as the container's players can take it.
+
+    speech: a recording, or a stretch of one.
+    """
+    sound = tuple(SPEECH_CODECS[container])
+    if not info.subtitle_codecs:
+        return StreamPlan("", sound, speech=speech)
+    for codec in ("copy", "mov_text" if container != "matroska" else "srt"):
+        plan = StreamPlan("s", (("c:s", codec),))
+        if _muxes(info, container, plan):
+            return StreamPlan("s", (*plan.options, *sound), speech=speech)
+    left_out = f"subtitles left out: {container} cannot hold them"
+    return StreamPlan("", sound, left_out, speech)
 
 
 def _muxes(info: VideoInfo, container: str, plan: StreamPlan) -> bool:
@@ -137,7 +164,7 @@ def encode_argv(
     taking: dict[str, object] = {"f": "ivf", "probesize": 32, "analyzeduration": 0}
     taking |= {"itsoffset": f"{float(start):.9f}", "c:v": "rawvideo"}
     feed = ffmpeg.input("pipe:0", **taking)
-    source = ffmpeg.input(file_url(info.path))
+    source = ffmpeg.input(file_url(streams.origin or info.path))
     options: dict[str, object] = {
         "vf": f"{tags},setsar={aspect.numerator}/{aspect.denominator}",
         "fps_mode": "passthrough",
@@ -165,10 +192,25 @@ def encode_argv(
     companions = [source[f"{kind}?"] for kind in streams.kinds]
     if not companions:  # its metadata and chapters need it as an input; no stream is taken
         companions, options["dn"] = [source["d?"]], None
+    if streams.speech is not None:
+        sound, options["af"] = _speech(streams.speech, ticks, info)
+        companions.append(sound["a:0"])
     command = ffmpeg.output(
         feed["v:0"], *companions, file_url(output), **options, **dict(streams.options)
     )
     return command.global_args("-y", "-loglevel", "error").get_args()
+
+
+def _speech(speech: Path, ticks: Sequence[int], info: VideoInfo) -> tuple[Any, str]:
+    """New sound as ffmpeg's input, and the filter that begins and ends it with the picture."""
+    path, part = split_stretch(speech)
+    seek = {} if part is None else {"ss": part.start_s, "t": part.end_s - part.start_s}
+    step = _usual_step(ticks) or (ticks[1] - ticks[0] if len(ticks) > 1 else 0)
+    length_s = float((ticks[-1] - ticks[0] + step) * info.time_base) or 1 / 25
+    start_s = float(ticks[0] * info.time_base)
+    filters = "aresample=async=1:first_pts=0"
+    filters += f",atrim=duration={length_s:.6f},apad=whole_dur={length_s:.6f}"
+    return ffmpeg.input(file_url(path), **seek), f"{filters},asetpts=PTS+{start_s:.6f}/TB"
 
 
 def _usual_step(ticks: Sequence[int]) -> int:

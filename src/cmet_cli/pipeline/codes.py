@@ -38,7 +38,8 @@ class Change:
     """What is done to codes: the emotion, how much of it, and from where the lips come
     (``[n, layout.lip]``, or None to keep them as they are in the picture). steady_s: the change is
     smoothed over about this many seconds, before and after alike, so that it does not lag; most:
-    the longest change, 0 for any; ease: how it comes at the beginning and goes at the end."""
+    the longest change, 0 for any; ease: how it comes at the beginning and goes at the end; motion:
+    codes ``[n, layout.dim]`` that take the place of the face's own before anything is added."""
 
     emotion: EmotionSource
     intensity: float
@@ -46,6 +47,7 @@ class Change:
     steady_s: float = 0.0
     most: float = 0.0
     ease: Easing = field(default_factory=Easing)
+    motion: np.ndarray | None = None
 
 
 def change_for(emotion: EmotionSource, options: EditOptions, timeline: Timeline) -> Change:
@@ -58,8 +60,9 @@ def change_for(emotion: EmotionSource, options: EditOptions, timeline: Timeline)
 
 def edit_codes(face: FaceCodes, timeline: Timeline, change: Change, layout: CodeLayout) -> FaceEdit:
     """Pose as it was, lips as chosen, expression moved by what the emotion asks for."""
-    codes, part = face.codes.copy(), layout.expression_slice
-    delta = change.emotion.delta(face.codes[:, part], timeline)
+    start = face.codes if change.motion is None else change.motion
+    codes, part = start.copy(), layout.expression_slice
+    delta = change.emotion.delta(start[:, part], timeline)
     if change.steady_s > 0:
         step_s = timeline.duration_s / max(1, len(timeline.times_s))
         delta = _steady(delta, face.placement.shots, change.steady_s / max(step_s, 1e-6))

@@ -127,7 +127,8 @@ class DifferenceJoin:
             return planes
         self._palette.learn(seen.original, face)
         region = canvas.limited(canvas.region(square), head)
-        change = self._differ(seen, region, self._palette).scaled(weight)
+        mouth = area_mask(canvas.crop.size_px, canvas.face, ("mouth",), *map(float, head)) * face
+        change = self._differ(seen, region, self._palette, mouth).scaled(weight)
         target = Target(square, canvas.info.pixel_format, canvas.crop.converter)
         return repaint(planes, seen.original, change, target)
 

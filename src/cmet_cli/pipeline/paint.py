@@ -16,7 +16,8 @@ from ..errors import MediaError
 from ..faces.geometry import Square
 from ..faces.placement import Placement
 from ..media.probe import VideoInfo
-from ..media.reader import Frame, FrameReader
+from ..media.reader import Frame
+from ..media.script import Script, open_frames
 from ..options import Detail, Paste, SourceChoice
 from .codes import FaceEdit
 from .cropper import Cropper
@@ -38,9 +39,15 @@ class FacePainter:
     """Paints one face of one video."""
 
     def __init__(
-        self, info: VideoInfo, edit: FaceEdit, settings: PaintSettings, backend: Backend
+        self,
+        info: VideoInfo,
+        edit: FaceEdit,
+        settings: PaintSettings,
+        backend: Backend,
+        script: Script | None = None,
     ) -> None:
         self._info, self._settings, self._backend = info, settings, backend
+        self._script = script
         self.placement: Placement = edit.face.placement
         self._codes, self._own_codes = edit.codes, edit.face.codes
         self.crop = Cropper(info, backend.crop.size_px)
@@ -62,8 +69,8 @@ class FacePainter:
     def _fetch_source_frames(self) -> None:
         """Decode up to the last source frame and keep their crops (one a shot)."""
         wanted = {int(i) for i in np.unique(self._source_frames) if i >= 0}
-        with FrameReader(self._info) as reader:
-            for frame in reader:
+        with open_frames(self._info, self._script) as frames:
+            for frame in frames:
                 square = self.placement.square(frame.index) if frame.index in wanted else None
                 if square is not None:
                     self._borrowed[frame.index] = self.crop(frame, square)

@@ -70,7 +70,7 @@ class VideoReader:
 
     def find(self, info: VideoInfo, options: EditOptions, progress: Progress) -> FaceMap:
         """Pass one: frame times, everybody in the video, and those to edit."""
-        key = (*file_identity(info.path), options.face_detector)
+        key = (*file_identity(info.path), info.prefilter, options.face_detector)
         everybody = self._maps.get(
             key, lambda: follow_faces(info, options.face_detector, self.weights_dir, progress)
         )
@@ -86,12 +86,14 @@ class VideoReader:
         Raises :class:`CmetError`.
         """
         key = (*file_identity(video), options.face_detector, options.face, options.lips_from)
-        return self._readings.get(key, lambda: self._read(video, options, stopwatch, progress))
+        return self._readings.get(
+            key, lambda: self.read_info(probe_video(video), options, stopwatch, progress)
+        )
 
-    def _read(
-        self, video: Path, options: EditOptions, stopwatch: Stopwatch, progress: Progress
+    def read_info(
+        self, info: VideoInfo, options: EditOptions, stopwatch: Stopwatch, progress: Progress
     ) -> VideoReading:
-        info = probe_video(video)
+        """The same for a file that is known already; only the faces are remembered."""
         with stopwatch.stage("finding faces"):
             faces = self.find(info, options, progress)
         with stopwatch.stage("reading"):

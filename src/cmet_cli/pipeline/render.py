@@ -14,7 +14,8 @@ from ..faces.geometry import Square
 from ..faces.paste import paste_rgb
 from ..media.pixels import FORMATS, ColourConverter
 from ..media.probe import VideoInfo
-from ..media.reader import Frame, FrameReader
+from ..media.reader import Frame
+from ..media.script import Script, open_frames
 from ..media.writer import EncodeSettings, FrameWriter, StreamPlan
 from ..options import Paste, Progress
 from .codes import FaceEdit
@@ -27,13 +28,15 @@ from .paint import FacePainter, PaintSettings
 @dataclass(frozen=True)
 class RenderJob:
     """One video to write: what it is, who is in it, what becomes of each face, and how it is
-    painted. compare: original and edited side by side."""
+    painted. compare: original and edited side by side; script: which frames of the file are shown,
+    None for all as they are."""
 
     info: VideoInfo
     faces: FaceMap
     edits: list[FaceEdit]
     paint: PaintSettings
     compare: bool = False
+    script: Script | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,12 @@ def render_video(
 ) -> None:
     """Write the edited video. Decoding and encoding run in threads of their own beside the
     network. Raises :class:`MediaError`."""
-    painters = [FacePainter(job.info, edit, job.paint, backend) for edit in job.edits]
+    painters = [FacePainter(job.info, edit, job.paint, backend, job.script) for edit in job.edits]
     n, done, bare = len(job.faces.ticks), 0, job.paint.paste == "none"
     written = output_info(job.info, job.paint.paste, job.compare, backend.crop.size_px)
     target = destination
     with (
-        FrameReader(job.info) as reader,
+        open_frames(job.info, job.script) as reader,
         FrameWriter(
             written, job.faces.ticks, target.output, target.encode, target.streams
         ) as writer,

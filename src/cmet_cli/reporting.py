@@ -1,0 +1,140 @@
+"""What is checked before an edit begins, and told when it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ._version import __version__
+from .emotion.listen import Asked
+from .errors import UsageError
+from .media.ffmpeg import check_input
+from .media.files import check_output
+from .media.writer import EncodeSettings, StreamPlan, plan_speech, plan_streams
+from .options import TRAINED_TO, EditOptions
+from .pipeline.render import output_info
+from .pipeline.stage import Stage
+from .pipeline.stopwatch import Stopwatch
+from .result import EditResult
+
+if TYPE_CHECKING:
+    from .editor import EmotionEditor
+
+EDIT_NOTE = (
+    f"Synthetic edit: facial expression changed with cmet {__version__} (C-MET). "
+    "Not an original recording."
+)
+DUB_NOTE = (
+    f"Synthetic edit: speech replaced, face moved to it with cmet {__version__} (C-MET). "
+    "Not an original recording."
+)
+STILL_NOTE = (
+    f"Synthetic video: a still picture moved with cmet {__version__} (C-MET). "
+    "Not an original recording."
+)
+
+
+def check_request(
+    video: Path | None, output: Path, clips: list[Path], options: EditOptions
+) -> None:
+    """Everything that can be refused before work begins. Raises :class:`UsageError`."""
+    inputs = (*([] if video is None else [video]), *clips)
+    if video is not None:
+        check_input(video, "video")
+    check_output(output, overwrite=options.overwrite, inputs=inputs)
+    if options.save_codes is not None:
+        if options.save_codes == output:
+            raise UsageError(f"codes and video would be the same file: {output}")
+        check_output(options.save_codes, overwrite=options.overwrite, inputs=inputs)
+
+
+def check_own_picture(options: EditOptions, what: str) -> None:
+    """Raises :class:`UsageError` where a look at a video's own picture is asked of another's."""
+    if options.identity_image is not None:
+        raise UsageError(
+            f"{what} shows the video's own face", "leave out --identity-image, or edit a short clip"
+        )
+
+
+def encoding(options: EditOptions) -> EncodeSettings:
+    note = EDIT_NOTE if options.speech is None else DUB_NOTE
+    return EncodeSettings(
+        crf=options.crf, note=note if options.identity_image is None else STILL_NOTE
+    )
+
+
+def streams_for(stage: Stage, options: EditOptions, container: str) -> StreamPlan:
+    """What goes with the picture: the video's own sound and subtitles, or new speech."""
+    if options.speech is not None:
+        return plan_speech(stage.reading.info, container, options.speech)
+    plan = plan_streams(stage.heard, container)
+    return replace(plan, origin=stage.heard.path) if stage.still else plan
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What the report of an edit is made from."""
+
+    output: Path
+    video: Path | None
+    options: EditOptions
+    asked: Asked
+    streams: StreamPlan
+    stopwatch: Stopwatch
+    stage: Stage
+
+
+def report(done: Finished, editor: EmotionEditor) -> EditResult:
+    """An edit in figures and words."""
+    reading, options, backend = done.stage.reading, done.options, editor.backend
+    placements = [face.placement for face in reading.people]
+    edited = np.any([p.weights > 0 for p in placements], axis=0)
+    bridged = np.any([p.bridged & (p.weights > 0) for p in placements], axis=0)
+    shape = output_info(reading.info, options.paste, options.compare, backend.crop.size_px)
+    video = done.video or options.identity_image
+    assert video is not None
+    return EditResult(
+        output=done.output,
+        video=video,
+        frames=len(reading.faces.ticks),
+        frames_edited=int(edited.sum()),
+        frames_bridged=int(bridged.sum()),
+        frames_passed_through=int((~edited).sum()),
+        duration_s=round(reading.faces.timeline.duration_s, 6),
+        width=shape.width,
+        height=shape.height,
+        elapsed_s=done.stopwatch.elapsed_s,
+        lips=_lips(done.stage, options),
+        source="first" if done.stage.still else editor.source_for(options),
+        model=backend.name,
+        neutral_from=done.asked.neutral_from,
+        heard=dict(done.asked.heard.shares[:3]),
+        face_detector=reading.faces.detector,
+        device=str(editor.compute.device),
+        precision=editor.compute.precision,
+        codes=options.save_codes,
+        stages_s=done.stopwatch.stages_s,
+        warnings=(
+            *reading.warnings,
+            *done.asked.warnings,
+            *_strength(options),
+            *filter(None, [done.streams.warning]),
+            *backend.warnings,
+        ),
+    )
+
+
+def _lips(stage: Stage, options: EditOptions) -> str:
+    """Whence the lips came in the end: ``audio`` where any face's follow the sound."""
+    if stage.motion is not None:
+        return options.lips_from
+    return "video" if all(lips is None for lips in stage.reading.lips) else "audio"
+
+
+def _strength(options: EditOptions) -> list[str]:
+    if abs(options.intensity) <= TRAINED_TO:
+        return []
+    return [f"intensity {options.intensity:g}: the networks were not trained beyond {TRAINED_TO:g}"]

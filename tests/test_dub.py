@@ -1,0 +1,198 @@
+"""New speech on a video, and pictures that talk, through the editor, on the drawn example."""
+
+from __future__ import annotations
+
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmet_cli import EditOptions, EmotionEditor
+from cmet_cli.errors import FaceError, MediaError, UsageError
+from cmet_cli.media.audio import SAMPLE_RATE_HZ, decode_audio
+from cmet_cli.media.pictures import write_picture
+from cmet_cli.media.probe import probe_video
+from cmet_cli.media.program import bundled_ffmpeg
+from cmet_cli.media.reader import FrameReader
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+HAPPY = EXAMPLES / "voices" / "happy.wav"
+SECONDS = 1.2
+
+
+@pytest.fixture(scope="module")
+def editor():
+    return EmotionEditor.from_weights(model="mini")
+
+
+def ffmpeg(*words):
+    subprocess.run([bundled_ffmpeg(), "-loglevel", "error", "-y", *map(str, words)], check=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("dub")
+
+
+@pytest.fixture(scope="module")
+def video(folder):
+    """The example's first 1.2 seconds, lossless, with its sound."""
+    path = folder / "talk.mkv"
+    ffmpeg("-i", EXAMPLES / "neutral.mp4", "-t", SECONDS, "-crf", 0, "-c:a", "copy", path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def speech(folder):
+    """2.2 s of other words."""
+    path = folder / "words.wav"
+    ffmpeg("-i", HAPPY, "-t", 2.2, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def picture(folder, video):
+    with FrameReader(probe_video(video), rgb_size=(256, 256)) as reader:
+        write_picture(next(iter(reader)).planes[0], folder / "face.png", overwrite=True)
+    return folder / "face.png"
+
+
+def luma(path):
+    with FrameReader(probe_video(path)) as reader:
+        return np.stack([frame.planes[0].astype(np.int16) for frame in reader])
+
+
+def edit(editor, video, output, **options):
+    return editor.edit(video, None, output, options=EditOptions(crf=0, **options))
+
+
+def likeness(a, b):
+    n = min(len(a), len(b))
+    return np.corrcoef(a[:n], b[:n])[0, 1]
+
+
+def test_new_speech_is_heard_and_moves_the_lips(editor, video, speech, tmp_path):
+    output = tmp_path / "out.mp4"
+    result = edit(editor, video, output, speech=speech, emotion="happy", intensity=0)
+    assert (result.frames, result.lips) == (30, "audio")
+    heard, said = decode_audio(output), decode_audio(speech)
+    assert abs(len(heard) - SECONDS * SAMPLE_RATE_HZ) < 0.05 * SAMPLE_RATE_HZ
+    assert likeness(heard, said) > 0.95  # AAC
+    before, after = luma(video), luma(output)
+    moved = np.abs(after - before).mean(0)
+    rows, columns = moved.mean(1), moved.mean(0)
+    assert moved.max() > 4
+    assert 0.55 < np.average(np.arange(256), weights=rows) / 256 < 0.85  # the mouth's place
+    assert 0.35 < np.average(np.arange(256), weights=columns) / 256 < 0.65
+    assert any("1.0 s longer than the picture (1.2 s)" in w for w in result.warnings)
+
+
+def test_it_asks_for_its_own_emotion_where_nothing_else_does(editor, video, speech, tmp_path):
+    result = edit(editor, video, tmp_path / "own.mp4", speech=speech, lips="video")
+    assert max(result.heard, key=result.heard.get) == "happy"
+    assert result.neutral_from == "the video's own speech"
+    other = edit(editor, video, tmp_path / "other.mp4", speech=speech, emotion="sad")
+    assert not other.heard
+
+
+def test_with_filmed_lips_and_no_emotion_only_the_sound_changes(editor, video, speech, tmp_path):
+    output = tmp_path / "out.mkv"
+    edit(editor, video, output, speech=speech, emotion="happy", intensity=0, lips="video")
+    assert np.array_equal(luma(video), luma(output))
+    assert likeness(decode_audio(output), decode_audio(speech)) > 0.9999
+
+
+def test_a_stretch_of_a_recording(editor, video, speech, tmp_path):
+    part = speech.with_name(f"{speech.name}@0.5-1.5")
+    output = tmp_path / "out.mov"
+    edit(editor, video, output, speech=part, emotion="happy", fit="cut")
+    said = decode_audio(speech)[SAMPLE_RATE_HZ // 2 :]
+    assert len(luma(output)) == 25
+    assert likeness(decode_audio(output), said) > 0.999
+
+
+def unmoved(editor, video, output, speech, fit):
+    edit(editor, video, output, speech=speech, fit=fit, emotion="happy", intensity=0, lips="video")
+    return luma(output)
+
+
+def test_a_picture_that_bounces_and_one_that_stands(editor, video, speech, tmp_path):
+    before = luma(video)
+    bounced = unmoved(editor, video, tmp_path / "b.mkv", speech, "bounce")
+    assert len(bounced) == 55
+    assert np.array_equal(bounced[:30], before)
+    assert np.array_equal(bounced[30:], before[28:3:-1])
+    held = unmoved(editor, video, tmp_path / "h.mkv", speech, "hold")
+    assert np.array_equal(held[30:], np.tile(before[-1:], (25, 1, 1)))
+
+
+def test_a_loop_goes_on_without_a_jump(editor, video, speech, tmp_path):
+    before = luma(video)
+    looped = unmoved(editor, video, tmp_path / "l.mkv", speech, "loop")
+    assert len(looped) == 55
+    steps = np.array([np.abs(b - a).mean() for a, b in pairwise(looped)])
+    jump = np.abs(before[-1] - before[0]).mean()
+    assert steps[20:32].max() < max(0.5 * jump, 1.5 * steps[:20].max())
+    assert np.array_equal(looped[30:44], before[8:22])  # what the end had melted into goes on
+
+
+def test_a_picture_talks(editor, picture, speech, tmp_path):
+    output = tmp_path / "out.mp4"
+    result = edit(editor, None, output, identity_image=picture, speech=speech, emotion="happy")
+    frames, still = luma(output), luma(picture)
+    assert (result.frames, result.video, result.source) == (55, picture, "first")
+    assert likeness(decode_audio(output), decode_audio(speech)) > 0.95
+    # Nothing outside the face moves; the face does, and calmly.
+    border = np.concatenate([frames[:, :, :6], frames[:, :, -6:]], axis=2)
+    assert np.abs(border - border[0]).max() <= 1
+    moved = np.abs(frames - frames[0]).mean((1, 2))
+    assert moved[5:].max() > 0.3
+    assert np.abs(np.diff(frames, axis=0)).mean((1, 2)).max() < 4
+    assert still.shape[1:] == frames.shape[1:]
+    note = subprocess.run([bundled_ffmpeg(), "-i", output], capture_output=True, text=True).stderr
+    assert "a still picture moved with cmet" in note
+
+
+def test_a_picture_on_a_clip_s_motion(editor, video, picture, tmp_path):
+    output = tmp_path / "out.mkv"
+    result = edit(editor, video, output, identity_image=picture)
+    assert (result.frames, result.lips) == (30, "video")
+    assert np.array_equal(decode_audio(output), decode_audio(video))
+    # It moves when and as far as the clip does.
+    ways = [np.abs(np.diff(luma(p), axis=0)).mean((1, 2)) for p in (video, output)]
+    assert np.corrcoef(*ways)[0, 1] > 0.6
+    assert 0.4 < ways[1].mean() / ways[0].mean() < 1.6
+
+
+def test_a_dub_of_a_clip_on_another_face(editor, video, picture, speech, tmp_path):
+    output = tmp_path / "out.mkv"
+    chosen = {"identity_image": picture, "speech": speech, "fit": "bounce", "emotion": "sad"}
+    result = edit(editor, video, output, **chosen)
+    assert (result.frames, result.lips) == (55, "audio")
+    assert likeness(decode_audio(output), decode_audio(speech)) > 0.9999
+
+
+def test_what_cannot_be_done_is_told_and_nothing_is_left(editor, video, picture, speech, tmp_path):
+    blank = tmp_path / "blank.png"
+    write_picture(np.full((64, 64, 3), 90, np.uint8), blank, overwrite=True)
+    output = tmp_path / "out.mp4"
+    with pytest.raises(FaceError, match=r"blank\.png: no face"):
+        edit(editor, None, output, identity_image=blank, speech=speech)
+    with pytest.raises(UsageError, match="no video to edit"):
+        edit(editor, None, output, speech=speech)
+    with pytest.raises(UsageError, match="no --speech is given"):
+        edit(editor, video, output, fit="loop", emotion="happy")
+    with pytest.raises(MediaError, match="no audio stream"):
+        edit(editor, video, output, speech=picture)
+    with pytest.raises(UsageError, match="speech not found"):
+        edit(editor, video, output, speech=tmp_path / "none.wav")
+    with pytest.raises(UsageError, match="identity image not found"):
+        edit(editor, video, output, identity_image=tmp_path / "none.png")
+    with pytest.raises(UsageError, match="whole picture"):
+        EditOptions(identity_image=picture, face="all")
+    options = EditOptions(identity_image=picture, emotion="happy")
+    with pytest.raises(UsageError, match="video's own face"):
+        editor.preview(video, None, tmp_path / "p.png", options=options)
+    assert [p.name for p in tmp_path.iterdir()] == ["blank.png"]
