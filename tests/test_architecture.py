@@ -20,7 +20,7 @@ FLOORS = (
     ("batch", "lab", "doctor"),
     ("editor",),
     ("inspection",),
-    ("asking",),
+    ("asking", "reporting"),
     ("model",),
     ("pipeline",),
     ("emotion",),

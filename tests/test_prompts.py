@@ -115,6 +115,7 @@ def test_ease_in_begins_with_the_input(editor, video, tmp_path):
 def test_followed_speech(editor, video, tmp_path):
     output = tmp_path / "out.mkv"
     result = edit(editor, video, output, emotion_follow=HAPPY)
+    assert max(result.heard, key=result.heard.get) == "happy"
     assert result.neutral_from == "the video's own speech"
     assert change(video, output).mean() > 0.2
 

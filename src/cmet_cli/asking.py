@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .declared import declared
+from .emotion.hearing import together
 from .emotion.listen import Asked
 from .emotion.named import parse_mixture
 from .emotion.schedule import Scheduled, Segment, read_plan
@@ -125,7 +126,7 @@ class Asker:
         return asked[0] if len(asked) == 1 else _together(asked)
 
     def _scheduled(self, wanted: Wanted, info: VideoInfo, progress: Progress) -> Asked:
-        told, parts = Asked(Mixture(())), []
+        told, heard, parts = Asked(Mixture(())), [], []
         for segment in wanted.plan:
             if info.duration_s and segment.end_s > info.duration_s + OVERHANG_S:
                 raise UsageError(
@@ -138,14 +139,18 @@ class Asker:
             prompt = replace(wanted.prompt, target=(segment.audio,))
             told = self.model.listener.listen(prompt, info, progress)
             parts.append((segment, told.source))
-        return replace(told, source=Scheduled(parts))
+            heard.append(told)
+        warnings = tuple(dict.fromkeys(w for one in heard for w in one.warnings))
+        all_heard = together([one.heard for one in heard])
+        return replace(told, source=Scheduled(parts), heard=all_heard, warnings=warnings)
 
 
 def _together(asked: Sequence[Asked]) -> Asked:
     told = next((one for one in asked if one.neutral_from), asked[-1])
+    heard = together([one.heard for one in asked])
     warnings = tuple(dict.fromkeys(w for one in asked for w in one.warnings))
     mixed = Mixture([(1 / len(asked), one.source) for one in asked])
-    return replace(told, source=mixed, warnings=warnings)
+    return replace(told, source=mixed, heard=heard, warnings=warnings)
 
 
 def _is_clips(emotion: Emotion) -> bool:

@@ -23,7 +23,8 @@ class Option:
     """What is said of a field besides its name, type and default.
 
     help: for people; panel: its group in ``--help``; short: a one-letter flag; low, high: the least
-    and the greatest value; writes: whether the path it takes is a file that the edit makes.
+    and the greatest value; writes: whether the path it takes is a file that the edit makes;
+    several: a text with commas, whose flag may also be repeated.
     """
 
     help: str
@@ -32,6 +33,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     writes: bool = False
+    several: bool = False
 
 
 @dataclass(frozen=True)

@@ -129,15 +129,22 @@ class EmotionEditor:
         with stopwatch.stage("emotion"):
             edits = self._edits(stage, asked.source, options)
         streams = streams_for(stage, options, container)
+        source: SourceChoice = "first" if stage.still else self.source_for(options)
         with stopwatch.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
-            self._render(
-                stage, edits, options, Destination(part, encoding(options), streams), progress
+            settings = PaintSettings(
+                source, options.paste, options.detail, options.areas, options.keeps_lips
             )
+            reading, compare, script = stage.reading, options.compare, stage.script
+            job = RenderJob(reading.info, reading.faces, edits, settings, compare, script)
+            target = Destination(part, encoding(options), streams)
+            render_video(job, self.backend, target, progress)
             if options.save_codes is not None:  # no video without them
                 file = CodesFile(options.save_codes, options.overwrite)
                 timeline = stage.reading.faces.timeline
                 save_codes(file, edits, timeline, self.backend.layout, options.intensity)
-        return report(Finished(output, video, options, asked, streams, stopwatch, stage), self)
+        return report(
+            Finished(output, video, options, asked, streams, stopwatch, stage, self.backend, source)
+        )
 
     def read(
         self,
@@ -274,17 +281,3 @@ class EmotionEditor:
             edit_codes(face, timeline, replace(change, lips=lips), layout)
             for face, lips in zip(reading.people, reading.lips, strict=True)
         ]
-
-    def _render(
-        self,
-        stage: Stage,
-        edits: list[FaceEdit],
-        options: EditOptions,
-        destination: Destination,
-        progress: Progress,
-    ) -> None:
-        source = "first" if stage.still else self.source_for(options)
-        settings = PaintSettings(source, options.paste, options.detail, options.areas)
-        reading = stage.reading
-        job = RenderJob(reading.info, reading.faces, edits, settings, options.compare, stage.script)
-        render_video(job, self.backend, destination, progress)

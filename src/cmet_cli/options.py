@@ -138,6 +138,7 @@ class EditOptions:
             "Limit the change to parts of the face: upper, lower, brows, eyes, mouth; several with "
             "commas.",
             _FACE,
+            several=True,
         ),
     ] = "all"
     lips: Annotated[
@@ -148,6 +149,14 @@ class EditOptions:
             _EMOTION,
         ),
     ] = "auto"
+    keep_lips: Annotated[
+        bool,
+        Option(
+            "Leave the mouth as open as it was filmed, for lips that must meet where they met: "
+            "surer lip sync, a subtler emotion.",
+            _FACE,
+        ),
+    ] = False
     detail: Annotated[
         Detail,
         Option(
@@ -216,6 +225,11 @@ class EditOptions:
         if self.lips != "auto":
             return self.lips
         return "video" if self.speech is None else "audio"
+
+    @property
+    def keeps_lips(self) -> bool:
+        """Whether lips are held back: not where the sound or another face moves them."""
+        return self.keep_lips and self.lips_from == "video" and self.identity_image is None
 
     @property
     def asks(self) -> bool:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._version import __version__
+from .backends.base import Backend
 from .emotion.listen import Asked
 from .errors import UsageError
 from .media.ffmpeg import check_input
 from .media.files import check_output
 from .media.writer import EncodeSettings, StreamPlan, plan_speech, plan_streams
-from .options import TRAINED_TO, EditOptions
+from .options import TRAINED_TO, EditOptions, SourceChoice
 from .pipeline.render import output_info
 from .pipeline.stage import Stage
 from .pipeline.stopwatch import Stopwatch
 from .result import EditResult
-
-if TYPE_CHECKING:
-    from .editor import EmotionEditor
 
 EDIT_NOTE = (
     f"Synthetic edit: facial expression changed with cmet {__version__} (C-MET). "
@@ -76,7 +73,7 @@ def streams_for(stage: Stage, options: EditOptions, container: str) -> StreamPla
 
 @dataclass(frozen=True)
 class Finished:
-    """What the report of an edit is made from."""
+    """What the report of an edit is made from. source: which frame lent its face."""
 
     output: Path
     video: Path | None
@@ -85,11 +82,13 @@ class Finished:
     streams: StreamPlan
     stopwatch: Stopwatch
     stage: Stage
+    backend: Backend
+    source: SourceChoice
 
 
-def report(done: Finished, editor: EmotionEditor) -> EditResult:
+def report(done: Finished) -> EditResult:
     """An edit in figures and words."""
-    reading, options, backend = done.stage.reading, done.options, editor.backend
+    reading, options, backend = done.stage.reading, done.options, done.backend
     placements = [face.placement for face in reading.people]
     edited = np.any([p.weights > 0 for p in placements], axis=0)
     bridged = np.any([p.bridged & (p.weights > 0) for p in placements], axis=0)
@@ -108,13 +107,13 @@ def report(done: Finished, editor: EmotionEditor) -> EditResult:
         height=shape.height,
         elapsed_s=done.stopwatch.elapsed_s,
         lips=_lips(done.stage, options),
-        source="first" if done.stage.still else editor.source_for(options),
+        source=done.source,
         model=backend.name,
         neutral_from=done.asked.neutral_from,
         heard=dict(done.asked.heard.shares[:3]),
         face_detector=reading.faces.detector,
-        device=str(editor.compute.device),
-        precision=editor.compute.precision,
+        device=str(backend.compute.device),
+        precision=backend.compute.precision,
         codes=options.save_codes,
         stages_s=done.stopwatch.stages_s,
         warnings=(

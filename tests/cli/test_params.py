@@ -20,6 +20,7 @@ class Brew:
     tea: Annotated[Literal["black", "green"], Option("Which.", "Pot")] = "green"
     pour: Annotated[int | Literal["all"] | None, Option("Into which cup.", "Pot")] = None
     milk: Annotated[bool, Option("With it.", "Pot")] = True
+    spice: Annotated[str, Option("Some.", "Pot", several=True)] = "none"
 
     def __post_init__(self) -> None:
         check_declared(self)
@@ -72,3 +73,9 @@ def test_help_shows_every_flag_in_its_panel():
     text = run("--help")[0].output
     for words in ("Make tea.", "Pot", "--cups", "--tea", "--pour", "--no-milk", "Into which cup."):
         assert words in text
+
+
+def test_a_list_is_given_with_commas_or_by_repeating_the_flag():
+    assert run()[1][0][0].spice == "none"
+    assert run("--spice", "mace,clove")[1][0][0].spice == "mace,clove"
+    assert run("--spice", "mace", "--spice", "clove")[1][0][0].spice == "mace,clove"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cmet_cli.emotion.hearing import Heard, together
 from cmet_cli.emotion.listen import ConnectorListener, Ear, NamingListener
 from cmet_cli.emotion.presets import Known, Presets, preset_of
 from cmet_cli.emotion.speech_prompt import SpeechPrompt
@@ -98,3 +99,14 @@ def test_the_paper_s_way_takes_the_difference_itself(ear, prompt, talking):
     unsure = listener.listen(prompt(1, 1, 1, 1), probe_video(talking), no_progress)
     assert "guess" in unsure.warnings[0]
     assert listener.shown("sad").delta(CODES, TIMES)[0, 0] == pytest.approx(2)
+
+
+def test_several_recordings_are_told_as_one():
+    one = Heard((("happy", 0.9), ("sad", 0.1)), (("happy", 0.8), ("sad", 0.0)))
+    other = Heard((("sad", 0.7), ("happy", 0.3)), (("sad", 0.4), ("happy", 0.2)), unlike=True)
+    both = together([one, Heard(), other])
+    assert both.shares == (("happy", 0.6), ("sad", 0.4))
+    assert both.likeness == (("happy", 0.5), ("sad", 0.2))
+    assert both.unlike
+    assert together([Heard(), one]) == one
+    assert together([]) == Heard()

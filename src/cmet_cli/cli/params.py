@@ -111,19 +111,24 @@ def _parameter(field: Declared) -> inspect.Parameter:
     """One flag. What may be read in several ways (``2`` or ``all``) comes as text."""
     several = len(field.kinds) > 1
     kind = str if several else field.kinds[0]
+    if field.option.several:
+        kind = list[str]
     names = [field.flag, *([field.option.short] if field.option.short else [])]
     if kind is bool and field.default:
         names[0] += f"/--no-{field.flag[2:]}"
     option = typer.Option(*names, help=field.option.help, rich_help_panel=field.option.panel)
-    optional = field.default is None
+    optional = field.default is None or field.option.several
     annotation = Annotated[kind | None if optional else kind, option]  # type: ignore[valid-type]
     default = field.default if optional or not several else str(field.default)
+    default = None if field.option.several else default
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )
 
 
 def _value(field: Declared, given: Any) -> Any:
+    if field.option.several:
+        return ",".join(given) if given else field.default
     if len(field.kinds) == 1 or not isinstance(given, str):
         return given
     try:

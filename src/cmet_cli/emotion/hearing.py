@@ -38,6 +38,25 @@ class Heard:
 NOTHING_HEARD = Heard()
 
 
+def together(several: Sequence[Heard]) -> Heard:
+    """What several recordings were taken for, as one: the means of their shares."""
+    several = [one for one in several if one.shares]
+    if len(several) < 2:
+        return several[0] if several else NOTHING_HEARD
+    shares, alike = ([dict(getattr(h, part)) for h in several] for part in ("shares", "likeness"))
+    names = sorted({name for one in shares for name in one})
+    mean, near = (
+        {name: round(sum(d.get(name, 0.0) for d in part) / len(several), 4) for name in names}
+        for part in (shares, alike)
+    )
+    ranked = sorted(names, key=lambda name: -mean[name])
+    return Heard(
+        tuple((name, mean[name]) for name in ranked),
+        tuple((name, near[name]) for name in ranked),
+        any(one.unlike for one in several),
+    )
+
+
 def hear(
     vector: np.ndarray,
     target: np.ndarray,

@@ -111,8 +111,10 @@ class ConnectorListener:
         vector = self.ear.semantic_vector(prompt, info, progress)
         heard = self.ear.heard(vector)
         source = SpeechEmotion(self.connector, vector.vector)
-        warnings = (UNLIKE,) if self.own_ear and not heard.sure else ()
-        return Asked(source, vector.neutral_from, heard, warnings)
+        return Asked(source, vector.neutral_from, heard, self._doubts(heard))
+
+    def _doubts(self, heard: Heard) -> tuple[str, ...]:
+        return (UNLIKE,) if self.own_ear and not heard.sure else ()
 
     def follow(
         self, speech: Path, prompt: SpeechPrompt, info: VideoInfo, progress: Progress
@@ -120,7 +122,10 @@ class ConnectorListener:
         heard = hear_over_time(speech, self.ear.encoder, progress)
         start, origin = self.ear.start(prompt, info, progress)
         vectors = np.where(heard.voiced[:, None], heard.features - start, 0).astype(np.float32)
-        return Asked(VaryingSpeech(self.connector, heard.times_s, vectors), origin)
+        mean = SemanticVector(heard.features[heard.voiced].mean(0), start, origin)
+        whole = self.ear.heard(mean)
+        source = VaryingSpeech(self.connector, heard.times_s, vectors)
+        return Asked(source, origin, whole, self._doubts(whole))
 
     def shown(self, name: str) -> EmotionSource:
         return SpeechEmotion(self.connector, self.ear.presets.direction(name))
@@ -154,7 +159,10 @@ class NamingListener:
             feature = over_time.features[k]
             found = dict(hear(feature - start, feature, self.ear.presets, names).shares)
             shares[k] = [found.get(name, 0.0) for name in names]
-        return Asked(VaryingMixture(names, self.named, over_time.times_s, shares), origin)
+        source = VaryingMixture(names, self.named, over_time.times_s, shares)
+        feature = over_time.features[over_time.voiced].mean(0)
+        heard = hear(feature - start, feature, self.ear.presets, names)
+        return Asked(source, origin, heard)
 
     def shown(self, name: str) -> EmotionSource:
         presets = self.ear.presets

@@ -30,6 +30,8 @@ TEAR_FROM, TEAR_TO = 8.0, 24.0
 STRETCH_FROM, STRETCH_TO = 0.2, 0.4
 #: What opens is darker than a small renderer, which blurs it, shows: by this factor.
 DEEPER = 1.7
+#: The mean over both lips, in shares of the side.
+LIPS_SIGMA = 0.14
 #: Where lips part, from how much of the skin between them being new on, and what is seen there: the
 #: share of each colour of the lips' own that the dark of a mouth keeps.
 PARTED_FROM, PARTED_TO = 0.2, 0.45
@@ -100,10 +102,11 @@ class Differ:
         region: np.ndarray,
         palette: Palette,
         mouth: np.ndarray | None = None,
+        lips: np.ndarray | None = None,
     ) -> Difference:
         """region: float32 ``[S, S]`` in [0, 1], where a change may be (0 at the crop's border
         unless the crop is the whole picture); palette: this person's colours; mouth: where lips
-        may part, ``[S, S]`` in [0, 1]."""
+        may part; lips: where they may not, but move as a whole. Both ``[S, S]`` in [0, 1]."""
         flow = self._flow(seen)
         mask = np.maximum(changed(seen), moving(flow)) * region
         flow = flow * mask[..., None]
@@ -111,6 +114,9 @@ class Differ:
         raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
         tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
         tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
+        if lips is not None:
+            flow = flow + lips[..., None] * (down_mean(flow) - flow)
+            raw, tear = raw * (1 - lips)[..., None], tear * (1 - lips)
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ _LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
@@ -241,6 +247,13 @@ def warp(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     x = np.arange(width, dtype=np.float32)[None] + flow[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + flow[..., 1]
     return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def down_mean(flow: np.ndarray) -> np.ndarray:
+    """Motion averaged from top to bottom: lips that part move against each other, which a mean over
+    both takes away; corners that rise stay. float32 ``[S, S, 2]``."""
+    reach = LIPS_SIGMA * flow.shape[0]
+    return cv2.GaussianBlur(flow, (1, 2 * round(3 * reach) + 1), sigmaX=0.1, sigmaY=reach)
 
 
 def blur(picture: np.ndarray, sigma_share: float) -> np.ndarray:

@@ -40,13 +40,14 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Canvas:
-    """What is painted on: a video, the crops cut from it, where the face is in them, and which
-    parts of it may change (none named: all)."""
+    """What is painted on: a video, the crops cut from it, where the face is in them, which parts of
+    it may change (none named: all), and whether the mouth stays as open as it was."""
 
     info: VideoInfo
     crop: Cropper
     face: FaceEllipse
     areas: tuple[str, ...] = ()
+    keep_lips: bool = False
 
     def square_mask(self, square: Square) -> np.ndarray:
         """float32 ``[S, S]``: fades at the crop's border unless that is the picture's own."""
@@ -58,6 +59,10 @@ class Canvas:
         if not self.areas:
             return mask
         return mask * area_mask(self.crop.size_px, self.face, self.areas, *map(float, head))
+
+    def area(self, name: str, head: np.ndarray) -> np.ndarray:
+        """Where a part of the face is. float32 ``[S, S]``."""
+        return area_mask(self.crop.size_px, self.face, (name,), *map(float, head))
 
     def region(self, square: Square) -> np.ndarray:
         """The same, and nothing at all on the crop's border where that is inside the picture."""
@@ -127,8 +132,9 @@ class DifferenceJoin:
             return planes
         self._palette.learn(seen.original, face)
         region = canvas.limited(canvas.region(square), head)
-        mouth = area_mask(canvas.crop.size_px, canvas.face, ("mouth",), *map(float, head)) * face
-        change = self._differ(seen, region, self._palette, mouth).scaled(weight)
+        kept = canvas.area("lips", head) * face if canvas.keep_lips else None
+        parting = None if canvas.keep_lips else canvas.area("mouth", head) * face
+        change = self._differ(seen, region, self._palette, parting, kept).scaled(weight)
         target = Target(square, canvas.info.pixel_format, canvas.crop.converter)
         return repaint(planes, seen.original, change, target)
 

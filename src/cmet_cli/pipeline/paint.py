@@ -27,12 +27,14 @@ from .join import Canvas, DifferenceJoin, Join, Planes, Rendered, RenderingJoin
 @dataclass(frozen=True)
 class PaintSettings:
     """source: which frame lends its face (never ``auto``); paste: what goes back into the frame;
-    detail: whose pixels it shows; areas: the parts of the face that change, empty for all."""
+    detail: whose pixels it shows; areas: the parts of the face that change, empty for all;
+    keep_lips: whether the mouth stays as open as it was filmed."""
 
     source: SourceChoice
     paste: Paste
     detail: Detail = "source"
     areas: tuple[str, ...] = ()
+    keep_lips: bool = False
 
 
 class FacePainter:
@@ -53,7 +55,8 @@ class FacePainter:
         self.crop = Cropper(info, backend.crop.size_px)
         self._kept: tuple[int, Any] | None = None  # the source frame in use, prepared
         self._borrowed: dict[int, np.ndarray] = {}
-        canvas = Canvas(info, self.crop, backend.crop.calibration.face, settings.areas)
+        face = backend.crop.calibration.face
+        canvas = Canvas(info, self.crop, face, settings.areas, settings.keep_lips)
         self._join: Join = (
             DifferenceJoin(canvas)
             if settings.detail == "source"

@@ -155,7 +155,9 @@ def edit_moment(scene: Scene, moment: Moment, backend: Backend) -> np.ndarray | 
     # A stretch is too short to choose from: its first frame stands in for the best one.
     source = "first" if scene.request.source == "best" else scene.request.source
     options = scene.request.options
-    settings = PaintSettings(source, options.paste, options.detail, options.areas)
+    settings = PaintSettings(
+        source, options.paste, options.detail, options.areas, options.keeps_lips
+    )
     frames = [replace(f, index=i) for i, f in enumerate(moment.frames)]
     for placement in scene.faces.placements:
         part = placement.part(moment.span)

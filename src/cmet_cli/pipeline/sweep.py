@@ -55,7 +55,9 @@ class SweepPainter:
         self._face = reading.people[0]
         self._crop = Cropper(reading.info, TILE_PX)
         options, layout, timeline = sweep.options, backend.layout, reading.faces.timeline
-        settings = PaintSettings(sweep.source, options.paste, options.detail, options.areas)
+        settings = PaintSettings(
+            sweep.source, options.paste, options.detail, options.areas, options.keeps_lips
+        )
         self._painters = []
         for _, emotion in sweep.emotions:
             for intensity in sweep.intensities:
