@@ -110,8 +110,7 @@ class EditOptions:
     speech: Annotated[
         Path | None,
         Option(
-            "Dub: new speech that replaces the sound and drives the lips and, where nothing else "
-            "is asked for, the emotion.",
+            "Dub: new sound, which drives the lips and, unless asked otherwise, the emotion.",
             _DUB,
         ),
     ] = None
@@ -127,8 +126,7 @@ class EditOptions:
     identity_image: Annotated[
         Path | None,
         Option(
-            "A picture of a face to move instead of the video: as the video's face does, or calmly "
-            "where there is only --speech.",
+            "A picture of a face to move as the video's does, or calmly, with --speech alone.",
             _DUB,
         ),
     ] = None
@@ -235,11 +233,6 @@ class EditOptions:
     def asks(self) -> bool:
         """Whether an emotion is asked for here, beside or instead of speech."""
         return any(getattr(self, name) for name in ASKING)
-
-    @property
-    def restages(self) -> bool:
-        """Whether the video gets other sound, another length or another face."""
-        return any(getattr(self, name) is not None for name in RESTAGING)
 
     @property
     def areas(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import pytest
 from cmet_cli.batch.checks import CheckSettings, check_manifest
 from cmet_cli.batch.manifest import columns, parse_defaults, read_manifest, template
 from cmet_cli.errors import UsageError
-from cmet_cli.options import EditOptions
+from cmet_cli.options import ASKING, RESTAGING, EditOptions
 
 
 @pytest.fixture
@@ -44,14 +44,20 @@ def test_every_option_is_a_column_and_the_template_names_it():
 def test_template_round_trip(folder):
     (folder / "talk.mp4").write_bytes(b"v")
     (folder / "voices").mkdir()
-    for name in ("happy", "sad_1", "sad_2"):
+    for name in ("face.png", "smile.jpg", "actor.mp4"):
+        (folder / name).write_bytes(b"p")
+    (folder / "plan.csv").write_text("start,end,emotion\n0,1,happy\n")
+    for name in ("happy", "sad_1", "sad_2", "scene"):
         (folder / "voices" / f"{name}.wav").write_bytes(b"s")
     checked = check(folder, template())
     assert checked.problems == []
-    first, second = checked.rows
+    first, second, *others = checked.rows
     assert (first.name, first.options) == ("talk_happy.mp4", EditOptions())
     assert second.options.intensity == 1.2
     assert len(second.emotion_audio) == 2
+    # Every way to ask has its row.
+    asked = {name for row in others for name in ASKING + RESTAGING if getattr(row.options, name)}
+    assert asked == {*ASKING, *RESTAGING}
 
 
 @pytest.mark.parametrize(

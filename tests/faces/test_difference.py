@@ -12,6 +12,7 @@ from cmet_cli.faces.difference import (
     Renderings,
     changed,
     likeness,
+    parted,
     stretch,
     trust,
 )
@@ -179,3 +180,51 @@ def test_skin_that_moves_without_a_mark_moves_all_the_same():
     change = differ(Renderings(texture(), plain, plain, flow), EVERYWHERE, Palette())
     assert np.allclose(change.flow[8:-8, 8:-8], 2.0, atol=0.05)
     assert not changed(Renderings(texture(), plain, plain)).any()
+
+
+def lips(open_by: float) -> tuple[np.ndarray, np.ndarray]:
+    """A face-coloured picture with red lips in the middle, and motion that draws them apart."""
+    face = np.full((SIZE, SIZE, 3), (180, 140, 120), np.float32)
+    face[28:36, 20:44] = (170, 90, 90)
+    return face, towards(32, 1 - open_by) * ((np.abs(np.arange(SIZE) - 32) < 8)[:, None, None])
+
+
+def test_lips_that_part_show_the_dark_of_a_mouth():
+    face, motion = lips(0.6)
+    darker = face.copy()
+    darker[29:35, 20:44] -= 30  # a small renderer shows it no darker than this
+    differ = Differ()
+    differ._own_motion = True
+    seen = Renderings(face, face, darker, motion)
+    there = np.zeros((SIZE, SIZE), np.float32)
+    there[20:44, 12:52] = 1
+    with_mouth = differ(seen, EVERYWHERE, Palette(), there).residual[32, 32]
+    without = Differ()
+    without._own_motion = True
+    as_rendered = without(seen, EVERYWHERE, Palette()).residual[32, 32]
+    assert with_mouth.mean() < as_rendered.mean() - 12
+    assert with_mouth[0] < 0  # and no other colour
+    assert face[32, 32].min() + with_mouth.min() > 0
+
+
+def test_teeth_and_an_open_mouth_are_not_painted_over():
+    face, motion = lips(0.6)
+    red = parted(motion, face, EVERYWHERE)[32, 32]
+    face[28:36, 20:44] = (200, 195, 190)
+    assert red > 0.9
+    assert parted(motion, face, EVERYWHERE)[32, 32] < 0.1
+
+
+def test_kept_lips_move_as_a_whole():
+    """What draws the lips apart is gone, what lifts both is not."""
+    face, motion = lips(0.6)
+    lifted = motion + np.array([0, 3], np.float32)
+    differ = Differ()
+    differ._own_motion = True
+    moved = face.copy()
+    moved[25:33, 20:44] -= 40
+    change = differ(Renderings(face, face, moved, lifted), EVERYWHERE, Palette(), None, EVERYWHERE)
+    column = change.flow[26:39, 32, 1]
+    assert np.ptp(column) < 0.25 * np.ptp(lifted[26:39, 32, 1])
+    assert column.mean() == pytest.approx(3, abs=0.8)
+    assert not change.tear.any()

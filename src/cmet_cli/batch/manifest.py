@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -50,6 +51,31 @@ def unknown_column(name: str) -> str:
     return f"unknown column '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
 
 
+#: One of every way to ask.
+_EXAMPLES: tuple[dict[str, str], ...] = (
+    {"video": "talk.mp4", "emotion_audio": "voices/happy.wav"},
+    {
+        "video": "talk.mp4",
+        "emotion_audio": "voices/sad_1.wav;voices/sad_2.wav@0.5-3",
+        "output": "talk_sad.mp4",
+        "intensity": "1.2",
+    },
+    {"video": "talk.mp4", "emotion": "0.6 happy + 0.4 sarcastic", "region": "brows,eyes"},
+    {"video": "talk.mp4", "emotion_image": "smile.jpg"},
+    {"video": "talk.mp4", "emotion_video": "actor.mp4"},
+    {"video": "talk.mp4", "emotion_follow": "voices/scene.wav"},
+    {"video": "talk.mp4", "timeline": "plan.csv"},
+    {"video": "talk.mp4", "speech": "voices/scene.wav", "fit": "bounce"},
+    {"identity_image": "face.png", "speech": "voices/scene.wav", "emotion": "happy"},
+)
+
+
+def _line(row: dict[str, str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow([row.get(name, "") for name in columns()])
+    return out.getvalue()
+
+
 def template() -> str:
     """A commented manifest that lists every column and parses as it stands."""
     width = max(map(len, columns()))
@@ -57,11 +83,6 @@ def template() -> str:
         name: f"{field.accepts}; default: {'none' if field.default is None else field.default}"
         for name, field in declared(EditOptions).items()
     }
-    first = {"video": "talk.mp4", "emotion_audio": "voices/happy.wav"}
-    second = first | {"emotion_audio": "voices/sad_1.wav;voices/sad_2.wav"}
-    second |= {"output": "talk_sad.mp4", "intensity": "1.2"}
-    dub = {"video": "talk.mp4", "speech": "voices/other_words.wav", "fit": "bounce"}
-    still = {"identity_image": "face.png", "speech": "voices/other_words.wav", "emotion": "happy"}
     lines = [
         "# One edit per line. Empty cells take the default; unused columns may be deleted.",
         "# Inputs are relative to this file, outputs to the output folder (--output-dir).",
@@ -69,7 +90,7 @@ def template() -> str:
         "#",
         *(f"# {name:<{width}}  {words}" for name, words in about.items()),
         ",".join(columns()),
-        *(",".join(row.get(name, "") for name in columns()) for row in (first, second, dub, still)),
+        *map(_line, _EXAMPLES),
     ]
     return "\n".join(lines) + "\n"
 

@@ -200,7 +200,7 @@ def made_of(row: Row, entries: Mapping[str, Entry], model: str, compute: str) ->
         if name not in NOT_OF_THE_RESULT
     }
     inputs = {name: [entries[p][2] for p in places] for name, places in row.inputs().items()}
-    clips = (*row.emotion_audio, *row.neutral_audio)
+    clips = (*row.emotion_audio, *row.neutral_audio, *row.inputs().get("speech", ()))
     if parts := [p[len(file_of(p)) :] for p in clips if file_of(p) != p]:
         inputs["stretches"] = parts
     shared = {"model": model, "compute": compute, "version": __version__}
@@ -213,7 +213,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Why a row must be done again, in words; empty where it need not."""
 
     def flat(made: Mapping[str, Any]) -> dict[str, Any]:
-        return {**made, **made.get("options", {}), "options": None}
+        # A file that an option names is told by its content, not by its being there.
+        return {**made.get("options", {}), **made, "options": None}
 
     old, new = flat(before), flat(now)
     return ", ".join(name for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name))

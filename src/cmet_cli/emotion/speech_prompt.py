@@ -87,7 +87,7 @@ def choose_neutral(prompt: SpeechPrompt, video: VideoInfo, presets: Sequence[Pat
         return Neutral([video.path], "the video's own speech")
     raise UsageError(
         f"{video.path} has no sound to compare the emotion with",
-        "give neutral speech of the same kind of voice with --neutral-audio",
+        "give neutral speech of the same kind of voice with --neutral-audio, or ask by name",
     )
 
 
