@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +14,7 @@ from ..options import Precision, RuntimeOptions
 CPU_BATCH_PIXELS = 4 * 256**2
 ACCELERATOR_BATCH_PIXELS = 32 * 256**2
 MAX_AUTO_BATCH = 64
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _CHOICES = "auto, cpu, cuda, cuda:N or mps"
 
 
@@ -26,12 +25,6 @@ class Compute:
     device: torch.device
     precision: str
     batch_size: int
-
-    def autocast(self) -> AbstractContextManager[object]:
-        """Context in which the networks run in the chosen number format."""
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, _DTYPES[self.precision])
 
 
 def resolve(options: RuntimeOptions) -> Compute:

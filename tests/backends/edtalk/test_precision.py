@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from cmet_cli.backends.devices import Compute
 from cmet_cli.backends.edtalk.backend import EDTalkBackend, shows_nothing
+from cmet_cli.backends.edtalk.fast import FastEDTalk
 from cmet_cli.backends.edtalk.layers import fold_weights
 from cmet_cli.backends.edtalk.model_config import ModelConfig
 from cmet_cli.backends.edtalk.networks import EDTalk
@@ -22,19 +23,17 @@ LEAST_DB = 45.0
 class StoredInHalf(TorchFunctionMode):
     """fp16 as a GPU has it: convolutions of fp16 numbers, summed in float32, kept in fp16.
 
-    The CPU's own fp16 convolutions take a minute a frame. Where the code under test switches
-    autocast off, nothing is rounded.
+    The CPU's own fp16 convolutions take a minute a frame.
     """
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         convolution = function in (torch.nn.functional.conv2d, torch.conv2d) or (
             function in (torch.nn.functional.conv_transpose2d, torch.conv_transpose2d)
         )
-        if not convolution or not torch.is_autocast_enabled("cpu"):
+        if not convolution or args[0].dtype != torch.half:
             return function(*args, **(kwargs or {}))
-        rounded = [a.half().float() if isinstance(a, torch.Tensor) else a for a in args]
-        with torch.autocast("cpu", enabled=False):
-            return function(*rounded, **(kwargs or {})).half()
+        exact = [a.float() if isinstance(a, torch.Tensor) else a for a in args]
+        return function(*exact, **(kwargs or {})).half()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def test_bf16_renders_the_same_picture(network, face, exact):
 
 def test_fp16_renders_the_same_picture(network, face, exact):
     codes, expected = exact
-    backend = backend_of(network, "bf16")  # switches autocast on; the mode makes it fp16
+    backend = backend_of(network, "fp16")
     with StoredInHalf():
         rendered = backend.render(backend.prepare(face), codes)
     assert psnr_db(rendered, expected) >= LEAST_DB
@@ -95,15 +94,15 @@ def test_a_frame_that_breaks_down_is_done_again_in_fp32(
 ):
     codes, expected = exact
     backend = backend_of(network, "bf16")
-    render = backend.edtalk.render_moving
+    render = FastEDTalk.render_moving
 
-    def broken_in_half(source, codes):
-        frames, moved = render(source, codes)
-        if torch.is_autocast_enabled("cpu"):
+    def broken_in_half(networks, source, codes):
+        frames, moved = render(networks, source, codes)
+        if source.features[0].dtype == torch.bfloat16:
             frames = torch.full_like(frames, float("nan") if damage == "nan" else -1.5)
         return frames, moved
 
-    monkeypatch.setattr(backend.edtalk, "render_moving", broken_in_half)
+    monkeypatch.setattr(FastEDTalk, "render_moving", broken_in_half)
     with caplog.at_level(logging.WARNING, "cmet_cli"):
         frames = backend.render(backend.prepare(face), codes)
     assert torch.allclose(frames, expected, atol=1e-4)

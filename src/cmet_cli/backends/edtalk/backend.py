@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,12 @@ from ...log import log
 from ...media.clock import GRID_HZ
 from ...media.mel import mel_window_pieces
 from ..base import CodeLayout, CropSpec
-from ..devices import Compute, batch_for
+from ..devices import DTYPES, Compute, batch_for
 from .audio2lip import Audio2Lip, smooth_codes
 from .connector import Connector
 from .crop_calibration import EDTALK_CROP
 from .decoder import SourceFeatures
+from .fast import FastEDTalk
 from .model_config import ModelConfig
 from .networks import EDTalk, EDTalkConfig
 
@@ -56,47 +57,39 @@ class EDTalkBackend:
         self.layout = CodeLayout(sizes.lip_dim, sizes.pose_dim, sizes.expression_dim)
         self.compute = batch_for(compute, sizes.image_size_px)
         self.warnings: list[str] = []
+        self._laid_out: dict[str, FastEDTalk] = {}
         self.labels_name = "edtalk"
         self.labels = published_labels() if sizes == EDTalkConfig() else {}
 
     def encode(self, images: Tensor) -> Tensor:
-        codes = self._encode(images, self.compute)
-        if self._broke_down(~codes.isfinite().all(-1)):
-            codes = self._encode(images, self._exact)
+        with torch.inference_mode():
+            codes = self._networks().encode(images)
+            if self._broke_down(~codes.isfinite().all(-1)):
+                codes = self._networks("fp32").encode(images)
         return codes
 
     def prepare(self, images: Tensor) -> PreparedSource:
-        return PreparedSource(self._prepare(images, self.compute), images)
+        with torch.inference_mode():
+            return PreparedSource(self._networks().prepare_source(images), images)
 
     def render(self, source: PreparedSource, codes: Tensor) -> Tensor:
         return self.render_moving(source, codes)[0]
 
     def render_moving(self, source: PreparedSource, codes: Tensor) -> tuple[Tensor, Tensor]:
-        frames, moved = self._render(source.features, codes, self.compute)
-        if self._broke_down(shows_nothing(frames)):
-            again = self._prepare(source.images, self._exact)
-            frames, moved = self._render(again, codes, self._exact)
-        return frames.clamp(-1, 1), moved.permute(0, 2, 3, 1)
+        with torch.inference_mode():
+            frames, moved = self._networks().render_moving(source.features, codes)
+            if self._broke_down(shows_nothing(frames)):
+                exact = self._networks("fp32")
+                again = exact.prepare_source(source.images)
+                frames, moved = exact.render_moving(again, codes)
+            return frames.clamp(-1, 1), moved.permute(0, 2, 3, 1)
 
-    def _encode(self, images: Tensor, compute: Compute) -> Tensor:
-        with compute.autocast(), torch.inference_mode():
-            latent, _ = self.edtalk.encode(images)
-        return self.edtalk.latent_to_codes(latent.float())
-
-    def _prepare(self, images: Tensor, compute: Compute) -> SourceFeatures:
-        with compute.autocast(), torch.inference_mode():
-            return self.edtalk.prepare_source(images)
-
-    def _render(
-        self, source: SourceFeatures, codes: Tensor, compute: Compute
-    ) -> tuple[Tensor, Tensor]:
-        with compute.autocast(), torch.inference_mode():
-            frames, moved = self.edtalk.render_moving(source, codes)
-        return frames.float(), moved.float()
-
-    @property
-    def _exact(self) -> Compute:
-        return replace(self.compute, precision="fp32")
+    def _networks(self, precision: str = "") -> FastEDTalk:
+        """In the chosen number format; each is laid out when it is first wanted."""
+        precision = precision or self.compute.precision
+        if precision not in self._laid_out:
+            self._laid_out[precision] = FastEDTalk(self.edtalk, DTYPES[precision])
+        return self._laid_out[precision]
 
     def _broke_down(self, broken: Tensor) -> bool:
         """Whether a batch must be computed again in float32; says so once."""

@@ -1,0 +1,90 @@
+"""The fast arithmetic against the plain modules."""
+
+from __future__ import annotations
+
+import filling
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from tiny import TINY
+
+from cmet_cli.backends.edtalk import fast
+from cmet_cli.backends.edtalk.fast import FastEDTalk, warped
+from cmet_cli.backends.edtalk.layers import fold_weights
+from cmet_cli.backends.edtalk.networks import EDTalk
+from cmet_cli.weights.checkpoint import load_strict
+from cmet_cli.weights.registry import EDTALK_UNUSED
+
+
+@pytest.fixture(scope="module")
+def published() -> EDTalk:
+    """The published sizes, filled as the golden figures are."""
+    model = EDTalk()
+    load_strict(model, filling.filled_state("EDTalk.pt"), filling.DATA, EDTALK_UNUSED)
+    return fold_weights(model)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> EDTalk:
+    torch.manual_seed(5)
+    return fold_weights(EDTalk(TINY["edtalk"]))
+
+
+@torch.inference_mode()
+def both(model, images, codes, dtype=torch.float32):
+    """(codes, frames, motion) by the plain modules and by the fast ones."""
+    quick = FastEDTalk(model, dtype)
+    plain = model.latent_to_codes(model.encode(images)[0])
+    first = (plain, *model.render_moving(model.prepare_source(images), codes))
+    second = (quick.encode(images), *quick.render_moving(quick.prepare_source(images), codes))
+    return first, second
+
+
+def test_the_golden_pictures(published):
+    images = torch.cat([filling.image(name, "cmet") for name in ("img_a", "img_b")])
+    with torch.inference_mode():
+        codes = published.latent_to_codes(published.encode(images)[0])
+    plain, quick = both(published, images[:1], codes)
+    for expected, got, most in zip(plain, quick, (1e-4, 1e-3, 1e-2), strict=True):
+        assert (expected - got).abs().max() <= most
+    _, half = both(published, images[:1], codes, torch.bfloat16)
+    assert (plain[0] - half[0]).abs().max() <= 2e-2
+    error = (plain[1].clamp(-1, 1) - half[1].clamp(-1, 1)).square().mean()
+    assert 10 * torch.log10(4 / error) >= 45
+
+
+@pytest.mark.parametrize("sources", [1, 3])
+@pytest.mark.parametrize("folded", [True, False])
+def test_one_source_and_one_for_each_frame(tiny, sources, folded, monkeypatch):
+    """Whether styles go into weights or onto activations, as for large and for small pictures."""
+    monkeypatch.setattr(fast, "FOLD_SIDE", 4 if folded else 1000)
+    side = tiny.config.image_size_px
+    images = torch.rand(sources, 3, side, side) * 2 - 1
+    codes = torch.randn(3, tiny.config.code_dim) * 0.1
+    for expected, got in zip(*both(tiny, images, codes), strict=True):
+        assert expected.shape == got.shape
+        assert torch.allclose(expected, got, atol=2e-4, rtol=1e-3)
+
+
+def raw_flow(seed: int, far: float) -> torch.Tensor:
+    rng = np.random.default_rng(seed)
+    return torch.from_numpy(rng.normal(size=(2, 3, 16, 16)) * far).float()
+
+
+@pytest.mark.parametrize("far", [0.05, 0.5, 5.0])
+def test_rows_of_a_table_are_grid_sample(far):
+    """Also where places lie beyond the edges."""
+    features, raw = torch.randn(2, 6, 16, 16), raw_flow(0, far)
+    axis = torch.linspace(-1, 1, 16)
+    grid = torch.stack([raw[:, 0].tanh() + axis, raw[:, 1].tanh() + axis[:, None]], -1)
+    expected = F.grid_sample(features, grid, align_corners=False)
+    assert torch.allclose(warped(features, raw), expected, atol=1e-5)
+
+
+def test_a_place_that_is_no_number_gives_none_and_no_crash():
+    raw = raw_flow(1, 0.1)
+    raw[0, 0, 3, 4] = float("nan")
+    moved = warped(torch.randn(1, 6, 16, 16), raw)
+    assert moved[0, :, 3, 4].isnan().all()
+    assert int(moved.isnan().sum()) == 6
