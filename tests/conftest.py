@@ -28,6 +28,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # No test sees, or adds to, the emotions of whoever runs it.
 os.environ["CMET_EMOTIONS_DIR"] = "/nonexistent/emotions"
+# Nor what their runs have kept.
+os.environ["CMET_CACHE_DIR"] = "/nonexistent/cache"
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -97,6 +99,7 @@ def cmet(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         if "CMET_FFMPEG" in os.environ:  # the suite is run once with another ffmpeg
             clean["CMET_FFMPEG"] = os.environ["CMET_FFMPEG"]
         clean["CMET_EMOTIONS_DIR"] = str(tmp_path / "emotions")
+        clean["CMET_CACHE_DIR"] = str(tmp_path / "hf-home" / "cmet")
         clean |= {"HF_HOME": str(tmp_path / "hf-home"), "COLUMNS": "200"} | environment
         return subprocess.run(
             [sys.executable, "-m", "cmet_cli", *map(str, arguments)],

@@ -29,7 +29,7 @@ FLOORS = (
     ("media", "weights"),
     ("__init__", "options", "result"),
     ("declared",),
-    ("errors", "_version", "log"),
+    ("errors", "_version", "log", "cache"),
 )
 ALLOWED = {
     ("weights", "media"),  # files that appear only when complete

@@ -29,7 +29,8 @@ class Model:
     """backend and connector are loaded; speech encoders are when speech is first heard.
 
     open_speech_encoder: the encoder that the connector was trained for; open_ear: emotion2vec+,
-    where the model's own encoder is a small one and that was found too.
+    where the model's own encoder is a small one and that was found too; remembers: whether what
+    is heard is kept for later runs.
     """
 
     backend: Backend
@@ -37,12 +38,13 @@ class Model:
     weights: Weights
     open_speech_encoder: Callable[[], SpeechEncoder]
     open_ear: Callable[[], SpeechEncoder] | None = None
+    remembers: bool = False
 
     @cached_property
     def ear(self) -> Ear:
         """The connector's own: what names mean, they mean in its features."""
         presets = presets_for(self.weights, encoder_name(self.weights))
-        return Ear(self.open_speech_encoder, presets, self.weights)
+        return Ear(self.open_speech_encoder, presets, self.weights, self.remembers)
 
     @property
     def speech_encoder(self) -> SpeechEncoder:
@@ -56,7 +58,8 @@ class Model:
             return ConnectorListener(self.ear, self.connector, self.weights.own_ear)
         presets = presets_for(self.weights, EMOTION2VEC)
         names = set(presets.names) & set(self.ear.presets.names)
-        return NamingListener(Ear(self.open_ear, presets, self.weights), self.named, names)
+        ear = Ear(self.open_ear, presets, self.weights, self.remembers)
+        return NamingListener(ear, self.named, names)
 
     def named(self, name: str) -> EmotionSource:
         """The emotion of a name. Raises :class:`UsageError` where none has it.
@@ -100,7 +103,8 @@ def load_model(
     runtime: RuntimeOptions | None = None,
 ) -> Model:
     """Find the weights, load the networks. Raises :class:`WeightsError`, :class:`DeviceError`."""
-    compute = resolve(runtime or RuntimeOptions())
+    runtime = runtime or RuntimeOptions()
+    compute = resolve(runtime)
     weights = find_weights(weights_dir, choice)
     backend, connector = load_backend(weights, compute)
     device, ear = compute.device, weights.ear
@@ -110,4 +114,5 @@ def load_model(
         weights,
         lambda: load_speech_encoder(weights, device),
         None if ear is None else lambda: load_emotion2vec(ear, device),
+        runtime.cache,
     )

@@ -36,8 +36,7 @@ ASKING = ("emotion", "emotion_image", "emotion_video", "emotion_follow", "timeli
 #: Fields that give the video other sound or another face.
 RESTAGING = ("speech", "identity_image")
 AREAS = ("upper", "lower", "brows", "eyes", "mouth")
-#: Beyond this intensity the networks were not trained.
-TRAINED_TO = 1.5
+TRAINED_TO = 1.5  # beyond this intensity the networks were not trained
 
 
 def _areas(text: str) -> tuple[str, ...]:
@@ -249,6 +248,10 @@ class RuntimeOptions:
     batch_size: Annotated[
         int, Option("Frames per network call; 0: by device.", _NETWORK, low=0, high=1024)
     ] = 0
+
+    cache: Annotated[
+        bool, Option("Keep what emotion2vec+ heard for later runs, by content.", _NETWORK)
+    ] = True
 
     def __post_init__(self) -> None:
         check_declared(self)

@@ -63,10 +63,19 @@ def _device(name: str) -> torch.device:
 
 def _precision(asked: Precision, device: torch.device) -> str:
     if asked == "auto":
-        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+        return "bf16" if _computes_bf16(device) else "fp32"
     if asked == "fp16" and device.type == "cpu":
         raise DeviceError("precision 'fp16' is not for the CPU", "use fp32 or bf16")
     return asked
+
+
+def _computes_bf16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bf16 itself: elsewhere it is slower than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def describe(device: torch.device) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from ..backends.base import SpeechConnector
+from ..cache import FeatureStore
 from ..errors import UsageError
 from ..media.probe import VideoInfo
 from ..options import Progress
@@ -46,14 +47,24 @@ class Ear:
     """A speech encoder, loaded when speech is first heard, and the emotions it knows by name."""
 
     def __init__(
-        self, open_encoder: Callable[[], SpeechEncoder], presets: Presets, weights: Weights
+        self,
+        open_encoder: Callable[[], SpeechEncoder],
+        presets: Presets,
+        weights: Weights,
+        remembers: bool = False,
     ) -> None:
+        """remembers: what a slow encoder heard is kept for later runs."""
         self._open, self.presets, self._weights = open_encoder, presets, weights
+        self._remembers = remembers
 
     @cached_property
     def encoder(self) -> SpeechEncoder:
         """Hears every recording once. Raises :class:`WeightsError`."""
-        return CachingEncoder(self._open())
+        encoder = self._open()
+        store = None
+        if self._remembers and (version := getattr(encoder, "version", "")):
+            store = FeatureStore(f"{encoder.name} {version}", encoder.dim)
+        return CachingEncoder(encoder, store)
 
     def semantic_vector(
         self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress

@@ -153,7 +153,7 @@ def test_a_configuration_is_not_run(configured, tmp_path):
 )
 def test_configurations_that_cannot_be_built(configured, old, new):
     with pytest.raises(CheckpointError, match=r"config\.yaml") as error:
-        Emotion2vec(configured(old, new))
+        Emotion2vec(configured(old, new)).feature(np.ones(800, np.float32))
     assert "\n" not in error.value.message
 
 

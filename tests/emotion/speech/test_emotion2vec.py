@@ -10,8 +10,10 @@ import pytest
 import standin
 import torch
 
+from cmet_cli.cache import FeatureStore
 from cmet_cli.emotion.speech.clips import clip_feature, expand_clips, load_feature, mean_feature
 from cmet_cli.emotion.speech.emotion2vec import Emotion2vec
+from cmet_cli.emotion.speech.encoder import CachingEncoder
 from cmet_cli.errors import CheckpointError, MediaError, UsageError, WeightsError
 from cmet_cli.media.audio import decode_audio
 
@@ -26,6 +28,11 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def encoder(folder):
     return Emotion2vec(folder)
+
+
+def hear(folder):
+    """The network is built when something is heard."""
+    return Emotion2vec(folder).feature(np.ones(800, np.float32))
 
 
 def copy_with(folder, target, change):
@@ -57,9 +64,9 @@ def test_the_feature_is_the_networks_own_and_from_the_file(folder, encoder, tmp_
 def test_mismatches_that_funasr_would_skip_are_refused(folder, tmp_path):
     name = "d2v_model.blocks.1.mlp.fc2.weight"
     with pytest.raises(CheckpointError, match=r"blocks.1.mlp.fc2.weight.*shape"):
-        Emotion2vec(copy_with(folder, tmp_path / "a", lambda s: s.update({name: torch.zeros(2)})))
+        hear(copy_with(folder, tmp_path / "a", lambda s: s.update({name: torch.zeros(2)})))
     with pytest.raises(CheckpointError, match=r"missing.*blocks.1.mlp.fc2.weight"):
-        Emotion2vec(copy_with(folder, tmp_path / "b", lambda s: s.pop(name)))
+        hear(copy_with(folder, tmp_path / "b", lambda s: s.pop(name)))
 
 
 def test_nothing_is_printed_and_logging_is_left_alone(folder, capfd):
@@ -73,6 +80,21 @@ def test_nothing_is_printed_and_logging_is_left_alone(folder, capfd):
     assert capfd.readouterr() == ("", "")
     after = (logging.getLogger().level, list(logging.getLogger().handlers), torch.get_num_threads())
     assert after == before
+
+
+def test_what_was_heard_before_needs_no_network(folder, encoder, tmp_path, monkeypatch):
+    """In another run, from the cache; with another file of weights it is heard anew."""
+    wave = np.sin(np.arange(8000) / 20).astype(np.float32)
+    store = FeatureStore(f"{encoder.name} {encoder.version}", encoder.dim, tmp_path)
+    feature = CachingEncoder(encoder, store).feature(wave)
+    monkeypatch.setattr("cmet_cli.emotion.speech.emotion2vec._build", None)
+    later = Emotion2vec(folder)
+    again = FeatureStore(f"{later.name} {later.version}", later.dim, tmp_path)
+    assert np.array_equal(CachingEncoder(later, again).feature(wave), feature)
+    other = copy_with(folder, tmp_path / "other", lambda state: None)
+    assert Emotion2vec(other).version != later.version
+    with pytest.raises(TypeError):  # nothing else could hear it
+        CachingEncoder(Emotion2vec(folder)).feature(wave)
 
 
 def test_a_folder_without_a_model(tmp_path):

@@ -244,30 +244,32 @@ def warped(features: Tensor, raw: Tensor) -> Tensor:
         every = features.float().expand(n, -1, -1, -1)
         grid = torch.stack([x, y], dim=-1)
         return F.grid_sample(every, grid, align_corners=False).to(features.dtype)
-    index, weight = _corners(x, y, side)
-    channels, rows = features.shape[1], []
-    for i in range(n):
-        one = features[i if len(features) > 1 else 0]
-        table = one.permute(1, 2, 0).reshape(side * side, channels)
-        share = weight[i].to(table.dtype)
-        rows.append(F.embedding_bag(index[i], table, per_sample_weights=share, mode="sum"))
-    together = torch.stack(rows).view(n, side, side, channels)
-    return together.permute(0, 3, 1, 2)
+    channels, own = features.shape[1], len(features) > 1
+    index, share = _corners(x, y, side)
+    if own:  # each in its own part of the table
+        index += torch.arange(n, dtype=torch.int32)[:, None, None, None] * side**2
+    table = features.permute(0, 2, 3, 1).reshape(-1, channels)
+    index, share = index.view(-1, 4), share.view(-1, 4).to(table.dtype)
+    rows = F.embedding_bag(index, table, per_sample_weights=share, mode="sum")
+    return rows.view(n, side, side, channels).permute(0, 3, 1, 2)
 
 
 def _corners(x: Tensor, y: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Places in [-1, 1] ``[B, s, s]`` -> the four pixels around each and their shares, ``[B, s*s,
+    """Places in [-1, 1] ``[B, s, s]`` -> the four pixels around each and their shares, ``[B, s, s,
     4]``. A place that is no number has shares that are none."""
-    n = len(x)
-    across, down = ((p + 1) * (side / 2) - 0.5 for p in (x, y))
-    left, top = across.floor(), down.floor()
-    right_share, low_share = across - left, down - top
-    indices, shares = [], []
-    for row, row_share in ((top, 1 - low_share), (top + 1, low_share)):
-        for column, column_share in ((left, 1 - right_share), (left + 1, right_share)):
-            inside = (row >= 0) & (row < side) & (column >= 0) & (column < side)
-            at = torch.where(inside, row * side + column, 0.0)
-            indices.append(at.int())
-            shares.append(torch.where(inside | across.isnan(), row_share * column_share, 0.0))
-    flat = (n, side * side, 4)
-    return torch.stack(indices, -1).view(flat), torch.stack(shares, -1).view(flat)
+    index = torch.empty(*x.shape, 4, dtype=torch.int32)
+    share = torch.empty(*x.shape, 4)
+    ways = []
+    for place in (x, y):
+        at = (place + 1) * (side / 2) - 0.5
+        low = at.floor()
+        more = at - low
+        ways.append([(low, 1 - more), (low + 1, more)])
+    for k, (row, of_row) in enumerate(ways[1]):
+        for j, (column, of_column) in enumerate(ways[0]):
+            # What lies outside counts nothing; no number stays none.
+            outside = (row < 0) | (row >= side) | (column < 0) | (column >= side)
+            share[..., 2 * k + j] = (of_row * of_column).masked_fill_(outside, 0.0)
+            at = (row * side + column).masked_fill_(outside, 0.0)
+            index[..., 2 * k + j] = at.nan_to_num_(0.0)
+    return index, share

@@ -12,6 +12,7 @@ import importlib
 import io
 import logging
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +41,34 @@ def find_weights_file(folder: Path) -> Path | None:
 
 
 class Emotion2vec:
-    """The published speech encoder. Loading takes seconds: FunASR imports most of itself."""
+    """The published speech encoder. Loading takes seconds (FunASR imports most of itself), so it
+    happens when something is to be heard: features may all come from presets or the cache."""
 
     def __init__(self, folder: Path, device: torch.device | None = None) -> None:
-        """folder: FunASR's own (``config.yaml``, ``model.pt``). Raises :class:`WeightsError`."""
+        """folder: FunASR's own (``config.yaml``, ``model.pt``). Raises :class:`WeightsError`, as
+        the first :meth:`feature` may."""
         weights = find_weights_file(folder)
         if weights is None:
             raise WeightsError(
                 f"{folder}: no emotion2vec model here (needs {CONFIG_FILE} and model.pt)",
                 "run `cmet download-weights --only emotion2vec`",
             )
-        self._device = device or torch.device("cpu")
-        model_conf = read_model_conf(folder / CONFIG_FILE, weights)
-        self.dim, self.name = int(model_conf["embed_dim"]), EMOTION2VEC
-        self._model = _build(model_conf, self._device, folder)
-        load_strict(self._model.model, _tensors(weights), weights, SPEECH_UNUSED)
-        self._model.model.to(self._device).eval()
+        self._device, self._folder, self._weights = device or torch.device("cpu"), folder, weights
+        self._conf = read_model_conf(folder / CONFIG_FILE, weights)
+        self.dim, self.name = int(self._conf["embed_dim"]), EMOTION2VEC
+
+    @property
+    def version(self) -> str:
+        """Changes when the file of weights does."""
+        status = self._weights.stat()
+        return f"{self._weights.resolve()} {status.st_size} {status.st_mtime_ns}"
+
+    @cached_property
+    def _model(self) -> Any:
+        model = _build(self._conf, self._device, self._folder)
+        load_strict(model.model, _tensors(self._weights), self._weights, SPEECH_UNUSED)
+        model.model.to(self._device).eval()
+        return model
 
     def feature(self, wave: np.ndarray) -> np.ndarray:
         """16 kHz mono float32 ``[n]`` -> mean of the last layer over time, float32 ``[dim]``.
@@ -65,8 +78,9 @@ class Emotion2vec:
         """
         if wave.size < SHORTEST_SAMPLES:
             raise MediaError(f"speech of {wave.size / SAMPLE_RATE_HZ:.3f} s is too short")
+        model = self._model  # loads, outside of the silence: its errors are to be seen
         with quiet_funasr(), torch.inference_mode():
-            result = self._model.generate(
+            result = model.generate(
                 torch.from_numpy(wave), granularity="utterance", extract_embedding=True
             )
         feature = np.asarray(result[0]["feats"], np.float32)

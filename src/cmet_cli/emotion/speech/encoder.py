@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from ...cache import FeatureStore
+
 EMOTION2VEC = "emotion2vec+ large"
 
 
@@ -23,15 +25,26 @@ class SpeechEncoder(Protocol):
 
 
 class CachingEncoder:
-    """An encoder that hears a sound once, however often it comes."""
+    """An encoder that hears a sound once, however often it comes.
 
-    def __init__(self, encoder: SpeechEncoder) -> None:
+    store: what was heard in earlier runs, None to know nothing of them.
+    """
+
+    def __init__(self, encoder: SpeechEncoder, store: FeatureStore | None = None) -> None:
         self._encoder, self.dim, self.name = encoder, encoder.dim, encoder.name
         self._features: dict[bytes, np.ndarray] = {}
+        self._store = store
 
     def feature(self, wave: np.ndarray) -> np.ndarray:
         """As :meth:`SpeechEncoder.feature`."""
         key = hashlib.sha256(np.ascontiguousarray(wave).data).digest()
         if key not in self._features:
-            self._features[key] = self._encoder.feature(wave)
+            known = None if self._store is None else self._store.get(key)
+            self._features[key] = self._heard(key, wave) if known is None else known
         return self._features[key]
+
+    def _heard(self, key: bytes, wave: np.ndarray) -> np.ndarray:
+        feature = self._encoder.feature(wave)
+        if self._store is not None:
+            self._store.put(key, feature)
+        return feature
