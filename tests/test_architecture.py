@@ -17,7 +17,7 @@ SOURCES = Path(__file__).parents[1] / "src" / "cmet_cli"
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("batch", "lab", "doctor"),
+    ("batch", "lab", "doctor", "bench"),
     ("editor",),
     ("inspection",),
     ("asking", "reporting"),

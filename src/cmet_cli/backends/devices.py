@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 
 from ..errors import DeviceError
 from ..options import Precision, RuntimeOptions
+from .tuning import remembered_batch
 
-#: Pixels per network call: four published pictures on a CPU, where more brings nothing.
-CPU_BATCH_PIXELS = 4 * 256**2
-ACCELERATOR_BATCH_PIXELS = 32 * 256**2
+#: Pixels per network call on a CPU: one published picture, since more at once are no faster there.
+CPU_BATCH_PIXELS = 256**2
 MAX_AUTO_BATCH = 64
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _CHOICES = "auto, cpu, cuda, cuda:N or mps"
@@ -33,13 +34,16 @@ def resolve(options: RuntimeOptions) -> Compute:
     return Compute(device, _precision(options.precision, device), options.batch_size)
 
 
-def batch_for(compute: Compute, size_px: int) -> Compute:
-    """Settle an automatic batch size (0) for pictures of a size."""
+def batch_for(compute: Compute, size_px: int, run: Callable[[int], object]) -> Compute:
+    """Settle an automatic batch size (0) for pictures of a size; run: does that many frames."""
     if compute.batch_size:
         return compute
-    cpu = compute.device.type == "cpu"
-    pixels = CPU_BATCH_PIXELS if cpu else ACCELERATOR_BATCH_PIXELS
-    return replace(compute, batch_size=min(MAX_AUTO_BATCH, max(1, pixels // size_px**2)))
+    if compute.device.type == "cpu":
+        size = min(MAX_AUTO_BATCH, max(1, CPU_BATCH_PIXELS // size_px**2))
+    else:
+        name = f"{describe_model(compute.device)} {compute.precision} {size_px} {torch.__version__}"
+        size = remembered_batch(name, run)
+    return replace(compute, batch_size=size)
 
 
 def _device(name: str) -> torch.device:
@@ -76,6 +80,13 @@ def _computes_bf16(device: torch.device) -> bool:
     if device.type != "cpu":
         return False
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def describe_model(device: torch.device) -> str:
+    """What kind of device it is."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return device.type
 
 
 def describe(device: torch.device) -> str:

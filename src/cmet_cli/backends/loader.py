@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
+
+from torch import Tensor
 
 from ..errors import CheckpointError
 from ..weights.folder import Weights
@@ -29,6 +32,23 @@ def load_backend(weights: Weights, compute: Compute) -> tuple[Backend, SpeechCon
         weights, compute
     )
     return loaded
+
+
+def filled_backend(compute: Compute) -> Backend:
+    """The published sizes without the published weights, for timings."""
+    made: Backend = import_module(f".{BACKENDS[0]}.load", __package__).filled(compute)
+    return made
+
+
+def published_order(backend: Backend) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """(source, driving) pictures -> one frame, in the order of work of the backend's publishers;
+    None where there is no such thing to compare with."""
+    for name in BACKENDS:
+        module = import_module(f".{name}.load", __package__)
+        if type(backend).__module__.startswith(f"{__package__}.{name}."):
+            order: Callable[[Tensor, Tensor], Tensor] = module.published_order(backend)
+            return order
+    return None
 
 
 def published_shapes() -> dict[str, dict[str, tuple[int, ...]]]:

@@ -18,6 +18,7 @@ from ..errors import CmetError, MediaError
 from . import (
     avatar,
     batch,
+    bench,
     doctor,
     download,
     edit,
@@ -70,6 +71,7 @@ app.command("faces")(faces.faces)
 app.add_typer(emotions.emotions_app, name="emotions")
 app.command("download-weights")(download.download_weights)
 app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
 app.command("avatar", rich_help_panel=_TRAINING)(avatar.avatar)
 app.command("extract", rich_help_panel=_TRAINING)(extract.extract)
 app.command("proof", rich_help_panel=_TRAINING)(proof.proof)

@@ -55,9 +55,10 @@ class EDTalkBackend:
         self.name, self.source = config.name, config.source
         self.crop = CropSpec(sizes.image_size_px, EDTALK_CROP)
         self.layout = CodeLayout(sizes.lip_dim, sizes.pose_dim, sizes.expression_dim)
-        self.compute = batch_for(compute, sizes.image_size_px)
         self.warnings: list[str] = []
         self._laid_out: dict[str, FastEDTalk] = {}
+        self.compute = compute
+        self.compute = batch_for(compute, sizes.image_size_px, self._try)
         self.labels_name = "edtalk"
         self.labels = published_labels() if sizes == EDTalkConfig() else {}
 
@@ -83,6 +84,12 @@ class EDTalkBackend:
                 again = exact.prepare_source(source.images)
                 frames, moved = exact.render_moving(again, codes)
             return frames.clamp(-1, 1), moved.permute(0, 2, 3, 1)
+
+    def _try(self, frames: int) -> None:
+        """Encode and render so many, to see how long it takes."""
+        size, device = self.crop.size_px, self.compute.device
+        images = torch.zeros(frames, 3, size, size, device=device)
+        self.render(self.prepare(images[:1]), self.encode(images)).cpu()
 
     def _networks(self, precision: str = "") -> FastEDTalk:
         """In the chosen number format; each is laid out when it is first wanted."""

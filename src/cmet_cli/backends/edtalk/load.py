@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from .connector import Connector
 from .layers import fold_weights
 from .model_config import ModelConfig, read_config
 from .networks import EDTalk
+from .published_order import PublishedOrder
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,20 @@ def load(weights: Weights, compute: Compute) -> tuple[EDTalkBackend, CmetConnect
     _fill(connector, CheckpointFile(weights.connector, "state_dict", published), compute)
     backend = EDTalkBackend(edtalk, audio2lip, config, compute)
     return backend, CmetConnector(connector, config.gain, compute.device)
+
+
+def filled(compute: Compute) -> EDTalkBackend:
+    """The published sizes with drawn numbers for weights: for timings, which they do not change."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = EDTalk()
+    fold_weights(network).to(compute.device)
+    return EDTalkBackend(network, None, ModelConfig(name="cmet"), compute)
+
+
+def published_order(backend: EDTalkBackend) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """See :mod:`.published_order`."""
+    return PublishedOrder(backend.edtalk).frame
 
 
 def published_shapes() -> dict[str, dict[str, tuple[int, ...]]]:

@@ -1,0 +1,53 @@
+"""How many frames at once."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cmet_cli.backends.tuning import BUDGET_S, best_batch, remembered_batch
+
+
+class Machine:
+    """Takes ``start + size * each`` seconds for a batch; no memory for more than ``most``."""
+
+    def __init__(self, start, each, most=1000):
+        self.start, self.each, self.most, self.now, self.runs = start, each, most, 0.0, []
+
+    def run(self, size):
+        if size > self.most:
+            raise torch.OutOfMemoryError
+        self.runs.append(size)
+        self.now += self.start + size * self.each
+
+    def clock(self):
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("machine", "best"),
+    [
+        (Machine(0.0, 0.01), 1),  # nothing is gained
+        (Machine(0.01, 0.0001), 64),  # all of it is waiting
+        (Machine(0.001, 0.004), 4),
+        (Machine(0.01, 0.0001, most=20), 16),
+        (Machine(0.4, 0.4), 1),  # no time to try more
+    ],
+)
+def test_the_batch_that_is_worth_its_memory(machine, best):
+    assert best_batch(machine.run, machine.clock) == best
+    assert machine.now < 2 * BUDGET_S
+
+
+def test_it_is_tried_once_per_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("CMET_CACHE_DIR", str(tmp_path))
+    runs = []
+    first = remembered_batch("card fp16", runs.append)
+    tried = len(runs)
+    assert tried
+    assert remembered_batch("card fp16", runs.append) == first
+    assert len(runs) == tried
+    remembered_batch("card fp32", runs.append)
+    assert len(runs) > tried
+    (tmp_path / "batch.json").write_text('{"card fp16": "many"')
+    assert remembered_batch("card fp16", runs.append) in (1, 4, 8, 16, 32, 64)
