@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.errors import FaceError, MediaError, UsageError
 from cmet_cli.media.audio import SAMPLE_RATE_HZ, decode_audio
+from cmet_cli.media.ffmpeg import run_short
 from cmet_cli.media.pictures import write_picture
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.program import bundled_ffmpeg
@@ -196,3 +198,63 @@ def test_what_cannot_be_done_is_told_and_nothing_is_left(editor, video, picture,
     with pytest.raises(UsageError, match="video's own face"):
         editor.preview(video, None, tmp_path / "p.png", options=options)
     assert [p.name for p in tmp_path.iterdir()] == ["blank.png"]
+
+
+def shown(path, stream):
+    """(begin, end) in seconds of every packet of a stream, in the order of the file."""
+    words = ["-i", str(path), "-map", f"0:{stream}", "-c", "copy", "-f", "framehash", "-"]
+    told = run_short(words).stdout.decode().splitlines()
+    scale = next(line.split()[-1] for line in told if line.startswith("#tb"))
+    rows = [line.split(",") for line in told if not line.startswith("#")]
+    unit = float(Fraction(scale))
+    return [(int(r[2]) * unit, (int(r[2]) + int(r[3])) * unit) for r in rows]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_sound_keeps_its_own_times_at_any_frame_rate(editor, video, speech, tmp_path, suffix):
+    """They were rounded to the frames'."""
+    slow, output = tmp_path / "slow.mkv", tmp_path / f"out.{suffix}"
+    ffmpeg("-i", video, "-vf", "fps=5", "-crf", 0, "-an", slow)
+    edit(editor, slow, output, speech=speech, emotion="happy", intensity=0, lips="video")
+    packets = shown(output, "a")
+    steps = np.diff([begin for begin, _ in packets])
+    assert np.ptp(steps[:-1]) < 0.002
+    assert abs(packets[-1][1] - 1.2) < 0.1
+
+
+@pytest.mark.parametrize("fit", ["video", "cut", "hold", "bounce", "loop"])
+def test_a_single_frame_lasts_as_long_as_frames_do(editor, video, speech, tmp_path, fit):
+    one, output = tmp_path / "one.mp4", tmp_path / "out.mp4"
+    ffmpeg("-i", video, "-frames:v", 1, "-an", one)
+    result = edit(editor, one, output, speech=speech, emotion="happy", fit=fit)
+    frames = 1 if fit in ("video", "cut") else 55
+    assert result.frames == frames
+    (begin, _), *_, (_, end) = [*shown(output, "v"), *shown(output, "v")]
+    assert end - begin == pytest.approx(frames / 25, abs=0.005)
+
+
+def test_a_cut_ends_the_subtitles_too(editor, video, speech, tmp_path):
+    words, titled = tmp_path / "t.srt", tmp_path / "titled.mkv"
+    lines = "1\n00:00:00,100 --> 00:00:00,300\nEarly\n\n2\n00:00:00,900 --> 00:00:01,100\nLate\n"
+    words.write_text(lines)
+    ffmpeg("-i", video, "-i", words, "-c", "copy", "-map", 0, "-map", 1, titled)
+    output, part = tmp_path / "out.mkv", speech.with_name(f"{speech.name}@0-0.5")
+    edit(editor, titled, output, speech=part, fit="cut", emotion="happy")
+    said = run_short(["-i", str(output), "-map", "0:s", "-f", "srt", "-"]).stdout.decode()
+    assert "Early" in said
+    assert "Late" not in said
+    assert len(luma(output)) == 13
+
+
+def test_a_stretch_beyond_the_end_says_so(editor, video, speech, tmp_path):
+    beyond = speech.with_name(f"{speech.name}@5-9")
+    with pytest.raises(MediaError, match=r"words\.wav: no sound between 5 and 9 s"):
+        edit(editor, video, tmp_path / "x.mp4", speech=beyond)
+
+
+def test_what_is_no_picture_is_called_none(editor, speech, tmp_path):
+    (tmp_path / "empty.png").write_bytes(b"")
+    for name, said in (("empty.png", "identity image is empty"), (speech, "no picture could be")):
+        options = EditOptions(identity_image=tmp_path / name, speech=speech)
+        with pytest.raises((UsageError, MediaError), match=said):
+            editor.edit(None, None, tmp_path / "x.mp4", options=options)

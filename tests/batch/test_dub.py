@@ -50,9 +50,12 @@ def test_another_stretch_of_the_same_speech_is_another_result(batch, write_manif
 
 
 def test_a_row_without_a_video_needs_a_picture_and_speech(batch, write_manifest, clips):
-    manifest = write_manifest([{"video": "", "speech": "e0.wav"}, {"video": "v0.mp4"}])
+    rows = [{"video": "", "speech": "e0.wav"}, {"video": "v0.mp4"}]
+    rows += [{"video": "v0.mp4", "emotion_audio": "e0.wav", "fit": "loop"}]
+    manifest = write_manifest(rows)
     run = batch(manifest)
     words = " ".join((run.stdout + run.stderr).split())
     assert run.returncode != 0
     assert "missing (or a picture that talks: identity_image and speech)" in words
     assert "missing (or ask in another way: emotion)" in words
+    assert "is for new speech, and there is none" in words

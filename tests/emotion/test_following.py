@@ -83,3 +83,11 @@ def test_shares_for_each_moment():
     shares = np.array([[1, 0], [0, 1]], np.float32)
     mixture = VaryingMixture(("happy", "sad"), faces.__getitem__, np.array([1.0, 3.0]), shares)
     assert mixture.delta(CODES, TIMES)[:, 0].tolist() == pytest.approx([1, 1, 5.5, 10, 10])
+
+
+def test_a_stretch_is_followed_as_a_recording_is(tmp_path):
+    path = sound(tmp_path, "if(lt(t\\,2)\\,0.1\\,0.8)*sin(2000*t)", 6)
+    whole = hear_over_time(path, Loudness(), no_progress)
+    part = hear_over_time(path.with_name(f"{path.name}@2-6"), Loudness(), no_progress)
+    assert len(part.times_s) < len(whole.times_s)
+    assert part.features.min() > 0.7

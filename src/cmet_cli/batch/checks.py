@@ -164,6 +164,8 @@ class _Checker:
             self.say(line, "video", "missing (or a picture that talks: identity_image and speech)")
         if not any(cells.get(name) for name in _SUFFICIENT):
             self.say(line, "emotion_audio", "missing (or ask in another way: emotion)")
+        if cells.get("fit", "video") != "video" and not cells.get("speech"):
+            self.say(line, "fit", "is for new speech, and there is none")
         if talks:
             video = self._locate(cells["identity_image"])  # looked at with the options
         else:

@@ -102,7 +102,7 @@ def edit(
     clips, neutral = tuple(emotion_audio or ()), tuple(neutral_audio or ())
     wanted = Wanted.of(clips, neutral, options)
     output = output or default_output(shown, clips, options, preview is not None)
-    _refuse_early(shown, output, options.overwrite)
+    _refuse_early(shown, output, options.overwrite, "identity image" if video is None else "video")
     wanted.files()  # typos are told before models load
     _tell_few(wanted.prompt, bool(clips), quiet or json)
     editor = load_editor(model, runtime, download, quiet)
@@ -168,12 +168,12 @@ def default_output(
     return video.with_name(f"{video.stem}_{'_'.join(words)}{suffix}")
 
 
-def _refuse_early(video: Path, output: Path, overwrite: bool) -> None:
+def _refuse_early(video: Path, output: Path, overwrite: bool, what: str) -> None:
     """What needs no model to be wrong is said before any is loaded."""
     from ..media.ffmpeg import check_input
     from ..media.files import check_output
 
-    check_input(video, "video")
+    check_input(video, what)
     check_output(output, overwrite=overwrite, inputs=(video,))
 
 

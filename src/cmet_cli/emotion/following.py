@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backends.base import SpeechConnector
 from ..errors import MediaError
-from ..media.audio import SAMPLE_RATE_HZ, audio_chunks
+from ..media.audio import SAMPLE_RATE_HZ, audio_chunks, split_stretch
 from ..media.clock import Timeline, interpolate
 from ..options import Progress
 from .source import EmotionSource, SpeechEmotion
@@ -50,7 +50,8 @@ def _windows(path: Path) -> Iterator[tuple[int, np.ndarray]]:
     """First sample and sound of every window; a recording shorter than one is one."""
     held, start = np.zeros(0, np.float32), 0
     given = False
-    for chunk in audio_chunks(path, "followed speech"):
+    file, only = split_stretch(path)
+    for chunk in audio_chunks(file, "followed speech", only=only):
         held = np.concatenate([held, chunk])
         while held.size >= _WINDOW:
             yield start, held[:_WINDOW]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import MediaError, UsageError
 from .clock import seconds
-from .ffmpeg import FfmpegProcess, check_input, file_url
+from .ffmpeg import NO_WORDS, FfmpegProcess, check_input, file_url
 
 SAMPLE_RATE_HZ = 16_000
 CHUNK_S = 10.0
@@ -82,8 +82,12 @@ def audio_chunks(
         process.wait()
         if empty and process.said("matches no streams"):
             raise MediaError(f"{path}: has no audio stream")
+        if empty and only is not None:
+            raise MediaError(f"{path}: no sound between {only.start_s:g} and {only.end_s:g} s")
         if empty:
-            raise MediaError(f"{path}: no sound could be decoded ({process.last_words})")
+            words = process.last_words
+            reason = "it holds none" if words == NO_WORDS else words
+            raise MediaError(f"{path}: no sound could be decoded ({reason})")
 
 
 def decode_audio(path: Path, what: str = "audio", *, max_s: float | None = None) -> np.ndarray:

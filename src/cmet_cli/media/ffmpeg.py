@@ -29,6 +29,7 @@ _CONSEQUENCES = (
     "before EOF",
     "after EOF",
 )
+NO_WORDS = "no message"
 FULL_DISK = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
@@ -109,7 +110,7 @@ def last_words(lines: list[str] | str) -> str:
     for words in FULL_DISK:
         if any(words in line for line in useful):
             return words
-    return (_telling(useful) or useful or ["no message"])[-1][:300]
+    return (_telling(useful) or useful or [NO_WORDS])[-1][:300]
 
 
 def complaint(text: str) -> str:

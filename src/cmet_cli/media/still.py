@@ -6,6 +6,8 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from ..errors import MediaError
+from .ffmpeg import check_input
 from .pixels import FORMATS, Colour
 from .probe import VideoInfo, probe_video
 
@@ -17,8 +19,13 @@ _COLOUR = Colour(range="tv", space="bt709", primaries="bt709", transfer="bt709")
 
 def still_info(picture: Path) -> VideoInfo:
     """A picture (of a video the first frame) as what every player shows: 8-bit 4:2:0, even sides,
-    at most :data:`LONG_SIDE_PX`. Raises what :func:`~cmet_cli.media.probe.probe_video` raises."""
-    info = probe_video(picture)
+    at most :data:`LONG_SIDE_PX`. Raises :class:`UsageError`, :class:`MediaError`."""
+    check_input(picture, "identity image")
+    try:
+        info = probe_video(picture)
+    except MediaError as error:
+        reason = error.message.removeprefix(f"{picture}: ")
+        raise MediaError(f"{picture}: no picture could be read ({reason})") from error
     scale = min(1.0, LONG_SIDE_PX / max(info.width, info.height))
     width, height = (max(2, round(side * scale) // 2 * 2) for side in (info.width, info.height))
     to = "out_range=tv:out_color_matrix=bt709:flags=lanczos+accurate_rnd+full_chroma_int"
@@ -34,5 +41,6 @@ def still_info(picture: Path) -> VideoInfo:
         sample_aspect=Fraction(1),
         audio_streams=0,
         subtitle_codecs=(),
+        warnings=(),
         prefilter=f"trim=end_frame=1,scale={width}:{height}:{to},format=yuv420p",
     )

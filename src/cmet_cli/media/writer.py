@@ -168,7 +168,8 @@ def encode_argv(
     options: dict[str, object] = {
         "vf": f"{tags},setsar={aspect.numerator}/{aspect.denominator}",
         "fps_mode": "passthrough",
-        "enc_time_base": f"{unit.numerator}:{unit.denominator}",
+        # Of the picture only: sound would be rounded to the frames' clock.
+        "enc_time_base:v": f"{unit.numerator}:{unit.denominator}",
         "c:v": "libx264rgb" if info.pixel_format.rgb else "libx264",
         "preset": settings.preset,
         "pix_fmt": "rgb24" if info.pixel_format.rgb else info.pixel_format.name,
@@ -181,7 +182,8 @@ def encode_argv(
     options |= {"qp": 0} if settings.crf == 0 else {"crf": settings.crf}
     options |= {"metadata": f"comment={settings.note}"} if settings.note else {}
     # ffmpeg 5.1 loses what the filter says of the range.
-    if usual := _usual_step(ticks):  # else the last frame would be shown for one tick
+    # Else the last frame would be shown for one tick.
+    if (usual := frame_step(ticks, info)) and not _is_constant(ticks):
         options["bsf:v"] = (
             f"setts=pts=PTS:dts=DTS:duration=round({float(usual * info.time_base):.9f}/TB)"
         )
@@ -195,6 +197,8 @@ def encode_argv(
     if streams.speech is not None:
         sound, options["af"] = _speech(streams.speech, ticks, info)
         companions.append(sound["a:0"])
+        if streams.kinds:  # subtitles may go on where the picture was cut
+            options["t"] = f"{float((ticks[-1] + usual / 2) * info.time_base):.6f}"
     command = ffmpeg.output(
         feed["v:0"], *companions, file_url(output), **options, **dict(streams.options)
     )
@@ -205,18 +209,24 @@ def _speech(speech: Path, ticks: Sequence[int], info: VideoInfo) -> tuple[Any, s
     """New sound as ffmpeg's input, and the filter that begins and ends it with the picture."""
     path, part = split_stretch(speech)
     seek = {} if part is None else {"ss": part.start_s, "t": part.end_s - part.start_s}
-    step = _usual_step(ticks) or (ticks[1] - ticks[0] if len(ticks) > 1 else 0)
-    length_s = float((ticks[-1] - ticks[0] + step) * info.time_base) or 1 / 25
+    length_s = float((ticks[-1] - ticks[0] + frame_step(ticks, info)) * info.time_base)
     start_s = float(ticks[0] * info.time_base)
     filters = "aresample=async=1:first_pts=0"
     filters += f",atrim=duration={length_s:.6f},apad=whole_dur={length_s:.6f}"
     return ffmpeg.input(file_url(path), **seek), f"{filters},asetpts=PTS+{start_s:.6f}/TB"
 
 
-def _usual_step(ticks: Sequence[int]) -> int:
-    """The median step of a variable rate; 0 for a constant one."""
+def frame_step(ticks: Sequence[int], info: VideoInfo) -> int:
+    """Ticks for which a frame is usually shown: the median; a single one as its file says."""
     steps = sorted(b - a for a, b in pairwise(ticks))
-    return steps[len(steps) // 2] if steps and steps[0] != steps[-1] else 0
+    if steps:
+        return steps[len(steps) // 2]
+    return max(1, round(1 / ((info.frame_rate or Fraction(25)) * info.time_base)))
+
+
+def _is_constant(ticks: Sequence[int]) -> bool:
+    """Whether a muxer knows by itself how long the last frame is shown."""
+    return len(ticks) > 1 and len({b - a for a, b in pairwise(ticks)}) == 1
 
 
 def _x264_params(ticks: Sequence[int], info: VideoInfo) -> str:

@@ -10,6 +10,7 @@ from ..faces.placement import Placement
 from ..media.clock import Timeline
 from ..media.probe import VideoInfo
 from ..media.script import Script
+from ..media.writer import frame_step
 from ..options import Fit
 from .encode import FaceCodes
 from .find import FaceMap
@@ -40,20 +41,16 @@ def fitted(
     melting = 0
     if fit == "loop" and faces.placements[0].shots[0] == faces.placements[0].shots[-1]:
         melting = min(round(MELT_S / step_s), n // 3)
-    indices, ticks = _longer(fit, faces.ticks, melting, length_s / float(info.time_base))
+    usual, length = frame_step(faces.ticks, info), length_s / float(info.time_base)
+    indices, ticks = _longer(fit, faces.ticks, usual, melting, length)
     return _melting(indices, melting, n), ticks
 
 
-def _usual(ticks: list[int]) -> int:
-    steps = np.diff(ticks)
-    return max(1, int(np.median(steps))) if len(steps) else 1
-
-
 def _longer(
-    fit: Fit, ticks: list[int], melting: int, length_ticks: float
+    fit: Fit, ticks: list[int], usual: int, melting: int, length_ticks: float
 ) -> tuple[np.ndarray, list[int]]:
     """Frames in the order of ``fit``, until they last as long as is asked, and their times."""
-    n, usual = len(ticks), _usual(ticks)
+    n = len(ticks)
     order = list(range(n))
     again = {
         "loop": order[melting:],
