@@ -145,7 +145,7 @@ def test_batch_size_does_not_change_the_result(tiny_weights, talking, voice, tmp
     pictures = []
     for size in (1, 7):
         editor = EmotionEditor.from_weights(
-            tiny_weights, runtime=RuntimeOptions(device="cpu", batch_size=size)
+            tiny_weights, runtime=RuntimeOptions("cpu", "fp32", batch_size=size)
         )
         out = tmp_path / f"{size}.mp4"
         editor.edit(talking, voice, out, options=whole(crf=0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -131,3 +133,13 @@ def test_the_renderer_s_own_labels_take_the_place_of_the_face_s_codes(monkeypatc
     assert np.allclose(moved, labels["happy"], atol=1e-5)
     with pytest.raises(UsageError, match="no label 'jolly'"):
         model.named("edtalk:jolly")
+
+
+def test_loading_does_not_wake_torch_s_compiler():
+    """Arithmetic on the meta device did, which took a second of every start."""
+    code = "import sys; from cmet_cli import EmotionEditor; EmotionEditor.from_weights(model='mini')"
+    run = subprocess.run(
+        [sys.executable, "-c", f"{code}; print('torch._dynamo' in sys.modules)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert run.stdout.strip() == "False"

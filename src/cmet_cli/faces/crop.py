@@ -13,6 +13,8 @@ from .geometry import Square, crop_to_plane
 
 BLUR_PER_SCALE = 0.45  # Gaussian sigma per unit of sqrt(scale**2 - 1): little aliasing, little blur
 MARGIN_PX = 4
+#: Larger shrinking happens in two steps; this much of it is left for the second.
+KEPT_SCALE = 4.0
 
 
 def antialias(image: np.ndarray, scale: float) -> np.ndarray:
@@ -47,9 +49,22 @@ def _crop_plane(plane: np.ndarray, matrix: np.ndarray, size_px: int) -> np.ndarr
     y0 = math.floor(matrix[1, 2]) - MARGIN_PX
     x1 = math.ceil(matrix[0, 2] + scale_x * size_px) + MARGIN_PX
     y1 = math.ceil(matrix[1, 2] + scale_y * size_px) + MARGIN_PX
-    region = _region(plane, x0, y0, x1, y1).astype(np.float32)
-    region = antialias(region, max(scale_x, scale_y))
+    scale = max(scale_x, scale_y)
+    step = max(1, int(scale / KEPT_SCALE))
+    x1, y1 = x1 + -(x1 - x0) % step, y1 + -(y1 - y0) % step
+    region = _region(plane, x0, y0, x1, y1)
     local = matrix - np.array([[0, 0, x0], [0, 0, y0]])
+    if step > 1:
+        # Means of whole blocks first: a tenth of the pixels to blur, and the rest of the blur is
+        # that much smaller (a block's mean is one of variance (step**2 - 1) / 12).
+        size = (region.shape[1] // step, region.shape[0] // step)
+        region = cv2.resize(region, size, interpolation=cv2.INTER_AREA)
+        local[:, 2] = (local[:, 2] + 0.5) / step - 0.5
+        local[:, :2] /= step
+        left = BLUR_PER_SCALE**2 * (scale * scale - 1) - (step * step - 1) / 12
+        region = cv2.GaussianBlur(region.astype(np.float32), (0, 0), math.sqrt(left) / step)
+    else:
+        region = antialias(region.astype(np.float32), scale)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(
         region, local, (size_px, size_px), flags=flags, borderMode=cv2.BORDER_REFLECT_101

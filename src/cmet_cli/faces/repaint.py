@@ -121,19 +121,23 @@ def _soften(picture: np.ndarray, tear: np.ndarray, scale: tuple[float, float]) -
 def _repaint(
     plane: np.ndarray, residual: np.ndarray, change: Difference, window: _Window, peak: int
 ) -> np.ndarray:
-    fields = np.dstack([change.flow, residual, change.tear])
-    fields = window.enlarged(np.asarray(fields, np.float32))
-    flow, added, tear = fields[..., :2].copy(), fields[..., 2], fields[..., 3]
-    still = (flow[..., 0] == 0) & (flow[..., 1] == 0) & (added == 0)
-    flow *= np.array(window.scale, np.float32)
-    flow[..., 0] += np.arange(window.columns.start, window.columns.stop, dtype=np.float32)
-    flow[..., 1] += np.arange(window.rows.start, window.rows.stop, dtype=np.float32)[:, None]
-    new = cv2.remap(plane, flow, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
-    new = new.astype(np.float32)
-    _soften(new, np.clip(tear, 0, 1), window.scale)
-    new += added
-    before = plane[window.rows, window.columns]
-    new = np.clip(np.rint(new), 0, peak).astype(plane.dtype)
+    # Each field by itself: what lies together in memory is added to several times as fast.
+    x, y = (
+        window.enlarged(np.ascontiguousarray(change.flow[..., k] * np.float32(window.scale[k])))
+        for k in (0, 1)
+    )
+    x += np.arange(window.columns.start, window.columns.stop, dtype=np.float32)
+    y += np.arange(window.rows.start, window.rows.stop, dtype=np.float32)[:, None]
+    added = window.enlarged(np.ascontiguousarray(residual, np.float32))
+    # At whole places this gives the pixels themselves, so that nothing changes where nothing moves.
+    new = cv2.remap(plane, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    if float(change.tear.max()) > LEAST_TEAR:
+        new = new.astype(np.float32)
+        tear = window.enlarged(np.asarray(change.tear, np.float32))
+        _soften(new, np.clip(tear, 0, 1), window.scale)
+    # One pass that adds, rounds and keeps within the type.
+    depth = cv2.CV_8U if plane.dtype == np.uint8 else cv2.CV_16U
+    new = cv2.add(new, added, dtype=depth)
     out = plane.copy()
-    out[window.rows, window.columns] = np.where(still, before, new)
+    out[window.rows, window.columns] = np.minimum(new, peak) if depth == cv2.CV_16U else new
     return out

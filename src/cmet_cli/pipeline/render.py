@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ..options import Paste, Progress
 from .codes import FaceEdit
 from .cropper import batches
 from .find import FaceMap
-from .join import Planes
+from .join import Planes, Rendered
 from .paint import FacePainter, PaintSettings
 
 
@@ -76,35 +77,60 @@ def render_video(
             written, job.faces.ticks, target.output, target.encode, target.streams
         ) as writer,
     ):
-        for group in batches(reader, backend.compute.batch_size):
+        groups = batches(reader, backend.compute.batch_size)
+        for group, rendered in rendered_ahead(groups, painters):
             if done + len(group) > n:
                 raise MediaError(f"{job.info.path}: decoding it twice gave different frame counts")
-            frames = bare_crops(group, painters[0]) if bare else whole_frames(group, painters)
-            for before, after in frames:
+            join = bare_crops if bare else whole_frames
+            for before, after in join(group, painters, rendered):
                 writer.write(side_by_side(before, after) if job.compare else after)
             done += len(group)
             progress("rendering", done, n)
         writer.finish()
 
 
+#: For each painter its face in a group of frames.
+Faces = list[list[Rendered]]
+
+
+def rendered_ahead(
+    groups: Iterable[list[Frame]], painters: list[FacePainter]
+) -> Iterator[tuple[list[Frame], Faces]]:
+    """Groups of frames with their faces; the networks work on the next group in a thread of their
+    own while whoever asks joins this one."""
+
+    def render(group: list[Frame]) -> Faces:
+        return [p.render([f for f in group if p.active(f.index)]) for p in painters]
+
+    with ThreadPoolExecutor(1, "networks") as ahead:
+        begun: list[tuple[list[Frame], Future[Faces]]] = []
+        for group in groups:
+            begun.append((group, ahead.submit(render, group)))
+            if len(begun) > 1:
+                ready, faces = begun.pop(0)
+                yield ready, faces.result()
+        for ready, faces in begun:
+            yield ready, faces.result()
+
+
 def whole_frames(
-    group: list[Frame], painters: list[FacePainter]
+    group: list[Frame], painters: list[FacePainter], faces: Faces
 ) -> Iterator[tuple[Planes, Planes]]:
     """Whole frames before and after, every face painted in turn."""
     edited: dict[int, Planes] = {frame.index: frame.planes for frame in group}
-    for painter in painters:
-        active = [frame for frame in group if painter.active(frame.index)]
-        for rendered in painter.render(active):
-            index = rendered.frame.index
-            edited[index] = painter.paint(edited[index], rendered)
+    for painter, rendered in zip(painters, faces, strict=True):
+        for face in rendered:
+            index = face.frame.index
+            edited[index] = painter.paint(edited[index], face)
     for frame in group:
         yield frame.planes, edited[frame.index]
 
 
-def bare_crops(group: list[Frame], painter: FacePainter) -> Iterator[tuple[Planes, Planes]]:
+def bare_crops(
+    group: list[Frame], painters: list[FacePainter], faces: Faces
+) -> Iterator[tuple[Planes, Planes]]:
     """Bare crops before and after; frames without the face give the nearest square's crop."""
-    active = [frame for frame in group if painter.active(frame.index)]
-    rendered = {r.frame.index: r for r in painter.render(active)}
+    painter, rendered = painters[0], {r.frame.index: r for r in faces[0]}
     known = np.flatnonzero(painter.placement.present)
     for frame in group:
         if frame.index in rendered:

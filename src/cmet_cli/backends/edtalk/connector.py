@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .layers import drawn
 
 
 class CodeBlock(NamedTuple):
@@ -87,15 +89,21 @@ class SinusoidalPositions(nn.Module):
 
     def __init__(self, n: int, width: int) -> None:
         super().__init__()
-        position = torch.arange(n, dtype=torch.float32)[:, None]
-        rate = torch.exp(torch.arange(0, width, 2).float() * (-math.log(10000.0) / width))
-        table = torch.zeros(1, n, width)
-        table[0, :, 0::2] = torch.sin(position * rate)
-        table[0, :, 1::2] = torch.cos(position * rate)
-        self.register_buffer("pe", table)
+        angle = np.arange(n)[:, None] * np.exp(np.arange(0, width, 2) * (-np.log(10000.0) / width))
+        # By numpy: on torch's meta device arithmetic would make it import its compiler (a second).
+        table = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(1, n, width)
+        self.register_buffer("pe", torch.from_numpy(table.astype(np.float32)))
 
     def forward(self, tokens: Tensor) -> Tensor:
         return tokens + self.pe[:, : tokens.shape[1]]
+
+
+class Rows(nn.Module):
+    """Learned vectors, one for each kind of token (an embedding whose rows are taken by name)."""
+
+    def __init__(self, n: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(drawn((n, width)))
 
 
 class FusionTransformer(nn.Module):
@@ -105,7 +113,7 @@ class FusionTransformer(nn.Module):
         super().__init__()
         self.position_r = SinusoidalPositions(c.positions, c.width)
         self.position_e = SinusoidalPositions(c.positions, c.width)
-        self.modality = nn.Embedding(MODALITY_ROWS, c.width)
+        self.modality = Rows(MODALITY_ROWS, c.width)
         layer = nn.TransformerEncoderLayer(
             c.width, c.heads, c.feedforward, c.dropout, batch_first=True
         )

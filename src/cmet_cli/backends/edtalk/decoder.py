@@ -12,7 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import EqualConv2d, ModulatedConv2d, ScaledLeakyReLU, UpsampleBlur, full_precision
+from .layers import (
+    EqualConv2d,
+    ModulatedConv2d,
+    ScaledLeakyReLU,
+    UpsampleBlur,
+    drawn,
+    full_precision,
+)
 
 INSTANCE_NORM_EPS = 1e-5
 
@@ -134,7 +141,7 @@ class ConstantInput(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
+        self.input = nn.Parameter(drawn((1, channels, 4, 4)))
 
 
 class Decoder(nn.Module):

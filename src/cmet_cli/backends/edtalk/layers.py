@@ -43,9 +43,8 @@ def fold_weights(module: nn.Module) -> nn.Module:
 
 def binomial_kernel(gain: float = 1.0) -> Tensor:
     """The 4x4 outer product of [1, 3, 3, 1], summing to ``gain``. float32 ``[4, 4]``."""
-    taps = torch.tensor(BINOMIAL_4)
-    kernel = torch.outer(taps, taps)
-    return kernel / kernel.sum() * gain
+    total = sum(BINOMIAL_4) ** 2
+    return torch.tensor([[a * b / total * gain for b in BINOMIAL_4] for a in BINOMIAL_4])
 
 
 class Blur(nn.Module):
@@ -91,6 +90,15 @@ class ScaledLeakyReLU(nn.Module):
         return F.leaky_relu(x + self.bias.to(x.dtype), LEAKY_SLOPE) * ACTIVATION_GAIN
 
 
+def drawn(shape: tuple[int, ...], spread: float = 1.0) -> Tensor:
+    """Random numbers for a new weight; on torch's meta device, where files fill networks, none.
+
+    (Arithmetic there would make torch import its compiler, which takes a second.)
+    """
+    weight = torch.empty(shape)
+    return weight if weight.is_meta else torch.randn(shape) * spread
+
+
 class _Equalised(nn.Module):
     """A weight with a run-time scale 1/sqrt(fan-in), or, not equalised, one drawn at that scale."""
 
@@ -99,7 +107,7 @@ class _Equalised(nn.Module):
     def _set_weight(self, shape: tuple[int, ...], fan_in: int, equalised: bool) -> None:
         he_scale = 1.0 / math.sqrt(fan_in)
         self.scale = he_scale if equalised else 1.0
-        self.weight = nn.Parameter(torch.randn(shape) * (1.0 if equalised else he_scale))
+        self.weight = nn.Parameter(drawn(shape, 1.0 if equalised else he_scale))
 
     def scaled_weight(self) -> Tensor:
         return self.weight if self.scale == 1.0 else self.weight * self.scale

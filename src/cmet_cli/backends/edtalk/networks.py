@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .decoder import Decoder, SourceFeatures
-from .layers import EqualLinear, full_precision
+from .layers import EqualLinear, drawn, full_precision
 from .visual_encoder import AppearanceEncoder
 
 DIRECTION_EPS = 1e-8
@@ -154,4 +154,4 @@ class _Direction(nn.Module):
 
     def __init__(self, latent_dim: int, n: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(latent_dim, n))
+        self.weight = nn.Parameter(drawn((latent_dim, n)))
