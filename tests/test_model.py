@@ -137,9 +137,9 @@ def test_the_renderer_s_own_labels_take_the_place_of_the_face_s_codes(monkeypatc
 
 def test_loading_does_not_wake_torch_s_compiler():
     """Arithmetic on the meta device did, which took a second of every start."""
-    code = "import sys; from cmet_cli import EmotionEditor; EmotionEditor.from_weights(model='mini')"
+    load = "from cmet_cli import EmotionEditor; EmotionEditor.from_weights(model='mini')"
     run = subprocess.run(
-        [sys.executable, "-c", f"{code}; print('torch._dynamo' in sys.modules)"],
+        [sys.executable, "-c", f"import sys; {load}; print('torch._dynamo' in sys.modules)"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert run.stdout.strip() == "False"
