@@ -156,7 +156,7 @@ def _time_parts(backend: Backend, clip: VideoInfo, folder: Path, found: Measured
     per_second["encode codes"] = n / median_s(lambda: backend.encode(images).cpu())
     render = getattr(backend, "render_moving", backend.render)
     per_second["render"] = n / median_s(lambda: to_pictures(_first(render(source, codes))))
-    per_second["flow and join"] = 1 / median_s(lambda: _joined(backend, clip, frames[0]))
+    per_second["flow and join"] = 1 / median_s(_joining(backend, clip, frames[0]))
     with _writer(clip, folder / "w.mp4", found.frames) as write:
         start = time.perf_counter()
         write(frames[0])
@@ -180,7 +180,8 @@ def _decoded(clip: VideoInfo) -> int:
         return sum(1 for _ in reader)
 
 
-def _joined(backend: Backend, clip: VideoInfo, frame: Frame) -> None:
+def _joining(backend: Backend, clip: VideoInfo, frame: Frame) -> Callable[[], object]:
+    """Joins a face that moved up by a pixel."""
     place = _square(1)
     codes = np.zeros((1, backend.layout.dim), np.float32)
     edit = FaceEdit(FaceCodes(place, codes, np.ones(1)), codes, codes[:, :1])
@@ -189,7 +190,8 @@ def _joined(backend: Backend, clip: VideoInfo, frame: Frame) -> None:
     moved = np.roll(crop, 1, axis=0)
     motion = np.zeros((*crop.shape[:2], 2), np.float32)
     motion[..., 1] = -1
-    painter.paint(frame.planes, Rendered(frame, crop, moved, crop, motion))
+    rendered = Rendered(frame, crop, moved, crop, motion)
+    return lambda: painter.paint(frame.planes, rendered)
 
 
 @contextmanager
