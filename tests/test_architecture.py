@@ -19,7 +19,7 @@ FLOORS = (
     ("cli",),
     ("batch", "lab", "doctor", "bench"),
     ("editor",),
-    ("inspection",),
+    ("inspection", "evaluation"),
     ("asking", "reporting"),
     ("model",),
     ("pipeline",),
@@ -27,7 +27,8 @@ FLOORS = (
     ("backends",),
     ("faces",),
     ("media", "weights"),
-    ("__init__", "options", "result"),
+    ("__init__", "result", "batch_options"),
+    ("options",),
     ("declared",),
     ("errors", "_version", "log", "cache"),
 )

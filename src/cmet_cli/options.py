@@ -7,7 +7,7 @@ field of :class:`EditOptions` is at the same time a flag, an argument and a colu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,8 +29,6 @@ Progress = Callable[[str, int, "int | None"], None]
 # How the command line groups options in its help.
 _EMOTION, _FACE, _NETWORK, _OUTPUT = "Emotion", "Face", "How it runs", "Output"
 _DUB = "New speech, another face"
-_RUN, _CLUSTER = "How the batch runs", "Many machines"
-MAX_WORKERS = 256
 #: Fields of :class:`EditOptions` that ask for an emotion, beside or instead of speech.
 ASKING = ("emotion", "emotion_image", "emotion_video", "emotion_follow", "timeline")
 #: Fields that give the video other sound or another face.
@@ -229,6 +227,11 @@ class EditOptions:
         return self.keep_lips and self.lips_from == "video" and self.identity_image is None
 
     @property
+    def keeps_picture(self) -> bool:
+        """Whether the result can be laid beside the video, frame by frame."""
+        return self.paste != "none" and not self.compare and self.identity_image is None
+
+    @property
     def asks(self) -> bool:
         """Whether an emotion is asked for here, beside or instead of speech."""
         return any(getattr(self, name) for name in ASKING)
@@ -279,72 +282,3 @@ class ModelOptions:
 
     def __post_init__(self) -> None:
         check_declared(self)
-
-
-def is_url(location: str) -> bool:
-    """``s3://bucket/clip.mp4`` and the like; anything else is a path."""
-    return "://" in location
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """What a batch is to do. Raises :class:`UsageError`.
-
-    defaults: ``column=value`` for rows that leave it empty; devices: given to workers in turn.
-    """
-
-    manifest: Path
-    defaults: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ("auto",)
-    model: ModelChoice = "auto"
-    weights_dir: Path | None = None
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
-    output_dir: Annotated[
-        str | None,
-        Option("Folder or URL of the outputs. Default: <manifest>_out beside it.", _OUTPUT, "-o"),
-    ] = None
-    overwrite: Annotated[bool, Option("Replace outputs that this batch did not make.", _OUTPUT)] = (
-        False
-    )
-    allow_outside: Annotated[bool, Option("Permit outputs outside the output folder.", _OUTPUT)] = (
-        False
-    )
-    thumbnails: Annotated[bool, Option("Pictures before and after in report.html.", _OUTPUT)] = True
-    workers: Annotated[
-        int | Literal["auto"],
-        Option("Worker processes; auto: as the machine bears.", _RUN, "-w", 1, MAX_WORKERS),
-    ] = "auto"
-    retries: Annotated[
-        int, Option("Further tries after errors that may pass.", _RUN, low=0, high=100)
-    ] = 1
-    fail_fast: Annotated[bool, Option("Stop at the first failure.", _RUN)] = False
-    ray: Annotated[
-        str | None,
-        Option("Run on a Ray cluster: auto, host:port, ray://..., or local (here).", _CLUSTER),
-    ] = None
-    cpus_per_worker: Annotated[
-        int, Option("CPUs of each Ray worker; with GPUs, each has one too.", _CLUSTER, low=1)
-    ] = 2
-
-    def __post_init__(self) -> None:
-        check_declared(self)
-        if not self.devices:
-            raise UsageError("no device given", "choose auto, cpu, cuda or cuda:0,cuda:1")
-
-    @property
-    def worker_count(self) -> int:
-        """0 for as many as the machine bears."""
-        return 0 if self.workers == "auto" else self.workers
-
-    @property
-    def output_root(self) -> str:
-        """Where outputs go: an absolute path, or a URL."""
-        remote = self.output_dir is not None and is_url(self.output_dir)
-        return str(self.output_dir) if remote else str(self.local_root)
-
-    @property
-    def local_root(self) -> Path:
-        """Where state and report go; with outputs behind a URL, beside the manifest."""
-        if self.output_dir is not None and not is_url(self.output_dir):
-            return Path(self.output_dir).absolute()
-        return self.manifest.with_name(f"{self.manifest.stem}_out").absolute()

@@ -17,10 +17,10 @@ from cmet_cli.weights.folder import find_weights
 @pytest.fixture
 def setup(tiny_weights, tmp_path):
     digest = model_digest(find_weights(tiny_weights))
-    runtime = RuntimeOptions(device="cpu", batch_size=8)
+    runtime = RuntimeOptions("cpu", "fp32", batch_size=8)
     (tmp_path / "work").mkdir()
     places = str(tmp_path / "work"), str(tmp_path / "workers.log")
-    return WorkerSetup(str(tiny_weights), "auto", runtime, 2, True, *places, digest)
+    return WorkerSetup(str(tiny_weights), "auto", runtime, 2, True, False, *places, digest)
 
 
 @pytest.fixture

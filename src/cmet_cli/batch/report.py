@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from ..errors import CmetError
+from ..evaluation.marks import MARKS
 from .plan import FAILED, WAITING
 from .state import State
 from .storage import deliver
@@ -32,7 +33,7 @@ COLUMNS: tuple[str, ...] = (
     "real_time_factor",
 )
 COLUMNS += ("duration_s", "frames", "frames_edited", "frames_bridged", "frames_passed_through")
-COLUMNS += ("note", "run")
+COLUMNS += ("note", "run", "worth_a_look", *(f"eval_{mark.name}" for mark in MARKS))
 #: A spreadsheet takes a cell that begins so for a formula, and runs it.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -108,11 +109,13 @@ class Report:
 def _told(row: sqlite3.Row) -> Mapping[str, Any]:
     """A row of the plan with everything that is known of its result."""
     found = {**json.loads(row["result"] or "{}"), **dict(row)}
-    note = "; ".join(found.get("warnings", ()))
+    look = found.get("worth_a_look")
+    note = "; ".join([*([f"worth a look: {look}"] if look else []), *found.get("warnings", ())])
     if row["status"] == FAILED:
         note = row["error"] + (f" ({row['hint']})" if row["hint"] else "")
     run = "" if row["status"] == WAITING else "earlier" if row["earlier"] else "this"
-    return {**found, "note": note, "run": run, "asked": row["voices"]}
+    figures = {f"eval_{name}": v for name, v in (found.get("evaluation") or {}).items()}
+    return {**figures, **found, "note": note, "run": run, "asked": row["voices"]}
 
 
 def _harmless(cell: Any) -> Any:

@@ -10,9 +10,9 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CmetError, DeviceError, MediaError, UsageError, WeightsError
 from ..media.ffmpeg import file_url, run_short
@@ -20,6 +20,9 @@ from ..media.files import OVERWRITE_HINT, check_output
 from ..options import EditOptions, ModelChoice, RuntimeOptions
 from .plan import DONE, FAILED, MADE, Outcome, Row, Task, compute_name, made_of, model_digest
 from .storage import Digests, Entry, Fetched, deliver, exists, is_url, local_entry, make_durable
+
+if TYPE_CHECKING:
+    from ..evaluation.takes import TakeEvaluator
 
 #: Called with a stage's name and how much of it is done, 0 to 1 (``None``: not known).
 RowProgress = Callable[[str, "float | None"], None]
@@ -46,6 +49,7 @@ class WorkerSetup:
     runtime: RuntimeOptions
     threads: int
     pictures: bool
+    evaluate: bool
     work: str
     log: str
     model_digest: str
@@ -202,8 +206,16 @@ class RowWorker:
         made = made_of(row, entries, self._setup.model_digest, compute_name(self._editor.compute))
         outputs = {place: local_entry(part) for place, part in parts.items()}
         told = {**result.as_dict(), "warnings": list(result.warnings)}
+        if self._setup.evaluate and row.options.keeps_picture:
+            told |= self._evaluator(local[row.video], parts[row.output], row.options)
         outcome = Outcome(task.index, MADE, 0.0, made, entries, outputs, told, pictures)
         return outcome, parts
+
+    @cached_property
+    def _evaluator(self) -> TakeEvaluator:
+        from ..evaluation.takes import TakeEvaluator
+
+        return TakeEvaluator.load()
 
     def _local(self, place: str, entries: dict[str, Entry]) -> Path:
         if not is_url(place):

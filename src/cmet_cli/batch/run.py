@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..batch_options import BatchOptions
 from ..errors import CmetError, UsageError, WeightsError
-from ..options import BatchOptions
 from .checks import Checked, CheckSettings, check_manifest
 from .manifest import Problem, parse_defaults, read_manifest
 from .plan import DONE, FAILED, MADE, RUN, WAITING, Decision, Key, Outcome, Row, Schedule, Task
@@ -212,6 +212,7 @@ class _Model:
             runtime=options.runtime,
             threads=1,
             pictures=options.thumbnails,
+            evaluate=options.evaluate,
             work=str(work),
             log=str(_state_folder(options) / WORKERS_LOG),
             model_digest=self.key.model,

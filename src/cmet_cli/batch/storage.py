@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..batch_options import is_url
 from ..errors import MediaError, UsageError
 from ..media.audio import split_stretch
 from ..media.files import OVERWRITE_HINT, atomic_path
-from ..options import is_url
 from ..weights.record import sha256_of
 
 #: [size, mtime_ns, sha256] of a file; behind a URL [size, 0, the store's own mark of the version].

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from ..options import MAX_WORKERS
+from ..batch_options import MAX_WORKERS
 from .plan import Outcome, Task
 from .row_worker import RowWorker, WorkerSetup, judge
 

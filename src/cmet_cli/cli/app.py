@@ -23,6 +23,7 @@ from . import (
     download,
     edit,
     emotions,
+    evaluate,
     extract,
     faces,
     inspect,
@@ -70,6 +71,7 @@ app.command("timeline")(timeline.timeline)
 app.command("faces")(faces.faces)
 app.add_typer(emotions.emotions_app, name="emotions")
 app.command("download-weights")(download.download_weights)
+app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.command("avatar", rich_help_panel=_TRAINING)(avatar.avatar)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..batch_options import BatchOptions
 from ..errors import UsageError
-from ..options import BatchOptions, ModelOptions, Precision, RuntimeOptions
+from ..options import ModelOptions, Precision, RuntimeOptions
 from .console import error_console, one_line, print_json
 from .params import FlagsOf, Json, Quiet, Verbose, takes_options
 

@@ -1,0 +1,1 @@
+"""Whether a take came out well, measured before a person looks."""

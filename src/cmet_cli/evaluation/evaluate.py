@@ -1,0 +1,223 @@
+"""An edit beside its input: one pass over both, with the small model as the measure of codes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..backends.base import Backend
+from ..emotion.source import EmotionSource
+from ..errors import FaceError, UsageError
+from ..media.clock import Timeline
+from ..media.probe import VideoInfo, probe_video
+from ..media.reader import Frame, FrameReader
+from ..model import Model
+from ..options import EditOptions, Progress, no_progress
+from ..pipeline.cropper import Cropper
+from ..pipeline.encode import encode_crops
+from ..pipeline.find import FaceMap
+from ..pipeline.read import VideoReader
+from .face import SIDE_PX, FaceFigures, OutsideFigure
+from .marks import Evaluation
+from .sound import lag_s, same_packets
+
+#: Codes move by their trembling anyway: a part that moves less says nothing of agreement.
+STILL = 0.05
+#: Lips are compared when moved against each other by at most so much.
+MOST_SHIFT_S = 0.4
+TOGETHER = 16
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Compares pairs. model: the small one, whatever made the edit."""
+
+    model: Model
+
+    @property
+    def _backend(self) -> Backend:
+        return self.model.backend
+
+    def __call__(
+        self,
+        before: Path,
+        after: Path,
+        emotion: str = "",
+        options: EditOptions | None = None,
+        progress: Progress = no_progress,
+    ) -> Evaluation:
+        """emotion: the name that was asked for, to see whether the face went there; options: how
+        faces are found. Raises :class:`UsageError` where the two cannot be compared,
+        :class:`FaceError` where the input shows no face, :class:`MediaError`."""
+        wanted = self.model.mixture(emotion) if emotion else None
+        options = options or EditOptions()
+        infos = [probe_video(path) for path in (before, after)]
+        if (infos[0].width, infos[0].height) != (infos[1].width, infos[1].height):
+            sizes = " and ".join(f"{i.width}x{i.height}" for i in infos)
+            raise UsageError(
+                f"{before} and {after} are of different sizes ({sizes})",
+                "compare an edit with its own input, made without --compare and --paste none",
+            )
+        reader, notes = VideoReader(self._backend, self.model.weights.root), list[str]()
+        maps = [reader.find(infos[0], options, progress)]
+        try:
+            maps.append(reader.find(infos[1], replace(options, face=None), progress))
+        except FaceError:
+            notes.append("no face was found in the edit")
+        seen = _Seen.of(infos, maps[0], self._backend)
+        for pair in _pairs(infos):
+            seen.add(pair)
+            progress("comparing", seen.frames, len(maps[0].ticks))
+        values = {
+            **_clock(maps, infos),
+            "sound": _sound(infos),
+            "coverage": _coverage(maps),
+            **seen.figures.values(),
+            **seen.outside.values(),
+            **self._codes(seen, maps[0].timeline, wanted),
+        }
+        sound = lag_s(before, after) if infos[0].audio_streams else math.nan
+        values["sync_s"] = sound - values.pop("lips_s")
+        return Evaluation(before, after, values, emotion, tuple(notes))
+
+    def _codes(
+        self, seen: _Seen, timeline: Timeline, wanted: EmotionSource | None
+    ) -> dict[str, float]:
+        layout = self._backend.layout
+        own, edited = (np.array(codes, np.float32) for codes in seen.codes)
+        values = {"mouth": math.nan, "pose": math.nan, "expression": math.nan, "lips_s": 0.0}
+        if len(own) < 3:
+            return values
+        times_s = timeline.times_s[seen.at]
+        lips = own[:, layout.lip_slice], edited[:, layout.lip_slice]
+        values["mouth"] = agreement(*lips)
+        values["pose"] = agreement(own[:, layout.pose_slice], edited[:, layout.pose_slice])
+        step_s = float(np.median(np.diff(times_s)))
+        values["lips_s"] = shift(*lips, round(MOST_SHIFT_S / step_s)) * step_s
+        if wanted is not None:
+            part = layout.expression_slice
+            asked = wanted.delta(own[:, part], replace(timeline, times_s=times_s)).mean(0)
+            values["expression"] = _cosine((edited - own)[:, part].mean(0), asked)
+        return values
+
+
+@dataclass
+class _Seen:
+    """What a pass over both files keeps."""
+
+    faces: FaceMap
+    backend: Backend
+    small: tuple[Cropper, Cropper]
+    large: tuple[Cropper, Cropper]
+    figures: FaceFigures
+    outside: OutsideFigure
+    codes: tuple[list[np.ndarray], list[np.ndarray]]
+    at: list[int]
+    frames: int = 0
+
+    @classmethod
+    def of(cls, infos: list[VideoInfo], faces: FaceMap, backend: Backend) -> _Seen:
+        ellipse, (one, other) = backend.crop.calibration.face, infos
+        return cls(
+            faces,
+            backend,
+            (Cropper(one, backend.crop.size_px), Cropper(other, backend.crop.size_px)),
+            (Cropper(one, SIDE_PX), Cropper(other, SIDE_PX)),
+            FaceFigures(ellipse),
+            OutsideFigure(ellipse, infos),
+            ([], []),
+            [],
+        )
+
+    def add(self, group: list[tuple[Frame, Frame]]) -> None:
+        small: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        place = self.faces.placements[0]
+        for before, after in group:
+            index = before.index
+            self.frames += 1
+            if index >= len(place.squares):
+                continue
+            square = place.square(index)
+            self.outside.add(before.planes[0], after.planes[0], square)
+            if square is None or place.weights[index] <= 0:
+                self.figures.cut()
+                continue
+            last = self.at[-1] if self.at else index
+            if last != index - 1 or place.shots[index] != place.shots[last]:
+                self.figures.cut()
+            pair = (before, after)
+            self.figures.add(*(c(f, square) for c, f in zip(self.large, pair, strict=True)))
+            self.at.append(index)
+            for kept, cropper, frame in zip(small, self.small, pair, strict=True):
+                kept.append(cropper(frame, square))
+        for codes, crops in zip(self.codes, small, strict=True):
+            if crops:
+                codes.extend(encode_crops(crops, self.backend))
+
+
+def _pairs(infos: list[VideoInfo]) -> Iterator[list[tuple[Frame, Frame]]]:
+    """Frames of both files side by side, as far as both go."""
+    with FrameReader(infos[0]) as one, FrameReader(infos[1]) as other:
+        group: list[tuple[Frame, Frame]] = []
+        for pair in zip(one, other, strict=False):
+            group.append(pair)
+            if len(group) == TOGETHER:
+                yield group
+                group = []
+        if group:
+            yield group
+
+
+def _clock(maps: list[FaceMap], infos: list[VideoInfo]) -> dict[str, float]:
+    if len(maps) < 2:
+        return {"frames": math.nan, "times_s": math.nan}
+    ticks = [np.array(m.ticks) * float(i.time_base) for m, i in zip(maps, infos, strict=True)]
+    n = min(map(len, ticks))
+    apart = np.abs((ticks[1][:n] - ticks[1][0]) - (ticks[0][:n] - ticks[0][0])).max()
+    return {"frames": len(ticks[1]) / len(ticks[0]), "times_s": float(apart)}
+
+
+def _sound(infos: list[VideoInfo]) -> float:
+    if any(info.audio_streams for info in infos):
+        return same_packets(infos[0].path, infos[1].path)
+    return 1.0  # both are silent
+
+
+def _coverage(maps: list[FaceMap]) -> float:
+    """Of the frames in which the input shows the face, those in which the edit shows one."""
+    if len(maps) < 2:
+        return 0.0
+    present = [m.placements[0].present for m in maps]
+    n = min(map(len, present))
+    return float(present[1][:n][present[0][:n]].mean()) if present[0][:n].any() else math.nan
+
+
+def agreement(before: np.ndarray, after: np.ndarray) -> float:
+    """Correlation over time of all columns together, ``[n, L]``; NaN where nothing moves."""
+    a, b = before - before.mean(0), after - after.mean(0)
+    if not a.size or np.sqrt(np.square(a).sum(1).mean()) < STILL:
+        return math.nan
+    return _cosine(a.ravel(), b.ravel())
+
+
+def shift(before: np.ndarray, after: np.ndarray, most: int) -> int:
+    """Frames by which ``after`` comes later, where they agree best; 0 where nothing moves."""
+    n = len(before)
+    most = min(most, n // 3)
+    likeness = {0: agreement(before, after)}
+    if math.isnan(likeness[0]):
+        return 0
+    for k in range(1, most + 1):
+        likeness[k] = agreement(before[: n - k], after[k:])
+        likeness[-k] = agreement(before[k:], after[: n - k])
+    # Nearest to nought among equals.
+    known = {k: round(value, 3) for k, value in likeness.items() if not math.isnan(value)}
+    return max(known, key=lambda k: (known[k], -abs(k)))
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-9))

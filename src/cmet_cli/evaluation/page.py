@@ -1,0 +1,21 @@
+"""Evaluations as one self-contained page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+
+from ..media.files import atomic_path
+from .marks import MARKS, Evaluation, shown, summed
+
+TEMPLATE = "evaluate.html.j2"
+
+
+def write_page(evaluations: list[Evaluation], output: Path, *, overwrite: bool) -> None:
+    """Raises :class:`UsageError` where the output exists."""
+    templates = FileSystemLoader(Path(__file__).parent)
+    template = Environment(loader=templates, autoescape=True).get_template(TEMPLATE)
+    page = template.render(marks=MARKS, pairs=evaluations, means=summed(evaluations), shown=shown)
+    with atomic_path(output, overwrite=overwrite) as part:
+        part.write_text(page, "utf-8")

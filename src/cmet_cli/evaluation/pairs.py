@@ -1,0 +1,49 @@
+"""A table of pairs to compare: ``before,after,emotion``."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ..errors import UsageError
+
+MOST_PAIRS = 100_000
+
+
+@dataclass(frozen=True)
+class Pair:
+    """line: in the table, as editors count."""
+
+    before: Path
+    after: Path
+    emotion: str
+    line: int
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Files are relative to the table. Raises :class:`UsageError` naming the line."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            if not {"before", "after"} <= set(table.fieldnames or ()):
+                raise UsageError(f"{path}: the columns before and after are needed")
+            pairs = [_pair(path, row, table.line_num) for row in islice(table, MOST_PAIRS)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{path}: no table of pairs ({reason})") from error
+    if not pairs:
+        raise UsageError(f"{path}: no pairs")
+    return pairs
+
+
+def _pair(path: Path, row: dict[str, str | None], line: int) -> Pair:
+    before, after = ((row.get(name) or "").strip() for name in ("before", "after"))
+    if not (before and after):
+        raise UsageError(f"{path}: line {line}: before and after are both needed")
+    found = path.parent / before, path.parent / after
+    for file in found:
+        if not file.is_file():
+            raise UsageError(f"{path}: line {line}: not found: {file}")
+    return Pair(*found, (row.get("emotion") or "").strip(), line)

@@ -1,0 +1,73 @@
+"""``cmet evaluate`` as a command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture
+def clip(tmp_path, make_media):
+    made = make_media("second.mp4", f"-i {EXAMPLE} -t 1 -c:v libx264 -qp 0 -c:a copy")
+    (tmp_path / "in.mp4").write_bytes(made.read_bytes())
+    return tmp_path / "in.mp4"
+
+
+def test_one_pair_and_a_table(cmet, clip, tmp_path):
+    run = cmet("evaluate", "in.mp4", "in.mp4", "--json")
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    assert told["pairs"][0]["flagged"] == []
+    assert told["means"]["sharpness"] == 1
+    (tmp_path / "pairs.csv").write_text("before,after\nin.mp4,in.mp4\n")
+    run = cmet("evaluate", "--pairs", "pairs.csv", "-o", "page.html")
+    assert run.returncode == 0, run.stderr
+    assert "1 compared, 0 worth a look" in run.stdout
+    assert "in.mp4" in (tmp_path / "page.html").read_text()
+
+
+def test_a_take_worth_a_look_ends_with_one(cmet, clip, make_media, tmp_path):
+    dark = make_media("dark.mp4", f"-i {clip} -vf eq=brightness=-0.2 -c:v libx264 -qp 0 -c:a copy")
+    run = cmet("evaluate", clip, dark)
+    assert run.returncode == 1
+    assert "1 worth a look (dark.mp4: " in run.stdout
+    assert "exposure" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "give an input and its edit"),
+        (("in.mp4",), "give an input and its edit"),
+        (("in.mp4", "none.mp4"), "edit not found"),
+        (("in.mp4", "in.mp4", "-o", "page.pdf"), "written as .html"),
+        (("in.mp4", "in.mp4", "--emotion", "hapy"), "did you mean"),
+        (("--pairs", "none.csv"), "none.csv"),
+    ],
+)
+def test_requests_that_make_no_sense(cmet, clip, words, said):
+    run = cmet("evaluate", *words)
+    assert run.returncode == 2, run.stderr
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium to look at the page with")
+def test_the_page_fits_a_phone(cmet, clip, tmp_path):
+    assert cmet("evaluate", clip, clip, "-o", "page.html").returncode == 0
+    page = tmp_path / "page.html"
+    script = "<script>document.title='W'+document.documentElement.scrollWidth</script></html>"
+    page.write_text(page.read_text().replace("</html>", script))
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=400,800"]
+    run = subprocess.run(
+        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120
+    )
+    width = int(run.stdout.split("<title>W")[1].split("<")[0])
+    assert width <= 500  # headless Chromium is no narrower

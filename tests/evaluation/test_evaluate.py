@@ -1,0 +1,150 @@
+"""An edit beside its input, and the same edit made worse on purpose."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmet_cli import EditOptions, EmotionEditor
+from cmet_cli.errors import FaceError, UsageError
+from cmet_cli.evaluation.evaluate import Evaluator, agreement, shift
+from cmet_cli.evaluation.marks import BY_NAME
+from cmet_cli.media.program import bundled_ffmpeg
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
+LOSSLESS = ["-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", "-c:a", "copy"]
+
+
+def ffmpeg(*words):
+    subprocess.run([bundled_ffmpeg(), "-loglevel", "error", "-y", *map(str, words)], check=True)
+
+
+@pytest.fixture(scope="module")
+def editor():
+    return EmotionEditor.from_weights(model="mini")
+
+
+@pytest.fixture(scope="module")
+def evaluate(editor):
+    return Evaluator(editor.model)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("evaluate")
+
+
+@pytest.fixture(scope="module")
+def source(folder):
+    ffmpeg("-i", EXAMPLE, "-t", 2, *LOSSLESS, folder / "in.mkv")
+    return folder / "in.mkv"
+
+
+@pytest.fixture(scope="module")
+def edit(folder, source, editor):
+    output = folder / "edit.mkv"
+    editor.edit(source, None, output, options=EditOptions(emotion="happy", crf=0))
+    return output
+
+
+@pytest.fixture(scope="module")
+def good(evaluate, source, edit):
+    return evaluate(source, edit, "happy")
+
+
+def test_nothing_moves_on_the_untouched_copy(evaluate, source):
+    values = evaluate(source, source).values
+    still = {"times_s", "sync_s", "outside", "outside_most", "exposure", "colour", "change"}
+    for name, value in values.items():
+        if name != "expression":
+            assert value == pytest.approx(0.0 if name in still else 1.0, abs=1e-4), name
+    assert math.isnan(values["expression"])
+
+
+def test_an_edit_is_unremarkable_and_goes_where_it_was_asked_to(evaluate, source, edit, good):
+    assert good.flagged == ()
+    assert good.values["change"] > 1
+    assert good.values["expression"] > 0.9
+    assert evaluate(source, edit, "sad").values["expression"] < 0.3
+
+
+@pytest.mark.parametrize(
+    ("how", "worse", "same"),
+    [
+        ("-vf gblur=sigma=2", "sharpness", ("mouth", "exposure", "sync_s")),
+        (
+            "-vf crop=iw-4:ih-4:2+2*mod(n\\,2):2+2*mod(n\\,2),scale=iw+4:ih+4",
+            "flicker",
+            ("exposure", "sync_s"),
+        ),
+        ("-vf eq=brightness=-0.08", "exposure", ("sharpness", "mouth", "pose")),
+        ("-vf colorchannelmixer=rr=1.15:bb=0.8", "colour", ("sharpness", "mouth", "sync_s")),
+        (
+            "-vf drawbox=x=0:y=0:w=iw*0.12:h=ih*0.3:color=red:t=fill",
+            "outside_most",
+            ("sharpness", "flicker", "exposure", "mouth"),
+        ),
+        ("-vf select=not(eq(n\\,20)) -fps_mode passthrough", "frames", ("sharpness", "exposure")),
+    ],
+)
+def test_each_figure_moves_on_what_it_is_for(
+    evaluate, source, edit, good, tmp_path, how, worse, same
+):
+    spoilt = tmp_path / "spoilt.mkv"
+    ffmpeg("-i", edit, *how.split(), *LOSSLESS, spoilt)
+    found = evaluate(source, spoilt, "happy")
+    assert worse in found.flagged
+    for name in same:
+        assert name not in found.flagged
+        mark = BY_NAME[name]
+        width = (mark.high - mark.low) / 4
+        assert found.values[name] == pytest.approx(good.values[name], abs=width), name
+
+
+@pytest.mark.parametrize("late_s", [0.08, -0.08])
+def test_sound_that_comes_late_or_early(evaluate, source, edit, tmp_path, late_s):
+    spoilt = tmp_path / "spoilt.mkv"
+    moved = ["-itsoffset", late_s, "-i", edit] if late_s > 0 else ["-ss", -late_s, "-i", edit]
+    streams = ["-map", "1:v", "-map", "0:a", "-c:v", "copy", "-c:a", "pcm_s16le"]
+    ffmpeg(*moved, "-i", edit, *streams, spoilt)
+    found = evaluate(source, spoilt)
+    assert found.values["sync_s"] == pytest.approx(late_s, abs=0.02)
+    assert "sync_s" in found.flagged
+
+
+def test_other_sound_has_no_lag_and_is_told(evaluate, source, edit, tmp_path):
+    other = tmp_path / "other.mkv"
+    noise = "anoisesrc=d=2:r=16000:seed=3"
+    streams = ["-map", "0:v", "-map", "1:a", *LOSSLESS[:6]]
+    ffmpeg("-i", edit, "-f", "lavfi", "-i", noise, *streams, other)
+    found = evaluate(source, other)
+    assert math.isnan(found.values["sync_s"])
+    assert found.flagged == ("sound",)
+
+
+def test_what_cannot_be_compared_is_told(evaluate, source, tmp_path, make_media):
+    small = tmp_path / "small.mkv"
+    ffmpeg("-i", source, "-vf", "scale=128:128", *LOSSLESS, small)
+    with pytest.raises(UsageError, match=r"256x256 and 128x128"):
+        evaluate(source, small)
+    empty = make_media("bars.mkv", "-f lavfi -i smptebars=s=256x256:r=25:d=0.4 -c:v ffv1")
+    with pytest.raises(FaceError):
+        evaluate(empty, source)
+    lost = evaluate(source, empty)
+    assert {"coverage", "sound"} <= set(lost.flagged)
+    assert lost.notes == ("no face was found in the edit",)
+
+
+def test_agreement_and_shift_of_moving_codes():
+    rng = np.random.default_rng(0)
+    walk = np.cumsum(rng.normal(size=(80, 3)), axis=0).astype(np.float32)
+    assert agreement(walk, 2 * walk + 1) == pytest.approx(1)
+    assert agreement(walk, -walk) == pytest.approx(-1)
+    assert math.isnan(agreement(np.ones((9, 3)), walk[:9]))
+    assert shift(walk[5:70], walk[2:67], 6) == 3
+    assert shift(walk[2:67], walk[5:70], 6) == -3
+    assert shift(np.ones((9, 3)), walk[:9], 4) == 0
