@@ -35,12 +35,15 @@ from .pipeline.render import Destination, RenderJob, render_video
 from .pipeline.stage import Stage, Stager
 from .pipeline.stopwatch import Stopwatch
 from .pipeline.sweep import MAX_TILES, Sweep, sweep_sheet, sweep_video
+from .provenance.seal import seal
+from .provenance.statement import Done
 from .reporting import (
     Finished,
     check_own_picture,
     check_request,
     encoding,
     report,
+    signer_for,
     streams_for,
 )
 from .result import EditResult
@@ -122,7 +125,7 @@ class EmotionEditor:
         wanted = Wanted.of(emotion, neutral, options)
         check_request(video, output, wanted.files(), options)
         check_names(wanted, self.model)
-        container = container_of(output)
+        container, signer = container_of(output), signer_for(output, options)
         stage = self._stager(video, options, stopwatch, progress)
         with stopwatch.stage("speech"):
             asked = self._ask(wanted, stage.heard, progress)
@@ -142,6 +145,10 @@ class EmotionEditor:
                 file = CodesFile(options.save_codes, options.overwrite)
                 timeline = stage.reading.faces.timeline
                 save_codes(file, edits, timeline, self.backend.layout, options.intensity)
+            if signer is not None or options.sidecar:
+                times_s, original = stage.reading.faces.timeline.times_s, stage.heard.path
+                done = Done(original, wanted, options, edits, times_s, self.model)
+                seal(done, part, output, signer)
         return report(
             Finished(output, video, options, asked, streams, stopwatch, stage, self.backend, source)
         )

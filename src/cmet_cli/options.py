@@ -33,6 +33,7 @@ _DUB = "New speech, another face"
 ASKING = ("emotion", "emotion_image", "emotion_video", "emotion_follow", "timeline")
 #: Fields that give the video other sound or another face.
 RESTAGING = ("speech", "identity_image")
+SIDECAR_SUFFIX = ".cmet.json"
 AREAS = ("upper", "lower", "brows", "eyes", "mouth")
 TRAINED_TO = 1.5  # beyond this intensity the networks were not trained
 
@@ -196,6 +197,14 @@ class EditOptions:
         ),
     ] = "face"
     compare: Annotated[bool, Option("Original and edited side by side.", _OUTPUT)] = False
+    sidecar: Annotated[
+        bool, Option("Also write what was done, beside the result, as RESULT.cmet.json.", _OUTPUT)
+    ] = False
+    sign_cert: Annotated[
+        Path | None,
+        Option("Certificates (.pem) to sign the result with, as C2PA has it; and:", _OUTPUT),
+    ] = None
+    sign_key: Annotated[Path | None, Option("Their private key (.pem).", _OUTPUT)] = None
     save_codes: Annotated[
         Path | None, Option("Also write every frame's codes (.npz).", _OUTPUT, writes=True)
     ] = None

@@ -18,6 +18,8 @@ from .options import TRAINED_TO, EditOptions, SourceChoice
 from .pipeline.render import output_info
 from .pipeline.stage import Stage
 from .pipeline.stopwatch import Stopwatch
+from .provenance.credentials import Signer, check_signable
+from .provenance.statement import sidecar_of
 from .result import EditResult
 
 EDIT_NOTE = (
@@ -46,6 +48,18 @@ def check_request(
         if options.save_codes == output:
             raise UsageError(f"codes and video would be the same file: {output}")
         check_output(options.save_codes, overwrite=options.overwrite, inputs=inputs)
+    if options.sidecar:
+        check_output(sidecar_of(output), overwrite=options.overwrite, inputs=inputs)
+
+
+def signer_for(output: Path, options: EditOptions) -> Signer | None:
+    """Who signs, found fit before work begins. Raises :class:`UsageError`."""
+    if options.sign_cert is None and options.sign_key is None:
+        return None
+    if options.sign_cert is None or options.sign_key is None:
+        raise UsageError("to sign, a certificate and its key are both needed")
+    check_signable(output)
+    return Signer.of(options.sign_cert, options.sign_key)
 
 
 def check_own_picture(options: EditOptions, what: str) -> None:

@@ -20,7 +20,7 @@ from ..declared import Declared, declared
 from ..emotion.named import label, own_files
 from ..emotion.schedule import Segment, read_plan
 from ..errors import UsageError
-from ..options import ASKING, RESTAGING, EditOptions
+from ..options import ASKING, RESTAGING, SIDECAR_SUFFIX, EditOptions
 from .storage import Digests, Entry, file_of, is_as_made, is_url
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Row:
 
     def outputs(self) -> dict[str, str]:
         """Every file the edit makes, by column."""
-        return {"output": self.output, **self._option_files(True)}
+        files = {"output": self.output, **self._option_files(True)}
+        return files | ({"sidecar": self.output + SIDECAR_SUFFIX} if self.options.sidecar else {})
 
     def inputs(self) -> dict[str, tuple[str, ...]]:
         """Every file the edit reads, by column."""
@@ -314,16 +315,8 @@ class Schedule:
 
 def model_digest(weights: Weights) -> str:
     """One digest for all files of a model; large ones are taken from the download's record."""
-    from ..weights.record import read_records
+    from ..weights.digests import file_digests
 
-    records, digests = read_records(weights.root), Digests()
-    found: dict[str, str] = {}
-    for part in weights.parts:
-        for path in sorted(p for p in part.rglob("*") if p.is_file()) if part.is_dir() else [part]:
-            inside = path.is_relative_to(weights.root)
-            name = path.relative_to(weights.root).as_posix() if inside else path.name
-            record = records.get(name)
-            recorded = record is not None and record.kept_size == path.stat().st_size
-            digest = record.kept_sha256 if record and recorded else digests.entry(str(path))[2]
-            found[name] = digest
+    digests = Digests()
+    found = file_digests(weights, lambda path: str(digests.entry(str(path))[2]))
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CmetError, DeviceError, MediaError, UsageError, WeightsError
 from ..media.ffmpeg import file_url, run_short
 from ..media.files import OVERWRITE_HINT, check_output
-from ..options import EditOptions, ModelChoice, RuntimeOptions
+from ..options import SIDECAR_SUFFIX, EditOptions, ModelChoice, RuntimeOptions
 from .plan import DONE, FAILED, MADE, Outcome, Row, Task, compute_name, made_of, model_digest
 from .storage import Digests, Entry, Fetched, deliver, exists, is_url, local_entry, make_durable
 
@@ -236,6 +236,9 @@ class RowWorker:
                 raise UsageError(f"output exists: {place}", OVERWRITE_HINT)
             suffix = os.path.splitext(place)[1]  # noqa: PTH122  it may be a URL
             parts[place] = Path(self._scratch.name) / f"{column}{suffix}"
+        if sidecar := task.row.outputs().get("sidecar"):  # an edit names it after its output
+            result = parts[task.row.output]
+            parts[sidecar] = result.with_name(result.name + SIDECAR_SUFFIX)
         return parts
 
 

@@ -31,6 +31,7 @@ from . import (
     sweep,
     timeline,
     train,
+    verify,
 )
 from .console import State, error_console, print_error
 
@@ -72,6 +73,7 @@ app.command("faces")(faces.faces)
 app.add_typer(emotions.emotions_app, name="emotions")
 app.command("download-weights")(download.download_weights)
 app.command("evaluate")(evaluate.evaluate)
+app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.command("avatar", rich_help_panel=_TRAINING)(avatar.avatar)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,6 +69,15 @@ Preview = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Sign = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(
+        "--sign",
+        help="Sign the result as C2PA has it: CERT.pem KEY.pem (as --sign-cert and --sign-key).",
+        rich_help_panel=OUTPUT,
+        metavar="CERT KEY",
+    ),
+]
 Download = Annotated[
     bool,
     typer.Option(
@@ -87,6 +97,7 @@ def edit(
     output: Output = None,
     neutral_audio: NeutralAudio = None,
     preview: Preview = None,
+    sign: Sign = None,
     download: Download = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -98,6 +109,8 @@ def edit(
     """
     from ..asking import Wanted
 
+    if sign is not None:
+        options = replace(options, sign_cert=sign[0], sign_key=sign[1])
     shown = _shown(video, options)
     clips, neutral = tuple(emotion_audio or ()), tuple(neutral_audio or ())
     wanted = Wanted.of(clips, neutral, options)

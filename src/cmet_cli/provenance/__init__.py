@@ -1,0 +1,1 @@
+"""Saying, so that it can be checked, that a face was edited."""

@@ -1,0 +1,203 @@
+"""C2PA manifests, signed into a finished file and read from one; by the extra ``provenance``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .._version import __version__
+from ..errors import MediaError, UsageError
+from .statement import SOURCE_TYPE
+
+#: Containers that can hold a manifest.
+MIME = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
+#: What an original may be for its own manifest, if it has one, to be kept inside the new one.
+ORIGINALS = {**MIME, ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
+LABEL = "org.cmet.edit"
+_ORIGINAL = "original"
+_CURVES = {256: "ES256", 384: "ES384", 521: "ES512"}
+INSTALL = "pip install 'cmet-cli[provenance]'"
+
+
+def _c2pa() -> Any:
+    try:
+        import c2pa
+    except (ImportError, OSError) as error:
+        raise UsageError(f"signing needs the package c2pa-python ({error})", INSTALL) from error
+    return c2pa
+
+
+@dataclass(frozen=True, eq=False)
+class Signer:
+    """A certificate chain and its key, found fit to sign with."""
+
+    certificate: bytes
+    key: bytes
+    algorithm: str
+
+    @classmethod
+    def of(cls, certificate: Path, key: Path) -> Signer:
+        """PEM files: the signer's certificate and those above it; its key, not locked. Raises
+        :class:`UsageError`."""
+        c2pa = _c2pa()
+        try:
+            chain, secret = certificate.read_bytes(), key.read_bytes()
+            signer = cls(chain, secret, _algorithm(secret, key))
+        except OSError as error:
+            raise UsageError(f"{error.filename}: {error.strerror}") from error
+        try:
+            signer.opened().close()
+        except c2pa.C2paError as error:
+            raise UsageError(f"{certificate}, {key}: cannot be signed with ({error})") from error
+        return signer
+
+    def opened(self) -> Any:
+        c2pa = _c2pa()
+        algorithm = getattr(c2pa.C2paSigningAlg, self.algorithm)
+        info = c2pa.C2paSignerInfo(algorithm, self.certificate, self.key, None)
+        return c2pa.Signer.from_info(info)
+
+
+def _algorithm(pem: bytes, path: Path) -> str:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem, None)
+    except TypeError as error:
+        raise UsageError(f"{path}: the key is locked", "give one without a passphrase") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: no private key in PEM form") from error
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size in _CURVES:
+        return _CURVES[key.curve.key_size]
+    if isinstance(key, rsa.RSAPrivateKey):
+        return "PS256"
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return "ED25519"
+    raise UsageError(f"{path}: a kind of key that C2PA does not know", "ES256 is the usual one")
+
+
+def check_signable(output: Path) -> None:
+    """Raises :class:`UsageError` for a container that cannot hold a manifest."""
+    if output.suffix.lower() not in MIME:
+        raise UsageError(
+            f"{output.suffix} cannot hold a signed manifest: {output}", "write .mp4 or .mov"
+        )
+
+
+def sign(result: Path, original: Path, said: dict[str, Any], signer: Signer) -> None:
+    """Sign a finished file in place. said: the statement; original: becomes the manifest's parent
+    (otherwise the unsigned rendering would be its own). Raises :class:`MediaError`."""
+    c2pa, mime = _c2pa(), MIME[result.suffix.lower()]
+    signed = result.with_name(f"{result.stem}.signed{result.suffix}")
+    try:
+        with (
+            _builder(c2pa, original, said, mime) as builder,
+            signer.opened() as opened,
+            result.open("rb") as source,
+            signed.open("w+b") as target,
+        ):
+            builder.sign(opened, mime, source, target)
+        signed.replace(result)
+    except c2pa.C2paError as error:
+        raise MediaError(f"signing failed: {error}") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            signed.unlink()
+
+
+@contextlib.contextmanager
+def _builder(c2pa: Any, original: Path, said: dict[str, Any], mime: str) -> Iterator[Any]:
+    parent = {"title": original.name, "relationship": "parentOf", "label": _ORIGINAL}
+    kind = ORIGINALS.get(original.suffix.lower())
+    manifest = _manifest(said, mime)
+    if kind is None:  # named, but what it holds cannot be looked into
+        manifest["ingredients"] = [{**parent, "format": "application/octet-stream"}]
+    with c2pa.Builder(json.dumps(manifest)) as builder:
+        if kind is not None:
+            with original.open("rb") as file:
+                builder.add_ingredient(json.dumps(parent), kind, file)
+        yield builder
+
+
+def _manifest(said: dict[str, Any], mime: str) -> dict[str, Any]:
+    agent = {"name": "cmet", "version": __version__}
+    edited = {
+        "action": "c2pa.edited",
+        "digitalSourceType": SOURCE_TYPE,
+        "softwareAgent": agent,
+        "description": f"{said['notice']} Asked for: {said['prompt']}.",
+        "changes": [{"region": [_stretch(*span)]} for span in said["edited_s"]],
+    }
+    opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_ORIGINAL]}}
+    return {
+        "claim_generator_info": [agent],
+        "title": said["original"]["file"],
+        "format": mime,
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": [opened, edited]}},
+            {"label": LABEL, "data": said},
+        ],
+    }
+
+
+def _stretch(start_s: float, end_s: float) -> dict[str, Any]:
+    times = {"type": "npt", "start": str(start_s), "end": str(end_s)}
+    return {"type": "temporal", "time": times}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A manifest as it was read. state: ``trusted`` (signed by somebody the anchors vouch for),
+    ``valid`` (untouched since it was signed, by whoever) or ``invalid``; problems: why it is so;
+    said: our own statement, empty for another tool's manifest."""
+
+    state: str
+    signer: str
+    tool: str
+    parent: str
+    said: dict[str, Any] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def read_credentials(path: Path, anchors: Path | None = None) -> Credentials | None:
+    """The active manifest of a file, checked offline; None where there is none.
+
+    anchors: PEM certificates of the authorities to trust. Raises :class:`UsageError`.
+    """
+    c2pa, mime = _c2pa(), ORIGINALS.get(path.suffix.lower())
+    if mime is None:
+        return None
+    settings: dict[str, Any] = {"verify": {"verify_trust": anchors is not None}}
+    if anchors is not None:
+        settings["trust"] = {"trust_anchors": anchors.read_text("utf-8", "replace")}
+    try:
+        context = c2pa.Context.from_dict(settings)
+    except c2pa.C2paError as error:
+        raise UsageError(f"{anchors}: no certificates to trust ({error})") from error
+    try:
+        with path.open("rb") as file, c2pa.Reader(mime, file, context=context) as reader:
+            manifest = reader.get_active_manifest() or {}
+            state = str(reader.get_validation_state() or "invalid").lower()
+            results = reader.get_validation_results() or {}
+    except c2pa.C2paError.ManifestNotFound:
+        return None
+    except c2pa.C2paError as error:
+        return Credentials("invalid", "", "", "", problems=(str(error),))
+    failures = results.get("activeManifest", {}).get("failure", [])
+    signed, generators = manifest.get("signature_info", {}), manifest.get("claim_generator_info")
+    parents = [i for i in manifest.get("ingredients", []) if i.get("relationship") == "parentOf"]
+    ours = [a["data"] for a in manifest.get("assertions", []) if a.get("label") == LABEL]
+    tool = (generators or [{}])[0]
+    return Credentials(
+        state=state,
+        signer=", ".join(filter(None, (signed.get("common_name"), signed.get("issuer")))),
+        tool=f"{tool.get('name', '')} {tool.get('version', '')}".strip(),
+        parent=parents[0].get("title", "") if parents else "",
+        said=ours[0] if ours else {},
+        problems=tuple(f"{one.get('code')}: {one.get('explanation', '')}" for one in failures),
+    )

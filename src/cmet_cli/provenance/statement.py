@@ -1,0 +1,108 @@
+"""What was done to a video, in plain values: the same for a signed manifest and a sidecar."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._version import __version__
+from ..asking import Wanted
+from ..media.ffmpeg import check_input
+from ..media.files import atomic_path
+from ..model import Model
+from ..options import ASKING, SIDECAR_SUFFIX, EditOptions
+from ..pipeline.codes import FaceEdit
+from ..weights.digests import file_digests
+from ..weights.record import sha256_of
+
+NOTICE = "Synthetic edit made with cmet; not an original recording."
+#: Digital source type of IPTC's vocabulary that C2PA asks for.
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished edit. original: the file it was made from."""
+
+    original: Path
+    wanted: Wanted
+    options: EditOptions
+    edits: Sequence[FaceEdit]
+    times_s: np.ndarray
+    model: Model
+
+
+def statement(done: Done) -> dict[str, Any]:
+    """What was done, by what, to what, when in the clip."""
+    options = done.options
+    said: dict[str, Any] = {
+        "notice": NOTICE,
+        "tool": {"name": "cmet", "version": __version__, "method": "C-MET (CVPR 2026)"},
+        "original": {"file": done.original.name, "sha256": sha256_of(done.original)},
+        "models": {"name": done.model.backend.name, "sha256": file_digests(done.model.weights)},
+        "prompt": in_words(done.wanted),
+        "intensity": options.intensity,
+        "edited_s": [list(span) for span in edited_spans(done.edits, done.times_s)],
+    }
+    if options.speech is not None:
+        said["speech_replaced_by"] = options.speech.name
+    if options.identity_image is not None:
+        said["identity_image"] = options.identity_image.name
+    return said
+
+
+def in_words(wanted: Wanted) -> str:
+    """What was asked for, for people."""
+    words = [wanted.options.emotion] if wanted.options.emotion.strip() else []
+    words += [f"speech {path.name}" for path in wanted.prompt.target]
+    for name in ASKING:
+        path = getattr(wanted.options, name)
+        if isinstance(path, Path):
+            words.append(f"{name.replace('_', ' ')} {path.name}")
+    if wanted.source is not None:
+        words.append(f"an emotion of the caller's own ({type(wanted.source).__name__})")
+    return " and ".join(words) or "nothing"
+
+
+def edited_spans(edits: Sequence[FaceEdit], times_s: np.ndarray) -> list[tuple[float, float]]:
+    """Stretches in which any face was changed: first and last frame's times in seconds."""
+    changed = np.zeros(len(times_s), bool)
+    for edit in edits:
+        changed |= (edit.face.placement.weights > 0) & np.any(edit.codes != edit.face.codes, axis=1)
+    spans: list[tuple[float, float]] = []
+    for index in np.flatnonzero(changed):
+        time_s = round(float(times_s[index]), 3)
+        if spans and index and changed[index - 1]:
+            spans[-1] = (spans[-1][0], time_s)
+        else:
+            spans.append((time_s, time_s))
+    return spans
+
+
+def sidecar_of(output: Path) -> Path:
+    return output.with_name(output.name + SIDECAR_SUFFIX)
+
+
+def write_sidecar(said: dict[str, Any], result: Path, output: Path, *, overwrite: bool) -> None:
+    """The statement beside a result. result: where its file is now; output: its name."""
+    whole = {**said, "result": {"sha256": sha256_of(result)}}
+    with atomic_path(sidecar_of(output), overwrite=overwrite) as part:
+        part.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_sidecar(result: Path) -> tuple[dict[str, Any], bool] | None:
+    """The statement beside a file, and whether the file is the one it speaks of; None without."""
+    path = sidecar_of(result)
+    if not path.is_file():
+        return None
+    check_input(path, "sidecar")
+    try:
+        said = json.loads(path.read_text("utf-8"))
+        return said, said["result"]["sha256"] == sha256_of(result)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
