@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ MIME = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
 ORIGINALS = {**MIME, ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 LABEL = "org.cmet.edit"
 _ORIGINAL = "original"
-_CURVES = {256: "ES256", 384: "ES384", 521: "ES512"}
+_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 INSTALL = "pip install 'cmet-cli[provenance]'"
 
 
@@ -46,9 +47,10 @@ class Signer:
         c2pa = _c2pa()
         try:
             chain, secret = certificate.read_bytes(), key.read_bytes()
-            signer = cls(chain, secret, _algorithm(secret, key))
         except OSError as error:
             raise UsageError(f"{error.filename}: {error.strerror}") from error
+        signer = cls(chain, secret, _algorithm(secret, key))
+        _check_pair(chain, secret, certificate, key)
         try:
             signer.opened().close()
         except c2pa.C2paError as error:
@@ -72,13 +74,30 @@ def _algorithm(pem: bytes, path: Path) -> str:
         raise UsageError(f"{path}: the key is locked", "give one without a passphrase") from error
     except ValueError as error:
         raise UsageError(f"{path}: no private key in PEM form") from error
-    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size in _CURVES:
-        return _CURVES[key.curve.key_size]
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES:
+        return _CURVES[key.curve.name]
     if isinstance(key, rsa.RSAPrivateKey):
         return "PS256"
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "ED25519"
     raise UsageError(f"{path}: a kind of key that C2PA does not know", "ES256 is the usual one")
+
+
+def _check_pair(chain: bytes, secret: bytes, certificate: Path, key: Path) -> None:
+    """What C2PA itself would find out only at the very end."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.x509 import load_pem_x509_certificates
+
+    try:
+        first = load_pem_x509_certificates(chain)[0]
+    except (ValueError, IndexError) as error:
+        raise UsageError(f"{certificate}: no certificate in PEM form") from error
+    if first.public_key() != load_pem_private_key(secret, None).public_key():
+        raise UsageError(f"{key}: not the key of the certificate {certificate}")
+    now = datetime.now(timezone.utc)
+    if not first.not_valid_before_utc <= now <= first.not_valid_after_utc:
+        until = f"{first.not_valid_after_utc:%Y-%m-%d}"
+        raise UsageError(f"{certificate}: not valid now (until {until})", "get a new one")
 
 
 def check_signable(output: Path) -> None:

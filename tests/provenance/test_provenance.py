@@ -1,0 +1,254 @@
+"""Signing with a self-made authority, checking, and the statement beside a result."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from cmet_cli import EditOptions, EmotionEditor
+from cmet_cli.errors import UsageError
+from cmet_cli.media.program import bundled_ffmpeg
+from cmet_cli.provenance.credentials import Signer, read_credentials
+from cmet_cli.provenance.statement import SOURCE_TYPE, read_sidecar
+from cmet_cli.weights.record import sha256_of
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
+_PEM, _DAY = serialization.Encoding.PEM, datetime.timedelta(days=1)
+
+
+def named(common: str) -> x509.Name:
+    pairs = ((NameOID.ORGANIZATION_NAME, "studio"), (NameOID.COMMON_NAME, common))
+    return x509.Name([x509.NameAttribute(*pair) for pair in pairs])
+
+
+def certificate(common, issuer=None, days=30):
+    """A certificate and its key; issuer: the same of its authority (None: it is one)."""
+    key, authority = ec.generate_private_key(ec.SECP256R1()), issuer is None
+    above, above_key = issuer or (None, key)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = [
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "encipher_only",
+        "decipher_only",
+    ]
+    usage = x509.KeyUsage(
+        digital_signature=not authority,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        **dict.fromkeys(names, False),
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(named(common))
+        .issuer_name(above.subject if above else named(common))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - 9 * _DAY)
+        .not_valid_after(now + days * _DAY)
+        .add_extension(x509.BasicConstraints(authority, None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(above_key.public_key()),
+            critical=False,
+        )
+    )
+    if not authority:
+        wanted = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
+        builder = builder.add_extension(wanted, critical=False)
+    return builder.sign(above_key, hashes.SHA256()), key
+
+
+def key_pem(key, password=None):
+    locked = serialization.BestAvailableEncryption(password) if password else None
+    return key.private_bytes(
+        _PEM, serialization.PrivateFormat.PKCS8, locked or serialization.NoEncryption()
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """ca.pem, cert.pem, key.pem, other.pem (another authority), and a second of the example."""
+    folder = tmp_path_factory.mktemp("provenance")
+    authority = certificate("authority")
+    signer = certificate("signer", authority)
+    chain = [one.public_bytes(_PEM) for one in (signer[0], authority[0])]
+    (folder / "ca.pem").write_bytes(chain[1])
+    (folder / "cert.pem").write_bytes(b"".join(chain))
+    (folder / "key.pem").write_bytes(key_pem(signer[1]))
+    (folder / "locked.pem").write_bytes(key_pem(signer[1], b"secret"))
+    (folder / "other.pem").write_bytes(certificate("stranger")[0].public_bytes(_PEM))
+    old = certificate("old", authority, days=-2)
+    (folder / "old.pem").write_bytes(old[0].public_bytes(_PEM))
+    (folder / "old_key.pem").write_bytes(key_pem(old[1]))
+    (folder / "wrong.pem").write_bytes(key_pem(ec.generate_private_key(ec.SECP256R1())))
+    command = [bundled_ffmpeg(), "-loglevel", "error", "-i", str(EXAMPLE), "-t", "1"]
+    subprocess.run([*command, "-c:a", "copy", str(folder / "in.mp4")], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def editor():
+    return EmotionEditor.from_weights(model="mini")
+
+
+def edited(editor, folder, name, **options):
+    options = {"sign_cert": folder / "cert.pem", "sign_key": folder / "key.pem", **options}
+    chosen = EditOptions(emotion="happy", overwrite=True, **options)
+    editor.edit(folder / "in.mp4", None, folder / name, options=chosen)
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def signed(editor, folder):
+    return edited(editor, folder, "signed.mp4", intensity=0.8, ease_in=0.4)
+
+
+def test_a_signed_result_is_valid_and_by_its_authority_trusted(folder, signed):
+    found = read_credentials(signed)
+    assert (found.state, found.problems) == ("valid", ())
+    assert found.signer == "signer, studio"
+    assert found.tool.startswith("cmet ")
+    assert found.parent == "in.mp4"
+    assert read_credentials(signed, folder / "ca.pem").state == "trusted"
+    assert read_credentials(signed, folder / "other.pem").state != "trusted"
+
+
+def test_it_says_what_was_done(folder, signed):
+    import c2pa
+
+    said = read_credentials(signed).said
+    assert said["prompt"] == "happy"
+    assert said["intensity"] == 0.8
+    assert said["original"] == {"file": "in.mp4", "sha256": sha256_of(folder / "in.mp4")}
+    assert set(said["models"]["sha256"]) >= {"edtalk.safetensors", "connector.safetensors"}
+    (span,) = said["edited_s"]
+    assert 0 < span[0] < 0.2  # it eases in
+    assert span[1] > 0.9
+    with signed.open("rb") as file, c2pa.Reader("video/mp4", file) as reader:
+        manifest = reader.get_active_manifest()
+    (actions,) = [a["data"]["actions"] for a in manifest["assertions"] if "actions" in a["label"]]
+    assert [action["action"] for action in actions] == ["c2pa.opened", "c2pa.edited"]
+    assert actions[1]["digitalSourceType"] == SOURCE_TYPE
+    assert [i["relationship"] for i in manifest["ingredients"]] == ["parentOf"]
+
+
+def test_a_touched_file_is_invalid(folder, signed):
+    data = bytearray(signed.read_bytes())
+    data[-2000] ^= 1
+    touched = folder / "touched.mp4"
+    touched.write_bytes(data)
+    found = read_credentials(touched, folder / "ca.pem")
+    assert found.state == "invalid"
+    assert any("hash" in problem.lower() for problem in found.problems)
+
+
+def test_pictures_and_sound_are_as_without(editor, folder, signed):
+    plain = edited(
+        editor, folder, "plain.mp4", sign_cert=None, sign_key=None, intensity=0.8, ease_in=0.4
+    )
+    command = [bundled_ffmpeg(), "-loglevel", "error", "-i"]
+    hashes = [
+        subprocess.run([*command, str(p), "-f", "streamhash", "-"], capture_output=True, check=True)
+        for p in (plain, signed)
+    ]
+    assert hashes[0].stdout == hashes[1].stdout
+    assert read_credentials(plain) is None
+
+
+def test_an_original_with_a_manifest_of_its_own_stays_inside(editor, folder, signed):
+    again = folder / "again.mov"
+    options = EditOptions(
+        emotion="sad", sign_cert=folder / "cert.pem", sign_key=folder / "key.pem", overwrite=True
+    )
+    editor.edit(signed, None, again, options=options)
+    found = read_credentials(again, folder / "ca.pem")
+    assert (found.state, found.parent) == ("trusted", "signed.mp4")
+    assert found.said["prompt"] == "sad"
+
+
+def test_a_sidecar_says_the_same_and_of_which_file(editor, folder):
+    output = edited(editor, folder, "beside.mkv", sign_cert=None, sign_key=None, sidecar=True)
+    said, same = read_sidecar(output)
+    assert same
+    assert said["prompt"] == "happy"
+    assert said["edited_s"] == [[0.0, pytest.approx(0.96)]]
+    assert json.loads((folder / "beside.mkv.cmet.json").read_text()) == said
+    output.write_bytes(output.read_bytes() + b"\0")
+    assert read_sidecar(output)[1] is False
+    (folder / "beside.mkv.cmet.json").write_text("[")
+    assert read_sidecar(output) is None
+
+
+@pytest.mark.parametrize(
+    ("certificate_file", "key_file", "said"),
+    [
+        ("cert.pem", None, "both needed"),
+        (None, "key.pem", "both needed"),
+        ("cert.pem", "locked.pem", "locked"),
+        ("cert.pem", "cert.pem", "no private key"),
+        ("key.pem", "key.pem", "no certificate"),
+        ("cert.pem", "wrong.pem", "not the key of the certificate"),
+        ("old.pem", "old_key.pem", "not valid now"),
+        ("none.pem", "key.pem", "not found"),
+    ],
+)
+def test_what_cannot_sign_is_told_before_work_begins(
+    editor, folder, certificate_file, key_file, said
+):
+    files = {"sign_cert": certificate_file, "sign_key": key_file}
+    options = {name: folder / file for name, file in files.items() if file}
+    with pytest.raises(UsageError, match=said):
+        editor.edit(
+            folder / "in.mp4",
+            None,
+            folder / "no.mp4",
+            options=EditOptions(emotion="happy", **options),
+        )
+    assert not list(folder.glob("no*"))
+
+
+def test_a_container_without_room_for_a_manifest_is_refused(editor, folder):
+    with pytest.raises(UsageError, match=r"\.mkv cannot hold"):
+        edited(editor, folder, "no.mkv")
+    assert not list(folder.glob("no*"))
+
+
+def test_a_kind_of_key_that_c2pa_does_not_know(tmp_path, folder):
+    path = tmp_path / "key.pem"
+    path.write_bytes(key_pem(ec.generate_private_key(ec.SECP256K1())))
+    with pytest.raises(UsageError, match="does not know"):
+        Signer.of(folder / "cert.pem", path)
+
+
+def test_the_command(cmet, folder, signed, tmp_path):
+    run = cmet("verify", signed, "--anchors", folder / "ca.pem")
+    assert run.returncode == 0, run.stderr
+    assert "trusted: untouched since it was signed, by somebody you trust" in run.stdout
+    assert "signed by: signer, studio" in run.stderr
+    stranger = cmet("verify", signed, "--anchors", folder / "other.pem")
+    assert stranger.returncode == 1
+    nothing = cmet("verify", folder / "in.mp4", "--json")
+    assert nothing.returncode == 1
+    assert json.loads(nothing.stdout) == {"manifest": None, "sidecar": None}
+    made = cmet(
+        "edit", "-v", folder / "in.mp4", "--emotion", "happy", "--sidecar", "-q",
+        "--sign", folder / "cert.pem", folder / "key.pem", "-o", "out.mp4",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    told = json.loads(cmet("verify", "out.mp4", "--json").stdout)
+    assert told["manifest"]["state"] == "valid"
+    assert told["sidecar"]["same_file"] is True
+    assert "not found" in cmet("verify", "none.mp4").stderr
+    assert {p.name for p in tmp_path.glob("out*")} == {"out.mp4", "out.mp4.cmet.json"}
