@@ -122,7 +122,7 @@ def default_name(cells: Mapping[str, str], video: str, emotion: tuple[str, ...],
     voice = PurePosixPath(emotion[0].replace(os.sep, "/")).stem if emotion else _asked(cells)
     more = f"+{len(emotion) - 1}" if len(emotion) > 1 else ""
     parts = [path.stem, voice + more]
-    said = ("overwrite", *(() if emotion else ASKING))
+    said = ("overwrite", "sidecar", *(() if emotion else ASKING))
     for name in sorted(cells):
         field = declared(EditOptions).get(name)
         if field is None or field.is_path or name in said:
