@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line has it; before torch
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 import torch
 from safetensors.torch import save_file
 from tiny import TINY, TINY_CLASSES
