@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..backends.base import Backend
-from ..errors import FaceError, UsageError
+from ..errors import FaceError, MediaError, UsageError
 from ..faces.eyes import find_eyes
 from ..media.audio import SAMPLE_RATE_HZ, audio_chunks, split_stretch
 from ..media.clock import Timeline, sound_on_grid
@@ -125,15 +125,18 @@ class Stager:
         faces, part, n = reading.people, self.backend.layout.lip_slice, len(reading.faces.ticks)
         if not self.backend.layout.lip:
             return None
-        everybody = [np.ones(n, np.float32)] + [np.zeros(n, np.float32)] * (len(faces) - 1)
+        the_first = [np.ones(n, np.float32)] + [np.zeros(n, np.float32)] * (len(faces) - 1)
         if len(faces) == 1 or not reading.info.audio_streams:
-            return everybody
+            return the_first
         timeline = reading.faces.timeline
-        heard = lips_from_sound(reading.info, timeline, self.backend)
+        try:
+            heard = lips_from_sound(reading.info, timeline, self.backend)
+        except MediaError:  # its own sound is to be replaced anyway
+            return the_first
         step_s = timeline.duration_s / n
         shares = [how_much_speaks(heard, face.codes[:, part], step_s) for face in faces]
         if max(float((share > 0.5).mean()) for share in shares) < LEAST_SHARE:
-            return everybody
+            return the_first
         return [share.astype(np.float32) for share in shares]
 
     # ------------------------------------------------------------------ pictures
