@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.signal import correlate
 
 from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.errors import FaceError, MediaError, UsageError
@@ -71,8 +72,14 @@ def edit(editor, video, output, **options):
 
 
 def likeness(a, b):
-    n = min(len(a), len(b))
-    return np.corrcoef(a[:n], b[:n])[0, 1]
+    """Correlation of two sounds where they go together best, at most 0.1 s from the beginning: some
+    versions of ffmpeg begin a file at its AAC stream's priming, and the picture after it."""
+    n, most = min(len(a), len(b)), SAMPLE_RATE_HZ // 10
+    together = correlate(a[:n], b[:n], "full", "fft")[n - 1 - most : n + most]
+    lag = int(together.argmax()) - most
+    one, other = a[max(0, lag) :], b[max(0, -lag) :]
+    n = min(len(one), len(other))
+    return np.corrcoef(one[:n], other[:n])[0, 1]
 
 
 def test_new_speech_is_heard_and_moves_the_lips(editor, video, speech, tmp_path):
@@ -80,7 +87,7 @@ def test_new_speech_is_heard_and_moves_the_lips(editor, video, speech, tmp_path)
     result = edit(editor, video, output, speech=speech, emotion="happy", intensity=0)
     assert (result.frames, result.lips) == (30, "audio")
     heard, said = decode_audio(output), decode_audio(speech)
-    assert abs(len(heard) - SECONDS * SAMPLE_RATE_HZ) < 0.05 * SAMPLE_RATE_HZ
+    assert abs(len(heard) - SECONDS * SAMPLE_RATE_HZ) < 0.1 * SAMPLE_RATE_HZ  # AAC's own frames
     assert likeness(heard, said) > 0.95  # AAC
     before, after = luma(video), luma(output)
     moved = np.abs(after - before).mean(0)

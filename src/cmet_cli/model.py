@@ -72,7 +72,7 @@ class Model:
         if name == NEUTRAL:
             raise UsageError(
                 "neutral is what emotions are compared with, and changes nothing",
-                "ask for another, or give --intensity a smaller number",
+                "ask for another; to change nothing give --intensity 0",
             )
         heard = self.listener.ear.presets
         mine = heard.by_name.get(name)

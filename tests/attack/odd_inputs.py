@@ -86,13 +86,14 @@ NO_FILES: dict[str, Callable[[Box, str], Path]] = {
     "/proc/self/mem": lambda box, suffix: Path("/proc/self/mem"),
 }
 PLACES = ("video", "emotion_audio", "neutral_audio", "feature", "weights_dir", "output", "faces",
-          "manifest", "config", "codes")  # fmt: skip
+          "manifest", "config", "codes", "speech", "identity_image")  # fmt: skip
 
 
 def _no_file(kind: str, place: str) -> Callable[[Box, random.Random], Plan]:
     def prepare(box: Box, rng: random.Random) -> Plan:
         suffixes = {"emotion_audio": ".wav", "neutral_audio": ".wav", "feature": ".npy",
-                    "weights_dir": "", "manifest": ".csv", "codes": ".npz"}  # fmt: skip
+                    "weights_dir": "", "manifest": ".csv", "codes": ".npz",
+                    "speech": ".wav", "identity_image": ".png"}  # fmt: skip
         path = NO_FILES[kind](box, suffixes.get(place, ".mp4"))
         if place == "faces":
             return Plan([Command(["faces", "-o", "out.png", path])], Allowed(("out.png",)))
@@ -181,7 +182,12 @@ ODD_MEDIA: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def _odd(name: str, sheet: bool) -> Callable[[Box, random.Random], Plan]:
+#: How an odd file is used: as the video of an edit or a preview, as a dub's, as its speech, as the
+#: face to move.
+USES = ("edit", "preview", "dubbed", "as speech", "as a face")
+
+
+def _odd(name: str, use: str) -> Callable[[Box, random.Random], Plan]:
     def prepare(box: Box, rng: random.Random) -> Plan:
         file, arguments = ODD_MEDIA[name]
         made = box.materials.folder / file
@@ -194,7 +200,17 @@ def _odd(name: str, sheet: bool) -> Callable[[Box, random.Random], Plan]:
             box.materials.make("other.h264", "-f lavfi -i testsrc2=s=96x48:d=0.2 -c:v libx264")
             other = box.materials.folder / "other.h264"
             video = box.put(file, made.read_bytes() + other.read_bytes())
-        if sheet:
+        voice, neutral = box.materials.voice, box.materials.feature
+        if use == "dubbed":
+            fit = rng.choice(["video", "loop", "bounce", "hold", "cut"])
+            argv = box.edit(video=video, speech=voice, fit=fit, neutral_audio=neutral)
+            return Plan([Command(argv)])
+        if use == "as speech":
+            return Plan([Command(box.edit(speech=video, fit="hold", neutral_audio=neutral))])
+        if use == "as a face":
+            argv = box.edit(video=None, identity_image=video, speech=voice, neutral_audio=neutral)
+            return Plan([Command(argv)])
+        if use == "preview":
             argv = box.edit(video=video, output="out.png")
             return Plan([Command([*argv, "--preview=3"])], Allowed(("out.png",)))
         return Plan([Command(box.edit(video=video, neutral_audio=box.materials.feature))])
@@ -251,8 +267,7 @@ def odd_media(count: int) -> list[Case]:
              for kind in ("png", "bmp", "gif", "ppm")]  # fmt: skip
     cases += [Case("huge PNG called mp4", _claim("png", "huge.mp4"))]
     cases += [Case(name, _playlist(*PLAYLISTS[name])) for name in PLAYLISTS]
-    cases += [Case(name, _odd(name, False)) for name in ODD_MEDIA]
-    cases += [Case(f"{name}, preview", _odd(name, True)) for name in ODD_MEDIA]
+    cases += [Case(f"{name}, {use}", _odd(name, use)) for use in USES for name in ODD_MEDIA]
     random.Random(0).shuffle(cases)
     return cases
 

@@ -92,6 +92,9 @@ def folder(tmp_path_factory):
     old = certificate("old", authority, days=-2)
     (folder / "old.pem").write_bytes(old[0].public_bytes(_PEM))
     (folder / "old_key.pem").write_bytes(key_pem(old[1]))
+    root = certificate("root")  # signs for itself, which C2PA does not take
+    (folder / "root.pem").write_bytes(root[0].public_bytes(_PEM))
+    (folder / "root_key.pem").write_bytes(key_pem(root[1]))
     (folder / "wrong.pem").write_bytes(key_pem(ec.generate_private_key(ec.SECP256R1())))
     command = [bundled_ffmpeg(), "-loglevel", "error", "-i", str(EXAMPLE), "-t", "1"]
     subprocess.run([*command, "-c:a", "copy", str(folder / "in.mp4")], check=True)
@@ -183,7 +186,7 @@ def test_a_sidecar_says_the_same_and_of_which_file(editor, folder):
     said, same = read_sidecar(output)
     assert same
     assert said["prompt"] == "happy"
-    assert said["edited_s"] == [[0.0, pytest.approx(0.96)]]
+    assert said["edited_s"] == [[0.0, pytest.approx(1.0)]]
     assert json.loads((folder / "beside.mkv.cmet.json").read_text()) == said
     output.write_bytes(output.read_bytes() + b"\0")
     assert read_sidecar(output)[1] is False
@@ -201,6 +204,7 @@ def test_a_sidecar_says_the_same_and_of_which_file(editor, folder):
         ("key.pem", "key.pem", "no certificate"),
         ("cert.pem", "wrong.pem", "not the key of the certificate"),
         ("old.pem", "old_key.pem", "not valid now"),
+        ("root.pem", "root_key.pem", "cannot be signed with"),
         ("none.pem", "key.pem", "not found"),
     ],
 )

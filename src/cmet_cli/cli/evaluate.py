@@ -84,12 +84,12 @@ def _tell(found: list[Evaluation], output: Path | None, as_json: bool) -> None:
         return
     console = error_console()
     for one in found:
-        table = Table("figure", "value", "", "what it is", title=one.after.name)
+        table = Table("figure", "value", "", "else", "what it is", title=one.after.name)
         for mark in MARKS:
             text = shown(mark.name, one.values.get(mark.name, float("nan")))
             if text:
                 look = "[red]look[/]" if mark.name in one.flagged else ""
-                table.add_row(mark.name, text, look, mark.about)
+                table.add_row(mark.name, text, look, f"{mark.low:g} to {mark.high:g}", mark.about)
         console.print(table)
         for note in one.notes:
             console.print(note)

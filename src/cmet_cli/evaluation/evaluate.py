@@ -81,7 +81,10 @@ class Evaluator:
             **self._codes(seen, maps[0].timeline, wanted),
         }
         sound = lag_s(before, after) if infos[0].audio_streams else math.nan
-        values["sync_s"] = sound - values.pop("lips_s")
+        if math.isnan(sound):
+            notes.append("sync is not measured: the edit has other sound, or there is none")
+        # Lips are compared frame by frame: a picture that begins later has later lips.
+        values["sync_s"] = sound - values.pop("lips_s") - _later(maps)
         return Evaluation(before, after, values, emotion, tuple(notes))
 
     def _codes(
@@ -179,6 +182,12 @@ def _clock(maps: list[FaceMap], infos: list[VideoInfo]) -> dict[str, float]:
     n = min(map(len, ticks))
     apart = np.abs((ticks[1][:n] - ticks[1][0]) - (ticks[0][:n] - ticks[0][0])).max()
     return {"frames": len(ticks[1]) / len(ticks[0]), "times_s": float(apart)}
+
+
+def _later(maps: list[FaceMap]) -> float:
+    """How much later the second picture begins, in seconds."""
+    starts = [float(m.timeline.times_s[0]) for m in maps]
+    return starts[-1] - starts[0]
 
 
 def _sound(infos: list[VideoInfo]) -> float:

@@ -21,6 +21,7 @@ USUAL = {"turn": 0.5, "right": 0.45, "down": 0.4, "nearer": 0.35}
 WANDER_S, BEGIN_S = 0.6, 0.6
 #: Mean and least time between blinks, and how long one takes; lids fall faster than they rise.
 BLINK_GAP_S, LEAST_GAP_S, FALL_S, RISE_S = 3.6, 1.4, 0.08, 0.16
+FIRST_BLINK_S = 1.2
 #: Lids drawn by hand leave a rim of the eye: a blink goes on from there.
 WHOLE_BLINK = 1.5
 SEED = 11
@@ -78,11 +79,10 @@ def _wandering(times_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _blinks(times_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """How far the lids are down. float32 ``[n]`` in [0, 1]."""
-    down, at = np.zeros(len(times_s)), 0.0
-    while True:
-        at += LEAST_GAP_S + rng.exponential(BLINK_GAP_S - LEAST_GAP_S)
-        if at > times_s[-1]:
-            return down.astype(np.float32)
+    down, at = np.zeros(len(times_s)), FIRST_BLINK_S
+    while at <= times_s[-1]:
         since = times_s - at
         falling, rising = np.clip(1 + since / FALL_S, 0, 1), np.clip(1 - since / RISE_S, 0, 1)
         down = np.maximum(down, np.where(since < 0, falling, rising))
+        at += LEAST_GAP_S + rng.exponential(BLINK_GAP_S - LEAST_GAP_S)
+    return down.astype(np.float32)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+
+import cv2
+import numpy as np
 
 from .._version import __version__
 from ..errors import MediaError, UsageError
@@ -21,6 +25,10 @@ ORIGINALS = {**MIME, ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image
 LABEL = "org.cmet.edit"
 _ORIGINAL = "original"
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+FIT = (
+    "C2PA wants a certificate from an authority, with key usage digitalSignature, an extended key "
+    "usage such as emailProtection, and key identifiers; above it in the file the authority's"
+)
 INSTALL = "pip install 'cmet-cli[provenance]'"
 
 
@@ -52,9 +60,10 @@ class Signer:
         signer = cls(chain, secret, _algorithm(secret, key))
         _check_pair(chain, secret, certificate, key)
         try:
-            signer.opened().close()
+            _try(c2pa, signer)
         except c2pa.C2paError as error:
-            raise UsageError(f"{certificate}, {key}: cannot be signed with ({error})") from error
+            words = f"{certificate}, {key}: cannot be signed with ({error})"
+            raise UsageError(words, FIT) from error
         return signer
 
     def opened(self) -> Any:
@@ -81,6 +90,17 @@ def _algorithm(pem: bytes, path: Path) -> str:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "ED25519"
     raise UsageError(f"{path}: a kind of key that C2PA does not know", "ES256 is the usual one")
+
+
+def _try(c2pa: Any, signer: Signer) -> None:
+    """Sign a picture of one pixel: certificates that C2PA does not take are told only then."""
+    _, pixel = cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))
+    manifest = json.dumps({"claim_generator_info": [{"name": "cmet"}], "assertions": []})
+    with c2pa.Builder(manifest) as builder, signer.opened() as opened:
+        builder.set_intent(
+            c2pa.C2paBuilderIntent.CREATE, c2pa.C2paDigitalSourceType.DIGITAL_CREATION
+        )
+        builder.sign(opened, "image/png", io.BytesIO(pixel.tobytes()), io.BytesIO())
 
 
 def _check_pair(chain: bytes, secret: bytes, certificate: Path, key: Path) -> None:

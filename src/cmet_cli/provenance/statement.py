@@ -70,17 +70,19 @@ def in_words(wanted: Wanted) -> str:
 
 
 def edited_spans(edits: Sequence[FaceEdit], times_s: np.ndarray) -> list[tuple[float, float]]:
-    """Stretches in which any face was changed: first and last frame's times in seconds."""
+    """Stretches in which any face was changed: from the first frame to the end of the last, in
+    seconds."""
     changed = np.zeros(len(times_s), bool)
     for edit in edits:
         changed |= (edit.face.placement.weights > 0) & np.any(edit.codes != edit.face.codes, axis=1)
+    step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.04
+    ends_s = np.append(times_s[1:], times_s[-1] + step_s)
     spans: list[tuple[float, float]] = []
     for index in np.flatnonzero(changed):
-        time_s = round(float(times_s[index]), 3)
+        start_s, end_s = (round(float(t[index]), 3) for t in (times_s, ends_s))
         if spans and index and changed[index - 1]:
-            spans[-1] = (spans[-1][0], time_s)
-        else:
-            spans.append((time_s, time_s))
+            start_s = spans.pop()[0]
+        spans.append((start_s, end_s))
     return spans
 
 
