@@ -137,7 +137,7 @@ def test_what_cannot_be_compared_is_told(evaluate, source, tmp_path, make_media)
         evaluate(empty, source)
     lost = evaluate(source, empty)
     assert {"coverage", "sound"} <= set(lost.flagged)
-    assert lost.notes == ("no face was found in the edit",)
+    assert lost.notes[0] == "no face was found in the edit"
 
 
 def test_agreement_and_shift_of_moving_codes():
