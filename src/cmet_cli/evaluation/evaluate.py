@@ -17,7 +17,7 @@ from ..media.probe import VideoInfo, probe_video
 from ..media.reader import Frame, FrameReader
 from ..model import Model
 from ..options import EditOptions, Progress, no_progress
-from ..pipeline.cropper import Cropper
+from ..pipeline.cropper import Cropper, batches
 from ..pipeline.encode import encode_crops
 from ..pipeline.find import FaceMap
 from ..pipeline.read import VideoReader
@@ -165,14 +165,7 @@ class _Seen:
 def _pairs(infos: list[VideoInfo]) -> Iterator[list[tuple[Frame, Frame]]]:
     """Frames of both files side by side, as far as both go."""
     with FrameReader(infos[0]) as one, FrameReader(infos[1]) as other:
-        group: list[tuple[Frame, Frame]] = []
-        for pair in zip(one, other, strict=False):
-            group.append(pair)
-            if len(group) == TOGETHER:
-                yield group
-                group = []
-        if group:
-            yield group
+        yield from batches(zip(one, other, strict=False), TOGETHER)
 
 
 def _clock(maps: list[FaceMap], infos: list[VideoInfo]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from ..faces.geometry import Square
 from ..media.pixels import ColourConverter
 from ..media.probe import VideoInfo
 from ..media.reader import Frame
+
+T = TypeVar("T")
 
 
 class Cropper:
@@ -25,9 +28,9 @@ class Cropper:
         return crop_rgb(frame.planes, square, self.size_px, self.layout, self.converter)
 
 
-def batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+def batches(frames: Iterable[T], size: int) -> Iterator[list[T]]:
     """Frames in lists of ``size``, the last one shorter."""
-    group: list[Frame] = []
+    group: list[T] = []
     for frame in frames:
         group.append(frame)
         if len(group) == size:
