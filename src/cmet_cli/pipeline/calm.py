@@ -11,6 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from ..backends.base import Backend
+from ..faces.difference import smoothstep
 from ..faces.eyes import lids_down
 from .encode import encode_crops
 
@@ -73,8 +74,7 @@ def _wandering(times_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     smooth = gaussian_filter1d(rough, WANDER_S / step_s, mode="wrap")
     smooth /= np.sqrt(step_s / (2 * np.sqrt(np.pi) * WANDER_S))
     at = np.interp(times_s, np.arange(n + 1) * step_s, smooth)
-    begun = np.clip(times_s / BEGIN_S, 0, 1)
-    return (at * begun * begun * (3 - 2 * begun)).astype(np.float32)
+    return (at * smoothstep(times_s, 0, BEGIN_S)).astype(np.float32)
 
 
 def _blinks(times_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
