@@ -65,7 +65,7 @@ class Canvas:
         return area_mask(self.crop.size_px, self.face, (name,), *map(float, head))
 
     def region(self, square: Square) -> np.ndarray:
-        """The same, and nothing at all on the crop's border where that is inside the picture."""
+        """``square_mask``, and nothing at all on the crop's border where that is in the picture."""
         mask = self.square_mask(square)
         if float(mask.min()) == 1.0:
             return mask

@@ -43,10 +43,6 @@ class Stage:
     motion: np.ndarray | None = None
     still: bool = False
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        return self.reading.warnings
-
 
 @dataclass(frozen=True)
 class Stager:
@@ -65,7 +61,8 @@ class Stager:
         if video is None:
             return self._talking(options, stopwatch, progress)
         if options.speech is None:
-            stage = self._plain(self.reader.read(video, options, stopwatch, progress))
+            reading = self.reader.read(video, options, stopwatch, progress)
+            stage = Stage(reading, reading.info)
         else:
             filmed = replace(options, speech=None, fit="video", lips="video")
             reading = self.reader.read(video, filmed, stopwatch, progress)
@@ -77,10 +74,6 @@ class Stager:
         if (lips := stage.reading.lips[0]) is not None:
             moving[:, self.backend.layout.lip_slice] = lips
         return self._still(options, stage, moving, stopwatch, progress)
-
-    @staticmethod
-    def _plain(reading: VideoReading) -> Stage:
-        return Stage(reading, reading.info)
 
     # ------------------------------------------------------------------ dub
 
@@ -185,7 +178,6 @@ class Stager:
             motion[:, part] += own.people[0].codes[0, part] - usual
         script = Script.of(np.zeros(len(faces.ticks), int))
         reading = retimed(own, script, faces.ticks)
-        # Its clock is the clip's, also where the backend's grid begins.
         reading = replace(reading, warnings=(*own.warnings, *clip.reading.warnings))
         return Stage(reading, clip.heard, script, motion, still=True)
 
