@@ -103,7 +103,7 @@ def edit(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Give a talking face the emotion of a voice; or new speech, or a picture the gift of it.
+    """Give a talking face the emotion of a voice; or new speech, or let a picture talk.
 
     [bold]cmet edit --video in.mp4 --emotion-audio sarcastic.wav[/]
     """

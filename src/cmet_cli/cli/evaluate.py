@@ -84,7 +84,7 @@ def _tell(found: list[Evaluation], output: Path | None, as_json: bool) -> None:
         return
     console = error_console()
     for one in found:
-        table = Table("figure", "value", "", "else", "what it is", title=one.after.name)
+        table = Table("figure", "value", "", "unremarkable", "what it is", title=one.after.name)
         for mark in MARKS:
             text = shown(mark.name, one.values.get(mark.name, float("nan")))
             if text:
