@@ -65,6 +65,9 @@ BatchSize = Annotated[
 Format = Annotated[
     Precision, typer.Option("--precision", help="As for cmet edit.", rich_help_panel=_NETWORK)
 ]
+Cache = Annotated[
+    bool, typer.Option("--cache/--no-cache", help="As for cmet edit.", rich_help_panel=_NETWORK)
+]
 
 
 @takes_options
@@ -79,6 +82,7 @@ def batch(
     device: Device = RUNTIME.device,
     precision: Format = RUNTIME.precision,
     batch_size: BatchSize = RUNTIME.batch_size,
+    cache: Cache = RUNTIME.cache,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -100,7 +104,7 @@ def batch(
         devices=tuple(name.strip() for name in device.split(",") if name.strip()),
         model=model.model,
         weights_dir=model.weights_dir,
-        runtime=RuntimeOptions(precision=precision, batch_size=batch_size),
+        runtime=RuntimeOptions(precision=precision, batch_size=batch_size, cache=cache),
         **given,
     )
     if status:
