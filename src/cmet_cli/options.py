@@ -149,7 +149,7 @@ class EditOptions:
         bool,
         Option(
             "Leave the mouth as open as it was filmed, for lips that must meet where they met: "
-            "surer lip sync, a subtler emotion.",
+            "surer lip sync, a subtler emotion. Not with --detail render.",
             _FACE,
         ),
     ] = False
