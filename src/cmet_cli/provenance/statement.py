@@ -12,6 +12,7 @@ import numpy as np
 
 from .._version import __version__
 from ..asking import Wanted
+from ..emotion.source import NoChange
 from ..media.ffmpeg import check_input
 from ..media.files import atomic_path
 from ..model import Model
@@ -64,7 +65,7 @@ def in_words(wanted: Wanted) -> str:
         path = getattr(wanted.options, name)
         if isinstance(path, Path):
             words.append(f"{name.replace('_', ' ')} {path.name}")
-    if wanted.source is not None:
+    if wanted.source is not None and not isinstance(wanted.source, NoChange):
         words.append(f"an emotion of the caller's own ({type(wanted.source).__name__})")
     return " and ".join(words) or "nothing"
 
