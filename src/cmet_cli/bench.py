@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import resource
 import statistics
 import sys
@@ -19,7 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from .backends.base import Backend, MovingBackend
-from .backends.devices import DTYPES, describe
+from .backends.devices import DTYPES, describe_machine
 from .backends.images import to_images, to_pictures
 from .backends.loader import published_order
 from .faces.placement import Placement
@@ -96,7 +95,7 @@ class Tracked:
 def measure(backend: Backend, seconds: float, against_published: bool = False) -> Measured:
     """Time every part on a clip made for it. Raises :class:`CmetError` where ffmpeg fails."""
     found = Measured(
-        machine=f"{platform.processor() or platform.machine()}, {describe(backend.compute.device)}",
+        machine=describe_machine(backend.compute.device),
         model=backend.name,
         precision=backend.compute.precision,
         batch_size=backend.compute.batch_size,

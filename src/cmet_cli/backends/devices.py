@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import platform
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
@@ -87,6 +90,16 @@ def describe_model(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return device.type
+
+
+def describe_machine(device: torch.device) -> str:
+    """Processor and device, for figures that depend on them."""
+    processor = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):  # Linux tells the model nowhere else
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+        models = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        processor = next(models, processor)
+    return f"{processor}, {describe(device)}"
 
 
 def describe(device: torch.device) -> str:

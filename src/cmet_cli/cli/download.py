@@ -22,7 +22,8 @@ def download_weights(
         list[str] | None,
         typer.Option(
             "--only",
-            help="One part: edtalk, audio2lip, connector, emotion2vec, yunet or presets. Repeat.",
+            help="One part: edtalk, audio2lip, connector, emotion2vec, yunet, presets; evaluation: "
+            "what cmet evaluate uses (expression, sface, inception, i3d, syncnet). Repeat.",
         ),
     ] = None,
     check: Annotated[
@@ -56,6 +57,7 @@ def download_weights(
             raise CmetError(f"{problems} problem(s) found", "run `cmet download-weights`")
         return
     from ..backends.loader import published_shapes
+    from ..evaluation.networks.load import evaluation_shapes
 
     with progress_bars(quiet or json, unit="B/s") as progress:
         report = library.download_weights(
@@ -63,7 +65,7 @@ def download_weights(
             only=tuple(only or ()),
             keep_originals=keep_originals,
             progress=progress,
-            expected=published_shapes(),
+            expected=published_shapes() | evaluation_shapes(),
         )
     if json:
         print_json(report.as_dict())

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from ..errors import UsageError
+from ..errors import UsageError, WeightsError
 from ..options import EditOptions, FaceDetectorKind
 from .console import error_console, print_json, progress_bars
-from .params import OUTPUT, Json, Overwrite, Quiet, Verbose
+from .params import OUTPUT, Json, Overwrite, Quiet, Verbose, WeightsDir
 
 if TYPE_CHECKING:
     from ..evaluation.marks import Evaluation
+    from ..evaluation.networks.load import Networks
+    from ..evaluation.protocol import Protocol, ProtocolName, ProtocolReport
+
+NETWORKS = "Published networks (cmet download-weights --only evaluation)"
 
 
 def evaluate(
     before: Annotated[Path | None, typer.Argument(help="The input of the edit.")] = None,
     after: Annotated[Path | None, typer.Argument(help="The edit.")] = None,
     pairs: Annotated[
-        Path | None, typer.Option("--pairs", help="A table of them (.csv: before,after,emotion).")
+        Path | None,
+        typer.Option("--pairs", help="A table of them (.csv: before,after,emotion,truth)."),
     ] = None,
     emotion: Annotated[
         str, typer.Option("--emotion", help="What was asked for, by name: did the face go there?")
@@ -33,6 +38,31 @@ def evaluate(
     face_detector: Annotated[
         FaceDetectorKind, typer.Option("--face-detector", help="How faces are found.")
     ] = "auto",
+    protocol: Annotated[
+        str,
+        typer.Option(
+            "--protocol",
+            help="Sum up by the rules of a protocol: authors (as in the paper) or pooled.",
+            rich_help_panel=NETWORKS,
+        ),
+    ] = "",
+    classifier: Annotated[
+        Path | None,
+        typer.Option(
+            "--classifier",
+            help="Another classifier of expressions (.onnx, described in FILE.onnx.json).",
+            rich_help_panel=NETWORKS,
+        ),
+    ] = None,
+    timings: Annotated[
+        Path | None,
+        typer.Option(
+            "--timings",
+            help="report.csv of the batch that made the edits: how long an edit took.",
+            rich_help_panel=NETWORKS,
+        ),
+    ] = None,
+    weights_dir: WeightsDir = None,
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -61,26 +91,67 @@ def evaluate(
         check_output(output, overwrite=overwrite, inputs=files)
     from ..evaluation.evaluate import Evaluator
     from ..evaluation.page import write_page
+    from ..evaluation.protocol import read_times
     from ..model import load_model
 
-    evaluator, found = Evaluator(load_model(choice="mini")), list["Evaluation"]()
-    options = EditOptions(face_detector=face_detector)
+    times = read_times(timings) if timings is not None else None
+    model, found = load_model(choice="mini"), list["Evaluation"]()
+    networks, sums = _judges(model.backend.compute.device, protocol, classifier, weights_dir)
+    evaluator, options = Evaluator(model, networks, sums), EditOptions(face_detector=face_detector)
     with progress_bars(quiet or json) as progress:
         for pair in wanted:
-            asked = pair.emotion or emotion
-            found.append(evaluator(pair.before, pair.after, asked, options, progress))
+            found.append(
+                evaluator(
+                    pair.before,
+                    pair.after,
+                    pair.emotion or emotion,
+                    options,
+                    progress,
+                    truth=pair.truth,
+                )
+            )
+    report = sums.report(times) if sums is not None else None
     if output is not None:
-        write_page(found, output, overwrite=overwrite)
-    _tell(found, output, json)
+        write_page(found, output, overwrite=overwrite, protocol=report)
+    _tell(found, output, json, report)
     if any(one.flagged for one in found):
         raise typer.Exit(1)
 
 
-def _tell(found: list[Evaluation], output: Path | None, as_json: bool) -> None:
+def _judges(
+    device: Any, protocol: str, classifier: Path | None, weights_dir: Path | None
+) -> tuple[Networks, Protocol | None]:
+    """The networks that are here, and the protocol that is asked for. Raises
+    :class:`WeightsError` where that has nothing to measure with."""
+    from ..backends.devices import describe_machine
+    from ..evaluation.networks.load import DOWNLOAD, OF_A_TAKE, load_networks
+    from ..evaluation.protocol import Protocol
+
+    if protocol not in ("", "authors", "pooled"):
+        raise UsageError(f"no protocol is called '{protocol}'", "authors or pooled")
+    if classifier is not None and not classifier.is_file():
+        raise UsageError(f"classifier not found: {classifier}")
+    only = () if protocol else OF_A_TAKE
+    networks = load_networks(weights_dir, device, classifier, only)
+    if not protocol:
+        return networks, None
+    if not networks.any:
+        raise WeightsError(
+            f"the protocol {protocol} needs published networks, and none is here",
+            f"run `{DOWNLOAD}`",
+        )
+    name: ProtocolName = "authors" if protocol == "authors" else "pooled"
+    return networks, Protocol(name, networks, describe_machine(device))
+
+
+def _tell(
+    found: list[Evaluation], output: Path | None, as_json: bool, report: ProtocolReport | None
+) -> None:
     from ..evaluation.marks import MARKS, shown, summed
 
     if as_json:
-        print_json({"pairs": [one.as_dict() for one in found], "means": summed(found)})
+        told: dict[str, Any] = {"pairs": [o.as_dict() for o in found], "means": summed(found)}
+        print_json(told | ({"protocol": report.as_dict()} if report is not None else {}))
         return
     console = error_console()
     for one in found:
@@ -93,8 +164,27 @@ def _tell(found: list[Evaluation], output: Path | None, as_json: bool) -> None:
         console.print(table)
         for note in one.notes:
             console.print(note)
+    if report is not None:
+        _tell_protocol(report)
     flagged = [one for one in found if one.flagged]
     words = "; ".join(f"{one.after.name}: {', '.join(one.flagged)}" for one in flagged)
     page = f"{output}  " if output is not None else ""
     words = f" ({words})" if words else ""
     typer.echo(f"{page}{len(found)} compared, {len(flagged)} worth a look{words}")
+
+
+def _tell_protocol(report: ProtocolReport) -> None:
+    from ..evaluation.protocol import PAPER, about
+
+    console, papers = error_console(), [f"paper, {name}" for name in PAPER]
+    title = f"protocol: {report.protocol} ({report.clips} clips)"
+    table = Table("figure", "value", *papers, "what it is", title=title)
+    for name, value in report.figures.items():
+        theirs = [f"{row[name]:g}" if name in row else "" for row in PAPER.values()]
+        table.add_row(name, f"{value:.4g}", *theirs, about(report.protocol, name))
+    console.print(table)
+    classes = [f"{name} {right} of {of}" for name, (right, of) in report.per_class.items()]
+    if classes:
+        console.print(f"named as asked by {report.classifier}: {', '.join(classes)}", markup=False)
+    for line in (f"on {report.machine}", *report.notes):
+        console.print(line, markup=False)

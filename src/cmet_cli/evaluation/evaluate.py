@@ -12,6 +12,7 @@ import numpy as np
 from ..backends.base import Backend
 from ..emotion.source import EmotionSource
 from ..errors import FaceError, UsageError
+from ..media.audio import decode_audio
 from ..media.clock import Timeline
 from ..media.probe import VideoInfo, probe_video
 from ..media.reader import Frame, FrameReader
@@ -22,7 +23,11 @@ from ..pipeline.encode import encode_crops
 from ..pipeline.find import FaceMap
 from ..pipeline.read import VideoReader
 from .face import SIDE_PX, FaceFigures, OutsideFigure
+from .judged import judge
 from .marks import Evaluation
+from .networks.load import Networks
+from .pictures import MOST_S, gather
+from .protocol import Protocol
 from .sound import lag_s, same_packets
 
 #: Codes move by their trembling anyway: a part that moves less says nothing of agreement.
@@ -34,9 +39,12 @@ TOGETHER = 16
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Compares pairs. model: the small one, whatever made the edit."""
+    """Compares pairs. model: the small one, whatever made the edit; networks: published ones that
+    judge too, where they are here; protocol: sums up what they say."""
 
     model: Model
+    networks: Networks | None = None
+    protocol: Protocol | None = None
 
     @property
     def _backend(self) -> Backend:
@@ -49,10 +57,13 @@ class Evaluator:
         emotion: str = "",
         options: EditOptions | None = None,
         progress: Progress = no_progress,
+        *,
+        truth: Path | None = None,
     ) -> Evaluation:
         """emotion: the name that was asked for, to see whether the face went there; options: how
-        faces are found. Raises :class:`UsageError` where the two cannot be compared,
-        :class:`FaceError` where the input shows no face, :class:`MediaError`."""
+        faces are found; truth: a true take, for the protocol. Raises :class:`UsageError` where the
+        two cannot be compared, :class:`FaceError` where the input shows no face,
+        :class:`MediaError`."""
         wanted = self.model.mixture(emotion) if emotion else None
         options = options or EditOptions()
         infos = [probe_video(path) for path in (before, after)]
@@ -85,7 +96,40 @@ class Evaluator:
             notes.append("sync is not measured: the edit has other sound, or there is none")
         # Lips are compared frame by frame: a picture that begins later has later lips.
         values["sync_s"] = sound - values.pop("lips_s") - _later(maps)
+        if self.networks is not None and self.networks.any:
+            values |= self._judged(infos, maps, emotion, options, truth)
         return Evaluation(before, after, values, emotion, tuple(notes))
+
+    def _judged(
+        self,
+        infos: list[VideoInfo],
+        maps: list[FaceMap],
+        emotion: str,
+        options: EditOptions,
+        truth: Path | None,
+    ) -> dict[str, float]:
+        """What the networks say; the edit is cut out where the input shows the face."""
+        assert self.networks is not None
+        place = maps[0].placements[0]
+        pictures = [
+            gather(info, place, found.timeline) for info, found in zip(infos, maps, strict=False)
+        ]
+        if len(pictures) < 2:  # no face was found in the edit
+            return {}
+        before, after = pictures
+        judged = judge(
+            self.networks, before, after, emotion, lambda: decode_audio(infos[0].path, max_s=MOST_S)
+        )
+        if self.protocol is not None:
+            reference = before
+            if truth is not None:
+                info = probe_video(truth)
+                found = VideoReader(self._backend, self.model.weights.root).find(
+                    info, replace(options, face=None), no_progress
+                )
+                reference = gather(info, found.placements[0], found.timeline)
+            self.protocol.add(after, reference, emotion, judged, truth=truth is not None)
+        return judged.values
 
     def _codes(
         self, seen: _Seen, timeline: Timeline, wanted: EmotionSource | None

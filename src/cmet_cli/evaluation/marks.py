@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+#: OpenCV's threshold for SFace's cosine.
+SAME_PERSON = 0.363
 SLACK = 1e-6  # of sums
 
 
@@ -46,6 +48,11 @@ MARKS = (
     Mark("colour", 0.0, 4.0, "levels", "change of the face's mean colour"),
     Mark("change", 0.0, math.inf, "levels", "mean change of light in the face: how much was done"),
     Mark("expression", 0.3, 1.0, "", "cosine of the change of expression with the one asked for"),
+    # By published networks, where their weights are here.
+    Mark("net_expression", 0.0, 1.0, "", "probability of the emotion asked for (classifier)"),
+    Mark("identity", SAME_PERSON, 1.0, "", "likeness of the person before and after (SFace)"),
+    Mark("sync_c", -math.inf, math.inf, "", "how surely lips and sound go together (SyncNet)"),
+    Mark("sync_d", 0.0, math.inf, "", "their distance (SyncNet)"),
 )  # fmt: skip
 BY_NAME = {mark.name: mark for mark in MARKS}
 

@@ -8,14 +8,29 @@ from jinja2 import Environment, FileSystemLoader
 
 from ..media.files import atomic_path
 from .marks import MARKS, Evaluation, shown, summed
+from .protocol import PAPER, ProtocolReport, about
 
 TEMPLATE = "evaluate.html.j2"
 
 
-def write_page(evaluations: list[Evaluation], output: Path, *, overwrite: bool) -> None:
+def write_page(
+    evaluations: list[Evaluation],
+    output: Path,
+    *,
+    overwrite: bool,
+    protocol: ProtocolReport | None = None,
+) -> None:
     """Raises :class:`UsageError` where the output exists."""
     templates = FileSystemLoader(Path(__file__).parent)
     template = Environment(loader=templates, autoescape=True).get_template(TEMPLATE)
-    page = template.render(marks=MARKS, pairs=evaluations, means=summed(evaluations), shown=shown)
+    page = template.render(
+        marks=MARKS,
+        pairs=evaluations,
+        means=summed(evaluations),
+        shown=shown,
+        protocol=protocol,
+        about=about,
+        paper=PAPER,
+    )
     with atomic_path(output, overwrite=overwrite) as part:
         part.write_text(page, "utf-8")

@@ -1,4 +1,4 @@
-"""A table of pairs to compare: ``before,after,emotion``."""
+"""A table of pairs to compare: ``before,after,emotion,truth``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ MOST_PAIRS = 100_000
 
 @dataclass(frozen=True)
 class Pair:
-    """line: in the table, as editors count."""
+    """line: in the table, as editors count; truth: a true take of the same words, if there is
+    one."""
 
     before: Path
     after: Path
     emotion: str
     line: int
+    truth: Path | None = None
 
 
 def read_pairs(path: Path) -> list[Pair]:
@@ -42,8 +44,10 @@ def _pair(path: Path, row: dict[str, str | None], line: int) -> Pair:
     before, after = ((row.get(name) or "").strip() for name in ("before", "after"))
     if not (before and after):
         raise UsageError(f"{path}: line {line}: before and after are both needed")
+    truth = (row.get("truth") or "").strip()
     found = path.parent / before, path.parent / after
-    for file in found:
+    for file in (*found, path.parent / truth) if truth else found:
         if not file.is_file():
             raise UsageError(f"{path}: line {line}: not found: {file}")
-    return Pair(*found, (row.get("emotion") or "").strip(), line)
+    emotion = (row.get("emotion") or "").strip()
+    return Pair(*found, emotion, line, path.parent / truth if truth else None)

@@ -10,6 +10,7 @@ from ..errors import CmetError, UsageError
 from ..model import load_model
 from ..options import EditOptions
 from .evaluate import Evaluator
+from .networks.load import OF_A_TAKE, load_networks
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,11 @@ class TakeEvaluator:
 
     @classmethod
     def load(cls) -> TakeEvaluator:
-        """With the small model. Raises :class:`CmetError`."""
-        return cls(Evaluator(load_model(choice="mini")))
+        """With the small model, and the published networks that are here. Raises
+        :class:`CmetError`."""
+        model = load_model(choice="mini")
+        networks = load_networks(None, model.backend.compute.device, only=OF_A_TAKE)
+        return cls(Evaluator(model, networks))
 
     def __call__(self, before: Path, after: Path, options: EditOptions) -> dict[str, Any]:
         """``evaluation``: figures by name; ``worth_a_look``: the names of those out of range."""

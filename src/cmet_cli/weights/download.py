@@ -20,6 +20,7 @@ from .folder import default_folder
 from .receive import INCOMING, Receiver
 from .record import Record, read_records, write_records
 from .registry import (
+    EVALUATION_FILES,
     FEATURE_FOLDER,
     FILES,
     NAMES,
@@ -28,6 +29,7 @@ from .registry import (
     PRESETS_REPO,
     PRESETS_REPO_TYPE,
     SPEECH_NAME,
+    TOGETHER,
     WeightFile,
 )
 
@@ -72,6 +74,7 @@ def download_weights(
     :class:`MediaError` (disk) or :class:`UsageError`.
     """
     _check_names(only)
+    only = tuple(name for asked in only for name in TOGETHER.get(asked, (asked,)))
     root = folder or default_folder()
     plan = _plan(root, only)
     if not plan.files and not plan.presets:
@@ -97,7 +100,7 @@ class _Plan:
 
 def _plan(root: Path, only: tuple[str, ...]) -> _Plan:
     report, records = DownloadReport(root), read_records(root)
-    wanted = [entry for entry in FILES if not only or entry.name in only]
+    wanted = [e for e in (*FILES, *EVALUATION_FILES) if e.name in only] if only else list(FILES)
     here = {kept for kept, record in records.items() if _is_present(root, record)}
     report.present += [entry.kept for entry in wanted if entry.kept in here]
     # What emotion2vec hears is told by its likeness to the published emotions.
@@ -145,7 +148,9 @@ def _incoming(root: Path) -> Iterator[None]:
 
 def _receive_weights(plan: _Plan, receiver: Receiver) -> None:
     remotes = [
-        hub.remote_file(entry.repo, entry.published, entry.revision, endpoint=receiver.endpoint)
+        hub.remote_file(
+            entry.repo, entry.published, entry.revision, entry.repo_type, receiver.endpoint
+        )
         for entry in plan.files
     ]
     for entry, remote in zip(plan.files, remotes, strict=True):

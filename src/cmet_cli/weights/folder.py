@@ -132,7 +132,12 @@ def cached_file(entry: WeightFile, revision: str = "") -> Path | None:
     """A published file already in the Hub client's own cache (at a revision, else the entry's)."""
     from huggingface_hub import try_to_load_from_cache
 
-    path = try_to_load_from_cache(entry.repo, entry.published, revision=revision or entry.revision)
+    path = try_to_load_from_cache(
+        entry.repo,
+        entry.published,
+        revision=revision or entry.revision,
+        repo_type=entry.repo_type,
+    )
     return Path(path) if isinstance(path, str) else None
 
 
@@ -165,6 +170,17 @@ def find_yunet(explicit: Path | None = None) -> Path | None:
     for _, weights in places:
         if weights.yunet is not None:
             return weights.yunet
+    return None
+
+
+def find_file(entry: WeightFile, explicit: Path | None = None) -> Path | None:
+    """One published file, in either layout, of the first place that holds it; an explicit folder
+    comes first but is not the only one."""
+    places = candidates(explicit) + (candidates(None) if explicit is not None else [])
+    for _, weights in places:
+        for relative in (entry.kept, entry.local_published):
+            if (weights.root / relative).is_file():
+                return weights.root / relative
     return None
 
 

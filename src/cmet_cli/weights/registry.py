@@ -39,7 +39,8 @@ class WeightFile:
     name: what ``--only`` takes; published: its path in the repository, and in a folder laid out as
     published; converted: the safetensors written instead of a pickle ("" where the file is kept as
     it is); key: the pickle's entry; unused: patterns of tensors left out; prefixes: taken off
-    tensors' names; about_bytes: for the disk check, where the exact size is not known.
+    tensors' names; about_bytes: for the disk check, where the exact size is not known; repo_type:
+    ``model`` or ``space``.
     """
 
     name: str
@@ -56,6 +57,7 @@ class WeightFile:
     size: int | None = None
     sha256: str | None = None
     about_bytes: int = 0
+    repo_type: str = "model"
 
     @property
     def local_published(self) -> str:
@@ -138,12 +140,84 @@ FILES: tuple[WeightFile, ...] = (
     ),
 )
 
+EVALUATION_NAME, EVALUATION_FOLDER = "evaluation", "evaluation"
+#: A counter of trainings.
+NORM_UNUSED = (r".*\.num_batches_tracked",)
+
+#: What only `cmet evaluate` uses, fetched where it is asked for: all of it by ``evaluation``.
+EVALUATION_FILES: tuple[WeightFile, ...] = (
+    WeightFile(
+        "expression",
+        "opencv/facial_expression_recognition",
+        "facial_expression_recognition_mobilefacenet_2022july.onnx",
+        "names a face's expression (OpenCV zoo, seven classes), run by OpenCV",
+        "Apache-2.0",
+        folder=EVALUATION_FOLDER,
+        size=4_791_892,
+        sha256="4f61307602fc089ce20488a31d4e4614e3c9753a7d6c41578c854858b183e1a9",
+    ),
+    WeightFile(
+        "sface",
+        "opencv/face_recognition_sface",
+        "face_recognition_sface_2021dec.onnx",
+        "whether two faces are one person's (SFace, OpenCV zoo), run by OpenCV",
+        "Apache-2.0",
+        folder=EVALUATION_FOLDER,
+        revision="c140188d35b7d0050f2dcfdfb8fe3e98d516744f",
+        size=38_696_353,
+        sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+    ),
+    WeightFile(
+        "inception",
+        "toshas/torch-fidelity",
+        "weights-inception-2015-12-05-6726825d.pth",
+        "pictures' features for FID (Inception, 2048 numbers), run by torch-fidelity",
+        "Apache-2.0",
+        folder=EVALUATION_FOLDER,
+        converted=f"{EVALUATION_FOLDER}/inception.safetensors",
+        size=95_628_359,
+        sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    ),
+    WeightFile(
+        "i3d",
+        "LanguageBind/Open-Sora-Plan-v1.0.0",
+        "opensora/eval/fvd/videogpt/i3d_pretrained_400.pt",
+        "videos' features for FVD (I3D, Kinetics-400)",
+        SEE_REPOSITORY,
+        folder=EVALUATION_FOLDER,
+        revision="810fa8c4bdb3a4c8eec9bd57375c29bde6fb46de",
+        converted=f"{EVALUATION_FOLDER}/i3d.safetensors",
+        unused=NORM_UNUSED,
+        about_bytes=50_000_000,
+        repo_type="space",
+    ),
+    WeightFile(
+        "syncnet",
+        "ByteDance/LatentSync-1.6",
+        "auxiliary/syncnet_v2.model",
+        "how well lips and sound go together (SyncNet v2)",
+        SEE_REPOSITORY,
+        folder=EVALUATION_FOLDER,
+        revision="c42c7e6c8e9c213626389fa7d9a3c444b8536353",
+        converted=f"{EVALUATION_FOLDER}/syncnet.safetensors",
+        unused=NORM_UNUSED,
+        about_bytes=54_600_000,
+    ),
+)
+
 PRESETS_NAME, SPEECH_NAME = "presets", "emotion2vec"
 #: The Space that holds one folder of utterance features per emotion, e.g.
 #: ``audios/MEAD/neutral/emotion2vec+large_features/*.npy``.
 PRESETS_REPO, PRESETS_REPO_TYPE = CMET_REPO, "space"
 NEUTRAL_PRESET = f"{PRESETS_FOLDER}/MEAD/neutral/{FEATURE_FOLDER}"
 
-NAMES: tuple[str, ...] = (*dict.fromkeys(f.name for f in FILES), PRESETS_NAME)
+NAMES: tuple[str, ...] = (
+    *dict.fromkeys(f.name for f in FILES),
+    PRESETS_NAME,
+    EVALUATION_NAME,
+    *(f.name for f in EVALUATION_FILES),
+)
+#: A name of ``--only`` that stands for several. Faces are measured by YuNet's landmarks.
+TOGETHER = {EVALUATION_NAME: ("yunet", *(f.name for f in EVALUATION_FILES))}
 #: What an edit cannot do without.
 REQUIRED = ("edtalk", "audio2lip", "connector")

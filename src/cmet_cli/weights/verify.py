@@ -11,7 +11,7 @@ from safetensors import safe_open
 from ..errors import WeightsError
 from .folder import default_folder, inspect_folder
 from .record import read_records, sha256_of
-from .registry import FILES, WeightFile
+from .registry import EVALUATION_FILES, FILES, TOGETHER, WeightFile
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,14 @@ def check_folder(folder: Path | None, only: tuple[str, ...] = ()) -> list[FileCh
     root = folder or default_folder()
     if not root.is_dir():
         raise WeightsError(f"weights folder not found: {root}", "run `cmet download-weights`")
+    only = tuple(name for asked in only for name in TOGETHER.get(asked, (asked,)))
     checks = []
     records = read_records(root)
     for kept, record in sorted(records.items()):
         if not only or record.name in only:
             found = _compare(root / kept, record.kept_size, record.kept_sha256)
             checks.append(FileCheck(kept, "changed" if found else "ok", found))
-    for entry in FILES:
+    for entry in (*FILES, *EVALUATION_FILES):
         for relative in dict.fromkeys((entry.kept, entry.local_published)):
             unlisted = relative not in records and (root / relative).is_file()
             if unlisted and (not only or entry.name in only):

@@ -1,0 +1,1 @@
+"""Published networks that judge edits, each used where its weights are."""
