@@ -1,8 +1,8 @@
 """FID, FVD and Sync-C/D beside other people's implementations, with the same stand-in weights.
 
 ``pip install --no-deps cd-fvd syncnet-python`` (and the extra ``evaluation``), then
-``python benchmarks/judges.py``: pictures and sound of the drawn example, networks filled with random
-numbers, one row a figure: ours, theirs, relative difference. Exit code 1 where any is above 1e-4.
+``python benchmarks/judges.py``: pictures and sound of the drawn example, networks filled with
+random numbers, a row a figure: ours, theirs, relative difference. Exit code 1 above 1e-4.
 """
 
 from __future__ import annotations
