@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from standin_networks import write_networks
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -41,6 +42,33 @@ def test_a_take_worth_a_look_ends_with_one(cmet, clip, make_media, tmp_path):
     assert "exposure" in run.stdout
 
 
+def test_a_protocol_without_networks_says_how_to_get_them(cmet, clip, tmp_path):
+    run = cmet("evaluate", "in.mp4", "in.mp4", "--protocol", "authors", "--weights-dir", tmp_path)
+    assert run.returncode == 1
+    assert "--only evaluation" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_protocol_sums_up_pairs(cmet, clip, tmp_path):
+    write_networks(tmp_path / "nets", ("i3d", "syncnet"))
+    rows = "in.mp4,in.mp4,happy,in.mp4\n" * 2
+    (tmp_path / "pairs.csv").write_text(f"before,after,emotion,truth\n{rows}")
+    (tmp_path / "times.csv").write_text("status,elapsed_s\ndone,9\ndone,2\n")
+    words = ("--pairs", "pairs.csv", "--protocol", "authors", "--weights-dir", "nets")
+    run = cmet("evaluate", *words, "--timings", "times.csv", "-o", "page.html", "--json")
+    told = json.loads(run.stdout)["protocol"]
+    assert told["clips"] == 2
+    assert told["figures"]["fvd"] == pytest.approx(0, abs=1e-3)
+    assert told["figures"]["aitv_s"] == 2
+    assert told["figures"]["sync_d"] > 0
+    assert told["reference"] == {"truth": 2, "input": 0}
+    assert any("inception" in note for note in told["notes"])
+    page = (tmp_path / "page.html").read_text()
+    assert "protocol: authors" in page
+    assert "329.862" in page  # the paper's row
+    assert told["machine"] in page
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -50,6 +78,9 @@ def test_a_take_worth_a_look_ends_with_one(cmet, clip, make_media, tmp_path):
         (("in.mp4", "in.mp4", "-o", "page.pdf"), "written as .html"),
         (("in.mp4", "in.mp4", "--emotion", "hapy"), "did you mean"),
         (("--pairs", "none.csv"), "none.csv"),
+        (("in.mp4", "in.mp4", "--protocol", "mine"), "authors or pooled"),
+        (("in.mp4", "in.mp4", "--classifier", "none.onnx"), "classifier not found: none.onnx"),
+        (("in.mp4", "in.mp4", "--timings", "in.mp4"), "not the report.csv"),
     ],
 )
 def test_requests_that_make_no_sense(cmet, clip, words, said):
