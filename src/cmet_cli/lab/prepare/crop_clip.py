@@ -41,14 +41,16 @@ class Cropping:
     weights_dir: Path | None = None
 
 
-def at_25_fps(info: VideoInfo) -> VideoInfo:
+def at_25_fps(info: VideoInfo, *, own_sound: bool) -> VideoInfo:
     """The same video read at 25 frames a second.
 
-    The rate is set in the decoder's own filters, so each frame is picked once, by its time; time
-    zero is the file's, as it is for the sound.
+    The rate is set in the decoder's own filters, so each frame is picked once, by its time. With
+    its own sound a video keeps the file's clock; a recording of its own begins with the first
+    frame.
     """
     rate = Fraction(GRID_HZ)
-    filters = f"fps={GRID_HZ}:start_time=0"
+    start = f"fps={GRID_HZ}:start_time=0"
+    filters = start if own_sound else f"setpts=PTS-STARTPTS,{start}"
     return replace(info, prefilter=filters, time_base=1 / rate, frame_rate=rate)
 
 
@@ -60,7 +62,8 @@ def prepare_clip(source: SourceClip, root: Path, cropping: Cropping) -> str:
     """
     video, speech = (clip_path(root, source.key, s) for s in (VIDEO_SUFFIX, SPEECH_SUFFIX))
     wave = _voice(source)
-    info = at_25_fps(probe_video(source.video))
+    own = source.sound == source.video
+    info = at_25_fps(probe_video(source.video), own_sound=own)
     square = fixed_square(_squares(info, cropping))
     video.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(speech, overwrite=True) as part:

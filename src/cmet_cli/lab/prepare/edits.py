@@ -2,8 +2,8 @@
 
 A neutral clip of a test identity is edited to each other emotion that the identity shows, at each
 level, by the difference of its emotional and its neutral speech: up to ten recordings a side, as
-published. The clip of the same sentence with that emotion, where there is one, is the truth; its
-own recording is never among those that are heard.
+published. The clip of the same sentence with that emotion, where one is known, is the truth; its
+own recording is not among those that are heard.
 """
 
 from __future__ import annotations
@@ -150,8 +150,8 @@ def write_edits(root: Path, edits: Sequence[Edit], keys: Collection[ClipKey]) ->
 def speech_of(edit: Edit, keys: Collection[ClipKey]) -> tuple[list[ClipKey], list[ClipKey]]:
     """Emotional and neutral recordings of the edit's person, up to ten each, always the same ones.
 
-    Of the emotion's level where there are any, else of all its levels; the source's sentence is
-    left out of both (of neutral, unless there is no other).
+    Of the emotion's level where there are any, else of all its levels; the truth is
+    not among them, nor is the source, unless there is no other neutral one.
     """
     own = sorted(key for key in keys if key.identity == edit.source.identity)
     emotional = [key for key in own if key.emotion == edit.emotion and key != edit.truth]

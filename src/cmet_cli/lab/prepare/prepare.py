@@ -283,7 +283,11 @@ def _tables(
             chosen = published_sentences(NEUTRAL)
             edits = [edit for edit in edits if edit.source.sentence in chosen]
     unheard = write_edits(root, edits, tested)
-    told = {k: v for k, v in asdict(content).items() if k != "truths"}
+    told = {
+        "agree": content.agree,
+        "renumbered": content.renumbered,
+        "unmatched": content.unmatched,
+    }
     return replace(
         report,
         train=tuple(train),

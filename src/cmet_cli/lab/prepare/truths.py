@@ -100,17 +100,20 @@ def _told(
 ) -> Content:
     truths = {(neutral, clip.emotion, clip.level): clip for neutral, clip in same}
     agree, renumbered, unmatched = 0, [], []
+    published = published_sentences(NEUTRAL)
     for neutral, clip in same:
-        if clip.sentence == number_of(neutral):
+        if neutral.sentence in published and clip.sentence == number_of(neutral):
             agree += 1
-        elif neutral.sentence in published_sentences(NEUTRAL):
-            renumbered.append(f"{clip} says what {neutral} does, not {number_of(neutral):03d}")
+        elif neutral.sentence in published:
+            renumbered.append(
+                f"{clip} says what {neutral} does, which is {number_of(neutral):03d} as published"
+            )
     for identity, emotion, level in sorted(folders):
         wanted = [] if emotion == NEUTRAL else folders.get((identity, NEUTRAL, 1), [])
         for neutral in wanted:
             if (neutral, emotion, level) in truths:
                 continue
-            if neutral.sentence in published_sentences(NEUTRAL):
+            if neutral.sentence in published:
                 unmatched.append(
                     f"{identity}/{emotion}/level_{level}: none says what {neutral} does"
                 )
