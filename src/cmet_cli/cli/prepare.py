@@ -75,13 +75,13 @@ def mead(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """MEAD, front view. Test identities: M003, M030, W009, W015.
+    """MEAD, front view; test identities M003, M030, W009 and W015.
 
-    File numbers do not always tell the sentence: the recordings of the test identities are compared
-    with each other, and edits are paired by what is said.
+    Its numbers do not always tell the sentence: edits are paired by what the recordings say.
 
-    Resumable: what is there is kept. report.json says what was left out and why. Exit 1 if any clip
-    failed; the others are done all the same.
+    Resumable. report.json says what was left out and why. Exit 1 if any clip failed.
+
+    [bold]cmet prepare mead MEAD -o mead25; cmet batch mead25/edits.csv[/]
     """
     report = _prepare("mead", folder, output, options, published, overwrite, quiet or json)
     _tell(report, json)
@@ -98,13 +98,15 @@ def crema_d(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """CREMA-D. All actors are for testing: the published networks learned from MEAD alone.
+    """CREMA-D; all actors are for testing: the published networks learned from MEAD alone.
 
-    Sentences are numbered IEO 1, TIE 2, IOM 3, IWW 4, TAI 5, MTI 6, IWL 7, ITH 8, DFA 9, ITS 10,
-    WSI 11, TSI 12; levels LO, MD, HI are 1, 2, 3, and XX (none was asked for) is 2.
+    Sentences become 1 to 12 in the order IEO TIE IOM IWW TAI MTI IWL ITH DFA ITS WSI TSI.
 
-    Resumable: what is there is kept. report.json says what was left out and why. Exit 1 if any clip
-    failed; the others are done all the same.
+    Levels LO, MD and HI become 1, 2 and 3; XX (none was asked for) becomes 2.
+
+    Resumable. report.json says what was left out and why. Exit 1 if any clip failed.
+
+    [bold]cmet prepare crema-d CREMA-D -o crema25; cmet batch crema25/edits.csv[/]
     """
     report = _prepare("crema-d", folder, output, options, False, overwrite, quiet or json)
     _tell(report, json)

@@ -28,6 +28,7 @@ from .source import SourceClip
 #: Quantiser of the crops: they are looked at by networks, and measured.
 CROP_CRF = 12
 LEAST_SEEN = 0.5  # of the frames must show the face
+WHOLE = 0.8  # of the length that a file states must be there
 MOST_APART_S = 0.5  # sound and picture of a clip may differ so much in length
 SHORTEST_S = 0.2
 
@@ -98,6 +99,10 @@ def _squares(info: VideoInfo, cropping: Cropping) -> np.ndarray:
     faces: FaceMap = follow_faces(info, cropping.detector, cropping.weights_dir, no_progress)
     if faces.warnings:
         raise MediaError(f"{info.path}: {faces.warnings[0]}")
+    shown_s = len(faces.ticks) / GRID_HZ
+    if info.duration_s is not None and shown_s < WHOLE * info.duration_s:
+        parts = f"{shown_s:.1f} of {info.duration_s:.1f} s could be decoded"
+        raise MediaError(f"{info.path}: the video is damaged; {parts}")
     place = faces.choose(None, cropping.spec.calibration).placements[0]
     seen = float(place.present.mean())
     if seen < LEAST_SEEN:

@@ -37,7 +37,7 @@ MEAD = DataSet(
     numbers_tell_sentences=False,
     published_edits=1143,
     rule="the 13 published neutral sentences (001-003, 031-040) of each test identity, to every "
-    "emotion and level that the identity shows: 1,092 where nothing is missing. The published "
+    "emotion and level that the identity shows: 1,092 at most. The published "
     "1,143 are listed in the authors' dataset/MEAD/test.csv (give it with --edits): they pair "
     "neutral 030 with 020 too and lack what was missing in the authors' copy, which they had "
     "renumbered by ear.",
@@ -51,7 +51,7 @@ CREMA_D = DataSet(
     numbers_tell_sentences=True,
     published_edits=1546,
     rule="every neutral clip to every clip of the same actor and sentence with another emotion: "
-    "6,370 where nothing is missing. The published 1,546 are a part of them that follows no rule "
+    "6,370 at most. The published 1,546 are a part of them that follows no rule "
     "stated anywhere; they are listed in the authors' dataset/CREMA_D/test.csv (give it with "
     "--edits).",
 )

@@ -149,8 +149,9 @@ def prepare(
     ]
     if not clips:
         raise UsageError(f"no clips in {wanted.source}", _hint(wanted.dataset, found.skipped))
-    _mark(wanted)
+    _check_mark(wanted)
     extractor = load() if load is not None else None
+    _mark(wanted)
     report = _crop_all(wanted, clips, found.skipped, progress)
     keys = [clip.key for clip in clips if is_prepared(clip, wanted.root)]
     if keys and extractor is not None:
@@ -173,10 +174,13 @@ def _hint(dataset: DataSet, skipped: Sequence[Skipped]) -> str:
     return f"{skipped[0].name}: {skipped[0].why}"
 
 
-def _mark(wanted: Preparation) -> None:
-    """Say what the output folder holds; refuse one that holds something else."""
-    root, path = wanted.root, wanted.root / MARK_FILE
-    mark = {"dataset": wanted.dataset.name, "crop_px": wanted.cropping.spec.size_px}
+def _mark_of(wanted: Preparation) -> dict[str, Any]:
+    return {"dataset": wanted.dataset.name, "crop_px": wanted.cropping.spec.size_px}
+
+
+def _check_mark(wanted: Preparation) -> None:
+    """Refuse an output folder that holds something else."""
+    root, path, mark = wanted.root, wanted.root / MARK_FILE, _mark_of(wanted)
     other = "choose another folder"
     if path.is_file():
         try:
@@ -192,9 +196,13 @@ def _mark(wanted: Preparation) -> None:
             )
     elif root.is_dir() and any(root.iterdir()):
         raise UsageError(f"{root} is not empty, and no output of cmet prepare", other)
-    root.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path, overwrite=True) as part:
-        part.write_text(json.dumps(mark) + "\n", encoding="utf-8")
+
+
+def _mark(wanted: Preparation) -> None:
+    """Say what the output folder holds."""
+    wanted.root.mkdir(parents=True, exist_ok=True)
+    with atomic_path(wanted.root / MARK_FILE, overwrite=True) as part:
+        part.write_text(json.dumps(_mark_of(wanted)) + "\n", encoding="utf-8")
 
 
 def _crop_all(

@@ -59,6 +59,8 @@ def truths_by_content(root: Path, keys: Collection[ClipKey], progress: Progress)
     Neutral numbers are relied on (they agree between speakers). The comparison is kept in
     ``content.json``, for as long as the recordings are the same.
     """
+    if not keys:
+        return Content({})
     folders: dict[tuple[str, str, int], list[ClipKey]] = {}
     for key in sorted(keys):
         folders.setdefault((key.identity, key.emotion, key.level), []).append(key)
