@@ -14,7 +14,7 @@ from .console import error_console, one_line, print_json, progress_bars
 from .params import Json, Overwrite, Quiet, Verbose, takes_options
 
 if TYPE_CHECKING:
-    from ..lab.prepare.prepare import Report
+    from ..lab.prepare.report import Report
 
 RUNTIME = RuntimeOptions()
 LINES_SHOWN = 20

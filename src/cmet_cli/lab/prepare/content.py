@@ -2,9 +2,11 @@
 
 MEAD's file numbers do not always say which sentence a clip holds: folders of the release are
 shifted or permuted. Recordings are compared themselves: cepstra of the speech, stretched onto each
-other in time (dynamic time warping). Between two recordings of one sentence by one person, neutral
-and acted, the distance is 1.9 to 3.1; between any others 3.3 and more (140 pairs of MEAD's own
-clips of M003, and drawn voices with four emotions).
+other in time (dynamic time warping).
+
+Measured on drawn voices (3 people, 7 emotions at levels 1 and 3, 3 s, 16 neutral sentences against
+folders of 18 clips that hold 10 of them in disorder): 416 of 420 found, none wrong. On 140 pairs of
+MEAD's own M003, one of which is the same sentence: that one found (2.67), no other (3.40 and more).
 """
 
 from __future__ import annotations

@@ -116,14 +116,17 @@ def listed_edits(
     return list(edits.values()), left_out
 
 
-def write_edits(root: Path, edits: Sequence[Edit], keys: Collection[ClipKey]) -> tuple[str, ...]:
-    """Write both tables under ``root``; -> edits left out because there is nothing to hear."""
-    rows, pairs, left_out = [], [], []
+def write_edits(
+    root: Path, edits: Sequence[Edit], keys: Collection[ClipKey]
+) -> tuple[list[Edit], list[str]]:
+    """Write both tables under ``root``; -> what they hold, and what is left out and why."""
+    rows, pairs, written, left_out = [], [], list[Edit](), list[str]()
     for edit in edits:
         emotional, neutral = speech_of(edit, keys)
         if not emotional or not neutral:
             left_out.append(f"{edit.name}: no other recording to hear the emotion from")
             continue
+        written.append(edit)
         rows.append(
             {
                 "video": f"{edit.source}{VIDEO_SUFFIX}",
@@ -144,7 +147,7 @@ def write_edits(root: Path, edits: Sequence[Edit], keys: Collection[ClipKey]) ->
         )
     write_table(root / EDITS_FILE, rows)
     write_table(root / PAIRS_FILE, pairs)
-    return tuple(left_out)
+    return written, left_out
 
 
 def speech_of(edit: Edit, keys: Collection[ClipKey]) -> tuple[list[ClipKey], list[ClipKey]]:

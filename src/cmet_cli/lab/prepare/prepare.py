@@ -15,7 +15,7 @@ from ...errors import CmetError, UsageError
 from ...media.clock import GRID_HZ
 from ...media.files import atomic_path
 from ...options import Progress, no_progress
-from ...weights.folder import inspect_folder, mini_folder
+from ...weights.folder import candidates, mini_folder
 from ..layout import SPEECH_SUFFIX, VIDEO_SUFFIX, ClipKey, published_sentences
 from ..training.extract_features import Extractor, ExtractReport, extract_folder
 from .crop_clip import Cropping, is_prepared, prepare_clip
@@ -28,6 +28,7 @@ from .edits import (
     write_edits,
     write_table,
 )
+from .report import Report
 from .source import Skipped, SourceClip
 from .truths import Content, truths_by_content, truths_by_name
 
@@ -49,69 +50,14 @@ class Preparation:
     overwrite: bool = False
 
 
-@dataclass(frozen=True)
-class Report:
-    """made, present: clips; failed: those that could not be used; skipped: what was left out for a
-    reason known beforehand; remarks: on clips that were kept; features: of them, None where none
-    were asked for; edits, with_truth: how many; left_out: edits that cannot be made."""
-
-    dataset: str
-    source: str
-    output: str
-    crop_px: int
-    frame_rate_hz: int
-    made: int
-    present: int
-    failed: tuple[Skipped, ...]
-    skipped: tuple[Skipped, ...]
-    remarks: tuple[Skipped, ...]
-    features: dict[str, Any] | None = None
-    train: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
-    content: dict[str, Any] | None = None
-    edits: int = 0
-    with_truth: int = 0
-    published_edits: int = 0
-    rule: str = ""
-    left_out: tuple[str, ...] = ()
-
-    @property
-    def failures(self) -> int:
-        return len(self.failed) + (len(self.features["failed"]) if self.features else 0)
-
-    @property
-    def lines(self) -> list[str]:
-        """What to know, one line each, the worst first."""
-        features = self.features["failed"] if self.features else []
-        content = self.content or {"renumbered": (), "unmatched": ()}
-        return [
-            *(f"failed: {one.name}: {one.why}" for one in self.failed),
-            *(f"failed: features of {one['name']}: {one['why']}" for one in features),
-            *(f"left out: {one.name}: {one.why}" for one in self.skipped),
-            *(f"note: {one.name}: {one.why}" for one in self.remarks),
-            *(f"wrong number: {line}" for line in content["renumbered"]),
-            *(f"no truth: {line}" for line in content["unmatched"]),
-            *(f"no edit: {line}" for line in self.left_out),
-        ]
-
-    @property
-    def summary(self) -> str:
-        """One line."""
-        parts = [f"{self.made} clips made, {self.present} already there"]
-        if self.features is not None:
-            parts.append(f"features: {self.features['made']} made")
-        parts += [f"{self.failures} failed, {len(self.skipped)} left out"]
-        parts.append(
-            f"{self.edits} edits ({self.with_truth} with their truth; published: "
-            f"{self.published_edits:,})"
-        )
-        return "; ".join(parts)
-
-
 def crop_of(weights_dir: Path | None, model: str) -> CropSpec:
-    """The crop of a model's networks: 256 pixels for the published ones, 64 for the mini."""
+    """The crop of a model's networks: 256 pixels for the published ones, 64 for the mini.
+
+    Which model, is chosen as for features; none need be there.
+    """
     folder = mini_folder() if model == "mini" and weights_dir is None else weights_dir
-    config = read_config(inspect_folder(folder).config if folder is not None else None)
+    weights = next((w for _, w in candidates(folder) if w.edtalk), None)
+    config = read_config(weights.config if weights else None)
     return CropSpec(config.edtalk.image_size_px, EDTALK_CROP)
 
 
@@ -290,7 +236,7 @@ def _tables(
         if not dataset.numbers_tell_sentences:
             chosen = published_sentences(NEUTRAL)
             edits = [edit for edit in edits if edit.source.sentence in chosen]
-    unheard = write_edits(root, edits, tested)
+    written, unheard = write_edits(root, edits, tested)
     told = {
         "agree": content.agree,
         "renumbered": content.renumbered,
@@ -301,8 +247,8 @@ def _tables(
         train=tuple(train),
         test=tuple(test),
         content=None if dataset.numbers_tell_sentences else told,
-        edits=len(edits) - len(unheard),
-        with_truth=sum(edit.truth is not None for edit in edits),
+        edits=len(written),
+        with_truth=sum(edit.truth is not None for edit in written),
         left_out=(*left_out, *unheard),
     )
 
