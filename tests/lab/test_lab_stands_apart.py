@@ -13,7 +13,7 @@ import pytest
 import cmet_cli
 
 ROOT = Path(cmet_cli.__file__).parent
-LAB_COMMANDS = {"avatar.py", "extract.py", "proof.py", "train.py"}
+LAB_COMMANDS = {"avatar.py", "extract.py", "prepare.py", "proof.py", "train.py"}
 
 
 def imported(path: Path) -> set[str]:

@@ -27,6 +27,7 @@ from . import (
     extract,
     faces,
     inspect,
+    prepare,
     proof,
     sweep,
     timeline,
@@ -77,6 +78,7 @@ app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.command("avatar", rich_help_panel=_TRAINING)(avatar.avatar)
+app.add_typer(prepare.prepare_app, name="prepare", rich_help_panel=_TRAINING)
 app.command("extract", rich_help_panel=_TRAINING)(extract.extract)
 app.command("proof", rich_help_panel=_TRAINING)(proof.proof)
 app.add_typer(train.train_app, name="train", rich_help_panel=_TRAINING)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cmet_cli.cli.app import app
 from cmet_cli.errors import MediaError, UsageError
+from cmet_cli.lab import rgb_video
 from cmet_cli.lab.avatar import clip_writer, dataset
 from cmet_cli.lab.avatar.clip import make_clip
 from cmet_cli.lab.avatar.clip_writer import Scene, pictures, write_clip
@@ -94,7 +95,7 @@ def test_nothing_is_left_of_a_failed_write(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="paint"):
         write_clip(clip(), tmp_path / "a.mp4", scene=SMALL)
     monkeypatch.undo()
-    monkeypatch.setattr(clip_writer, "_COLOUR", "nosuchfilter")
+    monkeypatch.setattr(rgb_video, "_COLOUR", "nosuchfilter")
     with pytest.raises(MediaError, match="mp4 failed"):
         write_clip(clip(), tmp_path / "a.mp4", scene=SMALL)
     assert list(tmp_path.iterdir()) == []

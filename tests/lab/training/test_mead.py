@@ -206,7 +206,7 @@ def test_features_of_another_model_are_not_taken_for_ours(dataset):
 
 
 def test_a_silent_clip_fails_alone(dataset):
-    from cmet_cli.lab.avatar.clip_writer import write_wave
+    from cmet_cli.lab.rgb_video import write_wave
 
     write_wave(np.zeros(8000, np.float32), 16000, next(dataset.rglob("002.wav")))
     report = extract_folder(dataset, extractor())

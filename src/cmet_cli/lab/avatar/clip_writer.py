@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import ffmpeg
 import numpy as np
 
-from ...errors import MediaError, UsageError
-from ...media.ffmpeg import FfmpegProcess, file_url
+from ...errors import UsageError
 from ...media.files import atomic_path, check_output
-from ...media.writer import CONTAINERS, container_of
+from ...media.writer import CONTAINERS
 from ...options import Progress, no_progress
+from ..rgb_video import CRF, write_rgb_video, write_wave
 from .clip import AvatarClip
 from .head import base
 
 SPEECH_SUFFIX = ".wav"
 SUFFIXES = (*CONTAINERS, SPEECH_SUFFIX)
 MIN_FACE_PX, MAX_SIDE_PX = 16, 4096
-FINISH_TIMEOUT_S = 120.0
-_PCM_PEAK = 32767
 _FACE_SHARE, _RIGHT_OF_MIDDLE = 0.84, 0.67
 _BLUR_SHARE = 0.05  # of the face's side: how soft the wall around the portrait is
-
-CRF, SOUND_RATE = 20, "64k"
-# A written clip depends on its seeds alone: no dates, no versions, always one encoder thread.
-_REPEATABLE = {
-    "threads": 1,
-    "map_metadata": -1,
-    "fflags": "+bitexact",
-    "flags": "+bitexact",
-}
-_COLOUR = (
-    "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,"
-    "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
-)
 
 
 @dataclass(frozen=True)
@@ -138,56 +119,15 @@ def write_clip(
     return output
 
 
-def write_wave(samples: np.ndarray, rate_hz: int, path: Path) -> None:
-    """float32 ``[n]`` in -1..1 as 16-bit mono PCM, straight to ``path``."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes(np.rint(np.clip(samples, -1, 1) * _PCM_PEAK).astype("<i2").tobytes())
-
-
-def clip_argv(clip: AvatarClip, scene: Scene, crf: int, sound: Path, output: Path) -> list[str]:
-    """ffmpeg arguments: RGB frames on stdin and a WAV file -> ``output``."""
-    frames = ffmpeg.input(
-        "pipe:0",
-        f="rawvideo",
-        pix_fmt="rgb24",
-        s=f"{scene.width_px}x{scene.height_px}",
-        framerate=str(clip.fps),
-    )
-    container = container_of(output)
-    options = {
-        "vf": _COLOUR,
-        "c:v": "libx264",
-        "preset": "medium",
-        "crf": crf,
-        "pix_fmt": "yuv420p",
-        "fps_mode": "passthrough",
-        "c:a": "aac",
-        "b:a": SOUND_RATE,
-        "f": container,
-        **_REPEATABLE,
-    }
-    if container != "matroska":
-        options["movflags"] = "+faststart"
-    voice = ffmpeg.input(file_url(sound))
-    command = ffmpeg.output(frames["v:0"], voice["a:0"], file_url(output), **options)
-    return command.global_args("-y", "-loglevel", "error").get_args()
-
-
 def _write_video(
     clip: AvatarClip, scene: Scene, crf: int, output: Path, progress: Progress
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="cmet-") as folder:
-        sound = Path(folder) / "speech.wav"
-        write_wave(clip.wave, clip.sample_rate, sound)
-        with FfmpegProcess(clip_argv(clip, scene, crf, sound, output), feed=True) as process:
-            # A broken pipe only says that ffmpeg has ended; its own words say why.
-            with contextlib.suppress(BrokenPipeError):
-                for done, picture in enumerate(pictures(clip, scene), start=1):
-                    process.stdin.write(picture.data)
-                    progress("drawing", done, len(clip))
-                process.stdin.close()
-            if process.wait(FINISH_TIMEOUT_S) != 0:
-                raise MediaError(f"writing {output.suffix[1:]} failed: {process.last_words}")
+    write_rgb_video(
+        pictures(clip, scene),
+        (scene.width_px, scene.height_px),
+        clip.fps,
+        (clip.wave, clip.sample_rate),
+        output,
+        crf=crf,
+        on_frame=lambda done: progress("drawing", done, len(clip)),
+    )

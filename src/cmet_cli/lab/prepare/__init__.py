@@ -1,0 +1,1 @@
+"""Data sets as they are distributed, made ready for training and evaluation."""
