@@ -160,10 +160,14 @@ def mini(
 @train_app.command("ablation")
 def ablation(
     run_dir: RunDir,
-    steps: Annotated[int, typer.Option("--steps", help="Of each connector.", min=1)] = 600,
+    steps: Annotated[int, typer.Option("--steps", help="Of each connector.", min=1)] = 400,
     seeds: Annotated[
         int, typer.Option("--seeds", help="People and first weights; three runs each.", min=2)
     ] = 5,
+    forms: Annotated[
+        Literal["paper", "code"],
+        typer.Option("--forms", help="The losses as the paper prints them, or as its code has."),
+    ] = "paper",
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -176,7 +180,7 @@ def ablation(
     _use_threads(1)  # these networks are too small to share
     from ..lab.evaluation.ablation import AblationPlan, ablate, table
 
-    plan = AblationPlan(steps, tuple(range(1, seeds + 1)))
+    plan = AblationPlan(steps, tuple(range(1, seeds + 1)), forms=forms)
     with progress_bars(quiet or json, unit="/s") as progress:
         results = ablate(run_dir, plan, progress)
     if json:

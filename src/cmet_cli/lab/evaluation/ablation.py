@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,12 +25,19 @@ from .hard_world import Hardness, HardWorld
 from .paired import Paired, compare
 
 RECON, CONTRAST, DIRECTION = "recon", "recon + contrastive", "recon + contrastive + direction"
-#: Forms and weights are the paper's; 0 leaves a loss out.
-PAPER = LossConfig("l2", "pairs", "plain", lambda_contrast=0.1, lambda_direction=0.05)
-SETTINGS = {
-    RECON: replace(PAPER, lambda_contrast=0.0, lambda_direction=0.0),
-    CONTRAST: replace(PAPER, lambda_direction=0.0),
-    DIRECTION: PAPER,
+#: What each setting leaves out. The other weights are the paper's.
+SETTINGS: dict[str, tuple[str, ...]] = {
+    RECON: ("lambda_contrast", "lambda_direction"),
+    CONTRAST: ("lambda_direction",),
+    DIRECTION: (),
+}
+#: The losses as the paper prints them, and as its published code has them. The weights are the
+#: same, but the code's reconstruction is a mean over numbers where the paper's is a sum over
+#: frames, so that the other losses weigh far more there.
+Forms = Literal["paper", "code"]
+FORMS: dict[Forms, LossConfig] = {
+    "paper": LossConfig("l2", "pairs", "plain", lambda_contrast=0.1, lambda_direction=0.05),
+    "code": LossConfig("focal", "labels", "squared", lambda_contrast=0.1, lambda_direction=0.05),
 }
 #: What is compared with what, and how it is called.
 COMPARED = {
@@ -38,16 +45,17 @@ COMPARED = {
     "direction": (CONTRAST, DIRECTION),
     "both": (RECON, DIRECTION),
 }
-RESULTS_FILE, WORLD_FILE = "ablation.json", "world.json"
+RESULTS_FILE, PLAN_FILE = "ablation.json", "plan.json"
 
 
 @dataclass(frozen=True)
 class AblationPlan:
     """steps: of each connector; seeds: three connectors each; trials: edits judged per emotion."""
 
-    steps: int = 600
+    steps: int = 400
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     trials: int = 100
+    forms: Forms = "paper"
     world: Hardness = field(default_factory=Hardness)
 
     def __post_init__(self) -> None:
@@ -59,13 +67,17 @@ class AblationPlan:
         """The paper's way of drawing pairs, levels mixed, but of few clips a side."""
         return SamplingConfig(self.world.averaged, self.world.averaged)
 
+    def losses(self, setting: str) -> LossConfig:
+        full = FORMS[self.forms]
+        return LossConfig(**{**asdict(full), **dict.fromkeys(SETTINGS[setting], 0.0)})
+
     def training(self, setting: str, speech_dim: int, seed: int) -> ConnectorTraining:
         """The mini's size and schedule; losses and references as the paper has them."""
         config, published = mini_training(speech_dim, seed), ConnectorTraining()
         return replace(
             config,
             sampling=self.sampling,
-            losses=SETTINGS[setting],
+            losses=self.losses(setting),
             schedule=replace(config.schedule, steps=self.steps),
             zero_reference=published.zero_reference,
             predicted_reference=published.predicted_reference,
@@ -78,9 +90,9 @@ def ablate(run_dir: Path, plan: AblationPlan, progress: Progress = no_progress) 
     ``ceiling``.
 
     A stopped run goes on where it was. Raises :class:`CheckpointError` where ``run_dir`` holds one
-    of another world or other lengths.
+    with other people, losses or lengths.
     """
-    _claim(run_dir, plan.world)
+    _claim(run_dir, plan)
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in SETTINGS}
     ceiling = []
     for seed in plan.seeds:
@@ -94,6 +106,7 @@ def ablate(run_dir: Path, plan: AblationPlan, progress: Progress = no_progress) 
             place = run_dir / f"{name.replace(' + ', '-')}-{seed}"
             done.append(measure(train_connector(bank, config, place, progress), judged))
     results = {
+        "forms": plan.forms,
         "steps": plan.steps,
         "seeds": list(plan.seeds),
         "world": asdict(plan.world),
@@ -141,13 +154,14 @@ def _difference(p: Paired) -> str:
     return f"**{text}** {p.ahead}/{p.seeds}" if p.beyond_chance else f"{text} {p.ahead}/{p.seeds}"
 
 
-def _claim(run_dir: Path, world: Hardness) -> None:
-    """Note whose people a folder's connectors have learned from; refuse other people."""
+def _claim(run_dir: Path, plan: AblationPlan) -> None:
+    """Note what a folder's connectors learn from and by; refuse other people and other losses."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    path, text = run_dir / WORLD_FILE, json.dumps(asdict(world), indent=1) + "\n"
+    path = run_dir / PLAN_FILE
+    text = json.dumps({"forms": plan.forms, "world": asdict(plan.world)}, indent=1) + "\n"
     if path.is_file() and path.read_text("utf-8") != text:
         raise CheckpointError(
-            f"{run_dir} holds an ablation on other people", "use another run folder"
+            f"{run_dir} holds an ablation with other people or losses", "use another run folder"
         )
     with atomic_path(path, overwrite=True) as part:
         part.write_text(text, "utf-8")
