@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from cmet_cli.lab.evaluation.connector_judge import MEASURES
 from cmet_cli.lab.evaluation.hard_world import Hardness
 
 TINY = Hardness(people=3, judged=2, clips=1, frames=10)
-PLAN = AblationPlan(steps=1, seeds=(1, 2), trials=2, world=TINY)
+PLAN = AblationPlan(steps=1, seeds=(1, 2), trials=2, pair_batches=1, world=TINY)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,13 @@ def test_every_setting_is_trained_and_compared(done):
     assert len({line.count("|") for line in lines}) == 1
 
 
-def test_settings_differ_in_their_losses_alone():
-    first, *others = (PLAN.training(name, 128, 3) for name in SETTINGS)
+@pytest.mark.parametrize(
+    ("forms", "names"),
+    [("paper", ("l2", "pairs", "plain")), ("code", ("focal", "labels", "squared"))],
+)
+def test_settings_differ_in_their_losses_alone(forms, names):
+    plan = replace(PLAN, forms=forms)
+    first, *others = (plan.training(name, 128, 3) for name in SETTINGS)
     weights = [(c.losses.lambda_contrast, c.losses.lambda_direction) for c in (first, *others)]
     assert weights == [(0, 0), (0.1, 0), (0.1, 0.05)]  # the paper's
     for config in others:
@@ -62,22 +68,25 @@ def test_settings_differ_in_their_losses_alone():
             first.sampling,
             first.schedule,
         )
-    assert first.losses.reconstruction == "l2"
+    for config in (first, *others):
+        losses = config.losses
+        assert (losses.reconstruction, losses.contrast, losses.direction) == names
     assert first.sampling.speech_samples == TINY.averaged
     assert not first.sampling.by_level
 
 
-def test_a_second_run_goes_on_and_says_the_same(done, monkeypatch):
+def test_a_second_run_goes_on_and_says_the_same(done):
     run_dir, results = done
     assert ablate(run_dir, PLAN) == results
 
 
-def test_other_people_are_refused(done):
+@pytest.mark.parametrize("other", [{"world": replace(TINY, people=4)}, {"forms": "code"}])
+def test_other_people_or_losses_are_refused(done, other):
     run_dir, _ = done
-    before = (run_dir / "world.json").read_text("utf-8")
-    with pytest.raises(CheckpointError, match="other people"):
-        ablate(run_dir, AblationPlan(1, (1, 2), 2, Hardness(people=4, judged=2, clips=1)))
-    assert (run_dir / "world.json").read_text("utf-8") == before
+    before = (run_dir / "plan.json").read_text("utf-8")
+    with pytest.raises(CheckpointError, match="other people or losses"):
+        ablate(run_dir, replace(PLAN, **other))
+    assert (run_dir / "plan.json").read_text("utf-8") == before
 
 
 @pytest.mark.parametrize("wrong", [{"seeds": (1,)}, {"seeds": (1, 1)}, {"steps": 0}])
@@ -92,10 +101,11 @@ def test_the_command_prints_what_was_found(done, monkeypatch, tmp_path, as_json)
     asked = []
     monkeypatch.setattr(ablation, "ablate", lambda *args: asked.append(args) or results)
     arguments = ["train", "ablation", str(tmp_path / "run"), "--steps", "7", "--seeds", "3", "-q"]
+    arguments += ["--forms", "code"]
     answer = CliRunner().invoke(app, arguments + ["--json"] * as_json)
     assert answer.exit_code == 0, answer.output
     assert asked[0][0] == tmp_path / "run"
-    assert (asked[0][1].steps, asked[0][1].seeds) == (7, (1, 2, 3))
+    assert (asked[0][1].steps, asked[0][1].seeds, asked[0][1].forms) == (7, (1, 2, 3), "code")
     if as_json:
         assert json.loads(answer.output) == json.loads(json.dumps(results))
     else:

@@ -49,7 +49,7 @@ class Known(torch.nn.Module):
 @pytest.fixture(scope="module")
 def judged() -> Judged:
     world = HardWorld(Hardness(people=6, judged=3, clips=1, frames=10), 1)
-    return Judged.of(world.training(), world.held_out(), SamplingConfig((1, 3), (1, 3)), 2, 1)
+    return Judged.of(world.training(), world.held_out(), SamplingConfig((1, 3), (1, 3)), 2, 1, 1)
 
 
 def test_all_at_once_is_one_by_one(judged):

@@ -21,7 +21,9 @@ def test_known_numbers():
 def test_what_seeds_share_is_taken_off():
     """Seeds far apart, a small steady step: their spread must not hide it."""
     before = [0.1, 0.5, 0.9, 0.3]
-    found = compare(before, [value + step for value, step in zip(before, (3, 4, 3, 4), strict=True)])
+    found = compare(
+        before, [value + step for value, step in zip(before, (3, 4, 3, 4), strict=True)]
+    )
     assert found.beyond_chance
     assert found.standard_error == pytest.approx(0.2887, abs=1e-4)
 

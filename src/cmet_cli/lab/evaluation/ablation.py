@@ -50,11 +50,13 @@ RESULTS_FILE, PLAN_FILE = "ablation.json", "plan.json"
 
 @dataclass(frozen=True)
 class AblationPlan:
-    """steps: of each connector; seeds: three connectors each; trials: edits judged per emotion."""
+    """steps: of each connector; seeds: three connectors each; trials: edits judged per emotion;
+    pair_batches: of 64 pairs each, for alignment and opposition; forms: of the losses."""
 
     steps: int = 400
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     trials: int = 100
+    pair_batches: int = 16
     forms: Forms = "paper"
     world: Hardness = field(default_factory=Hardness)
 
@@ -99,7 +101,8 @@ def ablate(run_dir: Path, plan: AblationPlan, progress: Progress = no_progress) 
         world = HardWorld(plan.world, seed)
         training = world.training()
         bank = FeatureBank(training)
-        judged = Judged.of(training, world.held_out(), plan.sampling, plan.trials, seed)
+        drawn = (plan.sampling, plan.trials, plan.pair_batches, seed)
+        judged = Judged.of(training, world.held_out(), *drawn)
         ceiling.append(judged.ceiling())
         for name, done in rows.items():
             config = plan.training(name, bank.speech_dim, seed)

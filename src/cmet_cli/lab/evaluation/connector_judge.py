@@ -18,7 +18,7 @@ from ..training.losses import pair_labels
 from ..training.pairs import FeatureBank, PairBatch, SamplingConfig
 
 MEASURES = ("accuracy", "cosine_basic", "cosine_extended", "alignment", "opposition")
-PAIR_BATCHES, PAIR_BATCH = 16, 64
+PAIR_BATCH = 64
 WINDOW = ConnectorConfig().window
 
 
@@ -39,12 +39,13 @@ class Judged:
         held_out: Sequence[ClipFeatures],
         sampling: SamplingConfig,
         per_emotion: int,
+        pair_batches: int,
         seed: int,
     ) -> Judged:
-        """sampling: of the pairs; per_emotion: how many edits."""
+        """sampling: of the pairs; per_emotion: how many edits; pair_batches: of 64 pairs each."""
         bank = FeatureBank([c for c in held_out if c.key.emotion in BASIC_EMOTIONS])
         rng = np.random.default_rng([seed, 0x1DA5])
-        pairs = [bank.draw(rng, PAIR_BATCH, WINDOW, sampling) for _ in range(PAIR_BATCHES)]
+        pairs = [bank.draw(rng, PAIR_BATCH, WINDOW, sampling) for _ in range(pair_batches)]
         trials = draw_trials(held_out, per_emotion, seed)
         return cls(trials, pairs, len(bank.emotions), emotion_centres(training))
 
