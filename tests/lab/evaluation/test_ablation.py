@@ -19,6 +19,7 @@ from cmet_cli.lab.evaluation.ablation import (
     SETTINGS,
     AblationPlan,
     ablate,
+    differences,
     table,
 )
 from cmet_cli.lab.evaluation.connector_judge import MEASURES
@@ -78,6 +79,15 @@ def test_settings_differ_in_their_losses_alone(forms, names):
 def test_a_second_run_goes_on_and_says_the_same(done):
     run_dir, results = done
     assert ablate(run_dir, PLAN) == results
+
+
+def test_the_later_setting_less_the_earlier():
+    rows = {
+        name: [dict.fromkeys(MEASURES, value + seed) for seed in (0.0, 0.1)]
+        for name, value in ((RECON, 0.1), (CONTRAST, 0.4), (DIRECTION, 0.3))
+    }
+    found = {name: by["accuracy"].mean for name, by in differences(rows).items()}
+    assert found == pytest.approx({"contrastive": 0.3, "direction": -0.1, "both": 0.2})
 
 
 @pytest.mark.parametrize("other", [{"world": replace(TINY, people=4)}, {"forms": "code"}])

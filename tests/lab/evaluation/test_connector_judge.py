@@ -25,6 +25,15 @@ from cmet_cli.lab.training.pairs import PairBatch, SamplingConfig
 SIZES = ConnectorConfig(width=16, layers=1, heads=2, feedforward=16, speech_dim=128, positions=64)
 
 
+class Counting(torch.nn.Module):
+    """Adds one to the window before: shows whose answer is fed back."""
+
+    config = SIZES
+
+    def forward(self, reference, speech, neutral):
+        return reference + 1
+
+
 class Known(torch.nn.Module):
     """Answers with the first ten numbers of the speech difference, plus a constant; its tokens are
     the codes and the speech themselves."""
@@ -59,6 +68,11 @@ def test_all_at_once_is_one_by_one(judged):
     assert len(together) == len(judged.trials)
     for a, b in zip(together, apart, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_a_window_is_given_the_answer_for_the_one_before(judged):
+    for delta in predict_clips(Counting(), judged.trials):
+        assert delta[:, 0].tolist() == [1] * 5 + [2] * 5
 
 
 def test_the_nearest_emotion_is_the_one_the_codes_move_to():
