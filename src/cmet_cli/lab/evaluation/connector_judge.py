@@ -137,7 +137,7 @@ def opposition(connector: Connector, batches: Sequence[PairBatch]) -> float:
 @torch.no_grad()
 def alignment(connector: Connector, batches: Sequence[PairBatch], n_emotions: int) -> float:
     """How often a difference of visual tokens finds, as its nearest audio token in a batch, one
-    that goes from and to the same two emotions."""
+    that goes from and to the same two emotions; of 64, a random one does in 0.033."""
     found = []
     for pairs in batches:
         speech, source, target = _sides(pairs, connector.config.window)
