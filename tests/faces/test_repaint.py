@@ -84,3 +84,15 @@ def test_pixels_from_beyond_the_edge_are_reflected(shift):
         # 444 chroma is sited as luma but for the crop's own half pixel.
         inside = np.abs(new.astype(float) - np.clip(exact, 0, 255))[1:-1, 1:-1]
         assert inside.max() <= 1.0
+
+
+def test_a_corner_looks_inwards_for_what_lies_beyond_it():
+    kind, rng = FORMATS["yuv444p"], np.random.default_rng(3)
+    planes = tuple(rng.integers(0, 256, (128, 128), np.uint8) for _ in range(3))
+    target = Target(Square(32, 32, 64), kind, ColourConverter(Colour(), kind, 128))
+    flow = np.zeros((64, 64, 2), np.float32)
+    flow[:8, :8] = -20
+    nothing = np.zeros((64, 64, 3), np.float32)
+    after = repaint(planes, nothing, Difference(flow, nothing, nothing[..., 0]), target)
+    for old, new in zip(planes, after, strict=True):
+        assert np.array_equal(new[:4, :4], old[20:16:-1, 20:16:-1])
