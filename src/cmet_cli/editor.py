@@ -28,6 +28,7 @@ from .options import (
     no_progress,
 )
 from .pipeline.codes import CodesFile, FaceEdit, change_for, edit_codes, save_codes
+from .pipeline.early import EarlyFind
 from .pipeline.paint import PaintSettings
 from .pipeline.preview import PreviewRequest, preview_columns, write_preview
 from .pipeline.read import VideoReader, VideoReading
@@ -83,6 +84,10 @@ class EmotionEditor:
         """
         folder = Path(weights_dir) if weights_dir is not None else None
         return cls(load_model(folder, model, runtime))
+
+    def expect(self, early: EarlyFind | None) -> None:
+        """Take over a first pass over a video that was begun while the networks were loading."""
+        self._reader.early = early
 
     @property
     def weights(self) -> Weights:
