@@ -155,7 +155,9 @@ def test_a_picture_talks(editor, picture, speech, tmp_path):
     assert likeness(decode_audio(output), decode_audio(speech)) > 0.95
     # Nothing outside the face moves; the face does, and calmly.
     border = np.concatenate([frames[:, :, :6], frames[:, :, -6:]], axis=2)
-    assert np.abs(border - border[0]).max() <= 1
+    moved = np.abs(border - border[0])
+    assert moved.max() <= 2
+    assert (moved > 1).mean() < 1e-4  # a few pixels of a shade's last step, rounded
     moved = np.abs(frames - frames[0]).mean((1, 2))
     assert moved[5:].max() > 0.3
     assert np.abs(np.diff(frames, axis=0)).mean((1, 2)).max() < 4

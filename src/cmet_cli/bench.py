@@ -22,10 +22,11 @@ from .backends.devices import DTYPES, describe_machine
 from .backends.images import to_images, to_pictures
 from .backends.loader import published_order
 from .faces.placement import Placement
+from .media.encoder import EncodeSettings
 from .media.ffmpeg import run_short
 from .media.probe import VideoInfo, probe_video
 from .media.reader import Frame, FrameReader
-from .media.writer import EncodeSettings, FrameWriter, StreamPlan
+from .media.writer import FrameWriter, StreamPlan
 from .options import no_progress
 from .pipeline.codes import FaceEdit
 from .pipeline.cropper import Cropper

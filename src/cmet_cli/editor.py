@@ -28,10 +28,11 @@ from .options import (
     no_progress,
 )
 from .pipeline.codes import CodesFile, FaceEdit, change_for, edit_codes, save_codes
+from .pipeline.early import EarlyFind
 from .pipeline.paint import PaintSettings
 from .pipeline.preview import PreviewRequest, preview_columns, write_preview
 from .pipeline.read import VideoReader, VideoReading
-from .pipeline.render import Destination, RenderJob, render_video
+from .pipeline.render import Destination, RenderJob, output_info, render_video
 from .pipeline.stage import Stage, Stager
 from .pipeline.stopwatch import Stopwatch
 from .pipeline.sweep import MAX_TILES, Sweep, sweep_sheet, sweep_video
@@ -42,6 +43,7 @@ from .reporting import (
     check_own_picture,
     check_request,
     encoding,
+    encoding_for,
     report,
     signer_for,
     streams_for,
@@ -82,6 +84,10 @@ class EmotionEditor:
         """
         folder = Path(weights_dir) if weights_dir is not None else None
         return cls(load_model(folder, model, runtime))
+
+    def expect(self, early: EarlyFind | None) -> None:
+        """Take over a first pass over a video that was begun while the networks were loading."""
+        self._reader.early = early
 
     @property
     def weights(self) -> Weights:
@@ -132,6 +138,9 @@ class EmotionEditor:
         with stopwatch.stage("emotion"):
             edits = self._edits(stage, asked.source, options)
         streams = streams_for(stage, options, container)
+        size_px, info = self.backend.crop.size_px, stage.reading.info
+        written = output_info(info, options.paste, options.compare, size_px)
+        encode = encoding_for(options, written, stage.reading.faces.ticks)
         source: SourceChoice = "first" if stage.still else self.source_for(options)
         with stopwatch.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
             settings = PaintSettings(
@@ -139,7 +148,7 @@ class EmotionEditor:
             )
             reading, compare, script = stage.reading, options.compare, stage.script
             job = RenderJob(reading.info, reading.faces, edits, settings, compare, script)
-            target = Destination(part, encoding(options), streams)
+            target = Destination(part, encode, streams)
             render_video(job, self.backend, target, progress)
             if options.save_codes is not None:  # no video without them
                 file = CodesFile(options.save_codes, options.overwrite)
@@ -150,7 +159,18 @@ class EmotionEditor:
                 done = Done(original, wanted, options, edits, times_s, self.model)
                 seal(done, part, output, signer)
         return report(
-            Finished(output, video, options, asked, streams, stopwatch, stage, self.backend, source)
+            Finished(
+                output,
+                video,
+                options,
+                asked,
+                streams,
+                encode,
+                stopwatch,
+                stage,
+                self.backend,
+                source,
+            )
         )
 
     def read(

@@ -22,6 +22,15 @@ Paste = Literal["face", "crop", "none"]
 SourceChoice = Literal["auto", "first", "best", "frame"]
 ModelChoice = Literal["auto", "cmet", "mini"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+EncoderChoice = Literal["x264", "nvenc"]
+#: Each encoder's presets; the first is its usual one.
+PRESETS: dict[str, tuple[str, ...]] = {
+    "x264": (
+        *("veryfast", "ultrafast", "superfast", "faster", "fast", "medium", "slow", "slower"),
+        *("veryslow", "placebo"),
+    ),
+    "nvenc": ("p5", "p1", "p2", "p3", "p4", "p6", "p7", "fast", "medium", "slow"),
+}
 
 #: Called with a stage's name, how much of it is done, and its whole size (None: not known yet).
 Progress = Callable[[str, int, "int | None"], None]
@@ -169,7 +178,21 @@ class EditOptions:
             _FACE,
         ),
     ] = "auto"
-    crf: Annotated[int, Option("x264 quality: 0 lossless ... 51.", _OUTPUT, low=0, high=51)] = 18
+    crf: Annotated[
+        int, Option("Quality of the picture: 0 lossless ... 51.", _OUTPUT, low=0, high=51)
+    ] = 18
+    encoder: Annotated[
+        EncoderChoice,
+        Option("Who encodes: x264, or an NVIDIA GPU (nvenc), where there is one.", _OUTPUT),
+    ] = "x264"
+    preset: Annotated[
+        str,
+        Option(
+            "The encoder's speed, by its own name: for x264 ultrafast ... veryfast (the usual one) "
+            "... veryslow, for nvenc p1 ... p5 (usual) ... p7.",
+            _OUTPUT,
+        ),
+    ] = ""
     overwrite: Annotated[bool, Option("Replace an existing output.", _OUTPUT)] = False
     face_detector: Annotated[
         FaceDetectorKind,
@@ -215,6 +238,11 @@ class EditOptions:
                 object.__setattr__(self, name, Path(getattr(self, name)))
         check_declared(self)
         self.areas  # noqa: B018  a part that no face has is refused here
+        if self.preset and self.preset not in PRESETS[self.encoder]:
+            raise UsageError(
+                f"{self.encoder} has no preset '{self.preset[:40]}'",
+                f"it has {', '.join(PRESETS[self.encoder])}",
+            )
         if self.paste == "none" and self.face == "all":
             raise UsageError("paste 'none' gives one crop, and face 'all' asks for several")
         if self.identity_image is not None and (self.paste == "none" or self.face == "all"):

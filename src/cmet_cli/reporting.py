@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from ._version import __version__
 from .backends.base import Backend
 from .emotion.listen import Asked
 from .errors import UsageError
+from .media.encoder import EncodeSettings, check_encoder, fitted
 from .media.ffmpeg import check_input
 from .media.files import check_output
-from .media.writer import EncodeSettings, StreamPlan, plan_speech, plan_streams
+from .media.probe import VideoInfo
+from .media.writer import StreamPlan, frame_clock, plan_speech, plan_streams
 from .options import TRAINED_TO, EditOptions, SourceChoice
 from .pipeline.render import output_info
 from .pipeline.stage import Stage
@@ -44,6 +47,7 @@ def check_request(
     if video is not None:
         check_input(video, "video")
     check_output(output, overwrite=options.overwrite, inputs=inputs)
+    check_encoder(encoding(options))
     if options.save_codes is not None:
         if options.save_codes == output:
             raise UsageError(f"codes and video would be the same file: {output}")
@@ -71,10 +75,16 @@ def check_own_picture(options: EditOptions, what: str) -> None:
 
 
 def encoding(options: EditOptions) -> EncodeSettings:
+    """As the options ask for it, whatever the video."""
     note = EDIT_NOTE if options.speech is None else DUB_NOTE
-    return EncodeSettings(
-        crf=options.crf, note=note if options.identity_image is None else STILL_NOTE
-    )
+    note = note if options.identity_image is None else STILL_NOTE
+    return EncodeSettings(options.crf, options.encoder, options.preset, note)
+
+
+def encoding_for(options: EditOptions, written: VideoInfo, ticks: Sequence[int]) -> EncodeSettings:
+    """For a video to write, its frames shown at ``ticks``."""
+    unit = frame_clock(ticks, written.time_base)[1]
+    return fitted(encoding(options), written, unit)
 
 
 def streams_for(stage: Stage, options: EditOptions, container: str) -> StreamPlan:
@@ -94,6 +104,7 @@ class Finished:
     options: EditOptions
     asked: Asked
     streams: StreamPlan
+    encode: EncodeSettings
     stopwatch: Stopwatch
     stage: Stage
     backend: Backend
@@ -134,7 +145,7 @@ def report(done: Finished) -> EditResult:
             *reading.warnings,
             *done.asked.warnings,
             *_strength(options),
-            *filter(None, [done.streams.warning]),
+            *filter(None, [done.streams.warning, done.encode.warning]),
             *backend.warnings,
         ),
     )

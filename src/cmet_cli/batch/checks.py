@@ -31,6 +31,8 @@ FOLDER = "is a folder"
 _TAKEN = "exists and was not made by this batch: {} (--overwrite replaces it)"
 #: One of these columns is enough to ask for something.
 _SUFFICIENT = ("emotion_audio", *ASKING, *RESTAGING)
+#: Columns that are judged beside another.
+_BESIDE = {"preset": "encoder"}
 #: What an output was when this batch made it; ``None`` for anybody else's.
 Made = Callable[[str], "Entry | None"]
 
@@ -264,11 +266,13 @@ def _file_of(location: str) -> str:
 
 def _parse_options(cells: tuple[tuple[str, str], ...]) -> EditOptions | list[Problem]:
     """Options from cells, or every wrong cell's problem (the line is filled in by the caller)."""
-    values, problems, known = {}, [], declared(EditOptions)
-    for name, text in cells:
+    values: dict[str, Any] = {}
+    problems, known = [], declared(EditOptions)
+    for name, text in sorted(cells, key=lambda cell: cell[0] in _BESIDE):
         try:
             values[name] = known[name].parse(text)
-            EditOptions(**{name: values[name]})
+            beside = _BESIDE.get(name, name)
+            EditOptions(**{n: values[n] for n in (beside, name) if n in values})
         except CmetError as error:
             problems.append(Problem(0, name, error.message))
     try:

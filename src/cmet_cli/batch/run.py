@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..batch_options import BatchOptions
 from ..errors import CmetError, UsageError, WeightsError
+from ..media.encoder import EncodeSettings, check_encoder
 from .checks import Checked, CheckSettings, check_manifest
 from .manifest import Problem, parse_defaults, read_manifest
 from .plan import DONE, FAILED, MADE, RUN, WAITING, Decision, Key, Outcome, Row, Schedule, Task
@@ -84,7 +85,23 @@ def check_batch(options: BatchOptions) -> Checked:
     with State(_state_folder(options)) as state:
         checked = check_manifest(read_manifest(options.manifest), settings, state.made)
     _check_names(checked, options)
+    _check_encoders(checked)
     return checked
+
+
+def _check_encoders(checked: Checked) -> None:
+    """An encoder that does not work here is told of once for each row that asks for it."""
+    wrong: dict[int, str] = {}
+    for row in checked.rows:
+        if row.options.encoder != "x264":  # the answer is remembered
+            try:
+                asked = row.options
+                check_encoder(EncodeSettings(asked.crf, asked.encoder, asked.preset))
+            except UsageError as error:
+                wrong[row.line] = f"{error.message} ({error.hint})"
+    checked.problems += [Problem(line, "encoder", words) for line, words in wrong.items()]
+    checked.problems.sort(key=lambda problem: problem.line)
+    checked.rows = [row for row in checked.rows if row.line not in wrong]
 
 
 def _check_names(checked: Checked, options: BatchOptions) -> None:

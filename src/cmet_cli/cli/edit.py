@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +20,7 @@ from .params import OUTPUT, Json, Quiet, Verbose, takes_options
 if TYPE_CHECKING:
     from ..editor import EmotionEditor
     from ..emotion.speech_prompt import SpeechPrompt
+    from ..pipeline.early import EarlyFind
     from ..result import EditResult
 
 _INPUT = "Input"
@@ -107,33 +110,35 @@ def edit(
 
     [bold]cmet edit --video in.mp4 --emotion-audio sarcastic.wav[/]
     """
-    from ..asking import Wanted
-
     if sign is not None:
         options = replace(options, sign_cert=sign[0], sign_key=sign[1])
     shown = _shown(video, options)
     clips, neutral = tuple(emotion_audio or ()), tuple(neutral_audio or ())
-    wanted = Wanted.of(clips, neutral, options)
     output = output or default_output(shown, clips, options, preview is not None)
     _refuse_early(shown, output, options.overwrite, "identity image" if video is None else "video")
-    wanted.files()  # typos are told before models load
-    _tell_few(wanted.prompt, bool(clips), quiet or json)
-    editor = load_editor(model, runtime, download, quiet)
-    with progress_bars(quiet or json) as progress:
-        if preview is None:
-            result = editor.edit(
-                video, clips, output, neutral=neutral, options=options, progress=progress
-            )
-        else:
-            times = editor.preview(
-                shown,
-                clips,
-                output,
-                frames=preview,
-                neutral=neutral,
-                options=options,
-                progress=progress,
-            )
+    with _finding_early(video, options, model) as early:
+        from ..asking import Wanted
+
+        wanted = Wanted.of(clips, neutral, options)
+        wanted.files()  # typos are told before models load
+        _tell_few(wanted.prompt, bool(clips), quiet or json)
+        editor = load_editor(model, runtime, download, quiet)
+        editor.expect(early)
+        with progress_bars(quiet or json) as progress:
+            if preview is None:
+                result = editor.edit(
+                    video, clips, output, neutral=neutral, options=options, progress=progress
+                )
+            else:
+                times = editor.preview(
+                    shown,
+                    clips,
+                    output,
+                    frames=preview,
+                    neutral=neutral,
+                    options=options,
+                    progress=progress,
+                )
     if preview is None:
         report(result, json)
     elif json:
@@ -141,6 +146,17 @@ def edit(
     else:
         tell_asked(editor)
         typer.echo(f"{output}  {len(times)} moments before and after")
+
+
+def _finding_early(
+    video: Path | None, options: EditOptions, model: ModelOptions
+) -> AbstractContextManager[EarlyFind | None]:
+    """Looks for faces while the networks load, where there is more than one core."""
+    if video is None or (os.cpu_count() or 1) < 2:
+        return nullcontext()
+    from ..pipeline.early import EarlyFind
+
+    return EarlyFind(video, options.face_detector, model.weights_dir, model.model)
 
 
 def _shown(video: Path | None, options: EditOptions) -> Path:

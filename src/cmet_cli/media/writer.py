@@ -25,6 +25,7 @@ import numpy as np
 
 from ..errors import MediaError, UsageError
 from .audio import split_stretch
+from .encoder import EncodeSettings
 from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, last_words, run_short
 from .probe import VideoInfo
 
@@ -127,15 +128,6 @@ def _muxes(info: VideoInfo, container: str, plan: StreamPlan) -> bool:
     return run.returncode == 0
 
 
-@dataclass(frozen=True)
-class EncodeSettings:
-    """crf: x264's quality, 0 (lossless) to 51; preset: its speed; note: metadata comment."""
-
-    crf: int = 18
-    preset: str = "veryfast"
-    note: str = ""
-
-
 def frame_clock(ticks: Sequence[int], time_base: Fraction) -> tuple[list[int], Fraction, Fraction]:
     """Frame times in the coarsest unit that holds them exactly.
 
@@ -170,16 +162,12 @@ def encode_argv(
         "fps_mode": "passthrough",
         # Of the picture only: sound would be rounded to the frames' clock.
         "enc_time_base:v": f"{unit.numerator}:{unit.denominator}",
-        "c:v": "libx264rgb" if info.pixel_format.rgb else "libx264",
-        "preset": settings.preset,
-        "pix_fmt": "rgb24" if info.pixel_format.rgb else info.pixel_format.name,
-        "x264-params": _x264_params(ticks, info),
         "map_metadata": 1,
         "map_chapters": 1,
         "f": container,
     }
-    # CRF 0 is lossless in 8 bits only; a quantiser of 0 is in 10 bits too.
-    options |= {"qp": 0} if settings.crf == 0 else {"crf": settings.crf}
+    options |= settings.options(info.pixel_format)
+    options |= {"x264-params": _x264_params(ticks, info)} if settings.encoder == "x264" else {}
     options |= {"metadata": f"comment={settings.note}"} if settings.note else {}
     # ffmpeg 5.1 loses what the filter says of the range.
     # Else the last frame would be shown for one tick.

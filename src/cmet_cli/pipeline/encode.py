@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -57,18 +58,27 @@ def encode_faces(
     codes = [np.zeros((n, backend.layout.dim), np.float32) for _ in faces.placements]
     sharpness = [np.zeros(n, np.float32) for _ in faces.placements]
     done = 0
-    with FrameReader(info) as reader:
+
+    def keep(k: int, at: list[int], crops: list[np.ndarray]) -> None:
+        codes[k][at] = encode_crops(crops, backend)
+        sharpness[k][at] = [sharpness_of(crop) for crop in crops]
+
+    # The networks work on one group while the next is decoded and cut.
+    with FrameReader(info) as reader, ThreadPoolExecutor(1, "networks") as networks:
+        begun: list[Future[None]] = []
         for group in batches(reader, backend.compute.batch_size):
             for k, placement in enumerate(faces.placements):
                 seen = [(f, s) for f in group if f.index < n and (s := placement.square(f.index))]
                 if not seen:
                     continue
                 crops = [cropper(frame, square) for frame, square in seen]
-                at = [frame.index for frame, _ in seen]
-                codes[k][at] = encode_crops(crops, backend)
-                sharpness[k][at] = [sharpness_of(crop) for crop in crops]
+                begun.append(networks.submit(keep, k, [f.index for f, _ in seen], crops))
+                if len(begun) > 1:
+                    begun.pop(0).result()
             done += len(group)
             progress("reading", done, n)
+        for last in begun:
+            last.result()
     return [
         FaceCodes(p, fill_absent(c, p.present), s)
         for p, c, s in zip(faces.placements, codes, sharpness, strict=True)

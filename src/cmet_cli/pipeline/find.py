@@ -6,7 +6,10 @@ chosen afterwards.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +18,13 @@ from ..errors import FaceError
 from ..faces.calibration import CropCalibration
 from ..faces.detectors import make_detector
 from ..faces.follow import FaceFollower
+from ..faces.foresight import FRAMES_AHEAD, Foresight
 from ..faces.people import choose_people, number_people, shots_of_others
 from ..faces.placement import Placement
 from ..faces.track import FaceTrack
 from ..media.clock import Timeline
 from ..media.probe import VideoInfo
-from ..media.reader import FrameReader
+from ..media.reader import Frame, FrameReader
 from ..options import Progress
 from ..weights.folder import find_yunet
 
@@ -73,15 +77,19 @@ def follow_faces(
     detector: ``auto``, ``yunet``, ``haar`` or ``none`` (the middle square of every frame);
     weights_dir: where YuNet is looked for first. Raises :class:`FaceError` where nobody is found.
     """
-    finder = make_detector(detector, find_yunet(weights_dir))
+    make = partial(make_detector, detector, find_yunet(weights_dir))
+    finder = make()
     limit = BLIND_SIDE_PX if detector == "none" else LOOK_SIDE_PX
     scale = min(1.0, limit / max(info.width, info.height))
     size = (max(2, round(info.width * scale)), max(2, round(info.height * scale)))
-    # "none" sees no face, but the same part of every picture.
-    follower, count = FaceFollower(finder, by_looks=detector != "none"), 0
-    warnings: tuple[str, ...] = ()
-    with FrameReader(info, timestamps=True, rgb_size=size) as reader:
-        for frame in reader:
+    count, warnings = 0, tuple[str, ...]()
+    with (
+        FrameReader(info, timestamps=True, rgb_size=size) as reader,
+        Foresight(make) as foresight,
+    ):
+        # "none" sees no face, but the same part of every picture.
+        follower = FaceFollower(finder, by_looks=detector != "none", foresight=foresight)
+        for frame in _told_ahead(reader, follower):
             follower.add(frame.planes[0])
             count += 1
             progress("finding faces", count, max(count, expected_frames(info)) or None)
@@ -100,6 +108,17 @@ def follow_faces(
         frame_size=(info.width, info.height),
         warnings=warnings,
     )
+
+
+def _told_ahead(frames: Iterable[Frame], follower: FaceFollower) -> Iterator[Frame]:
+    """The same frames, the follower being told of each a little before it comes."""
+    coming: deque[Frame] = deque()
+    for frame in frames:
+        follower.foresee(frame.planes[0])
+        coming.append(frame)
+        if len(coming) > FRAMES_AHEAD:
+            yield coming.popleft()
+    yield from coming
 
 
 def _people(follower: FaceFollower, times_s: np.ndarray, info: VideoInfo) -> list[FaceTrack]:

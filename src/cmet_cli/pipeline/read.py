@@ -12,8 +12,10 @@ import numpy as np
 from ..backends.base import Backend
 from ..media.probe import VideoInfo, probe_video
 from ..options import EditOptions, Progress
+from .early import EarlyFind, find_key
 from .encode import FaceCodes, encode_faces
 from .find import FaceMap, follow_faces
+from .identity import file_identity
 from .lips import choose_lips
 from .stopwatch import Stopwatch
 
@@ -31,12 +33,6 @@ class VideoReading:
     people: list[FaceCodes]
     lips: tuple[np.ndarray | None, ...]
     warnings: tuple[str, ...]
-
-
-def file_identity(path: Path) -> tuple[str, int, int]:
-    """Changes when a file is replaced or rewritten: resolved path, size, time of change."""
-    status = path.stat()
-    return str(path.resolve()), status.st_size, status.st_mtime_ns
 
 
 T = TypeVar("T")
@@ -60,23 +56,30 @@ class RecentlyUsed(Generic[T]):
 class VideoReader:
     """Reads videos for one backend, and remembers the last ones.
 
-    weights_dir: where the detector's file is looked for first.
+    weights_dir: where the detector's file is looked for first; early: a first pass that was begun
+    before this reader was made.
     """
 
     def __init__(self, backend: Backend, weights_dir: Path | None) -> None:
         self.backend, self.weights_dir = backend, weights_dir
+        self.early: EarlyFind | None = None
         self._maps: RecentlyUsed[FaceMap] = RecentlyUsed(KEPT)
         self._readings: RecentlyUsed[VideoReading] = RecentlyUsed(KEPT)
 
     def find(self, info: VideoInfo, options: EditOptions, progress: Progress) -> FaceMap:
         """Pass one: frame times, everybody in the video, and those to edit."""
         key = (*file_identity(info.path), info.prefilter, options.face_detector)
-        everybody = self._maps.get(
-            key, lambda: follow_faces(info, options.face_detector, self.weights_dir, progress)
-        )
+        everybody = self._maps.get(key, lambda: self._look(info, options.face_detector, progress))
         timeline = replace(everybody.timeline, grid_hz=self.backend.frame_rate_hz)
         everybody = replace(everybody, timeline=timeline)
         return everybody.choose(options.face, self.backend.crop.calibration)
+
+    def _look(self, info: VideoInfo, detector: str, progress: Progress) -> FaceMap:
+        if self.early is not None:
+            found = self.early.take(find_key(info, detector, self.weights_dir), progress)
+            if found is not None:
+                return found
+        return follow_faces(info, detector, self.weights_dir, progress)
 
     def read(
         self, video: Path, options: EditOptions, stopwatch: Stopwatch, progress: Progress

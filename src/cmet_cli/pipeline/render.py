@@ -13,11 +13,12 @@ from ..backends.base import Backend
 from ..errors import MediaError
 from ..faces.geometry import Square
 from ..faces.paste import paste_rgb
+from ..media.encoder import EncodeSettings
 from ..media.pixels import FORMATS, ColourConverter
 from ..media.probe import VideoInfo
 from ..media.reader import Frame
 from ..media.script import Script, open_frames
-from ..media.writer import EncodeSettings, FrameWriter, StreamPlan
+from ..media.writer import FrameWriter, StreamPlan
 from ..options import Paste, Progress
 from .codes import FaceEdit
 from .cropper import batches

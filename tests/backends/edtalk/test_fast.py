@@ -88,3 +88,19 @@ def test_a_place_that_is_no_number_gives_none_and_no_crash():
     moved = warped(torch.randn(1, 6, 16, 16), raw)
     assert moved[0, :, 3, 4].isnan().all()
     assert int(moved.isnan().sum()) == 6
+
+
+@pytest.mark.parametrize("channels", [16, 96])
+def test_rows_of_short_pixels_give_the_same_numbers(channels):
+    torch.manual_seed(3)
+    x, more = (
+        (40 + torch.randn(2, channels, 8, 8)).contiguous(memory_format=torch.channels_last)
+        for _ in range(2)
+    )
+    scale, offset = torch.randn(2, channels), torch.randn(channels)
+    plain = x * scale[..., None, None] + offset[:, None, None]
+    assert torch.allclose(fast.by_channel(x, scale, offset), plain, atol=1e-5)
+    assert torch.allclose(fast.by_channel(x, scale, offset, more), plain + more, atol=1e-4)
+    norm = fast.instance_norm(x)
+    assert torch.allclose(norm, F.instance_norm(x, eps=fast.INSTANCE_NORM_EPS), atol=1e-4)
+    assert norm.is_contiguous(memory_format=torch.channels_last)

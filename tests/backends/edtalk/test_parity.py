@@ -12,6 +12,7 @@ import filling
 import numpy as np
 import pytest
 import torch
+from tiny import TINY
 
 from cmet_cli.backends.edtalk.audio2lip import Audio2Lip, smooth_codes
 from cmet_cli.backends.edtalk.connector import Connector
@@ -139,3 +140,20 @@ def test_the_unused_tensors_are_exactly_the_documented_ones():
     extra = set(filling.published_tensors()["EDTalk.pt"]["tensors"]) - own
     assert len(extra) == 6 * 8 + 3 + 13  # fine blocks, to_rgb1, noise
     assert {n.split(".")[1] for n in extra} == {"to_rgb1", "conv1", "convs", "fineadainresblock"}
+
+
+@pytest.mark.parametrize("changing", [False, True])
+def test_windows_encoded_together_are_windows_one_by_one(changing):
+    """More of them than are encoded at once, and a short one at the end."""
+    torch.manual_seed(1)
+    model = Connector(TINY["connector"]).eval()
+    neutral, dim = torch.randn(5 * 40 + 2, 10), model.config.speech_dim
+    speech = torch.randn(*([len(neutral)] if changing else []), dim)
+    clip = model.predict_clip(neutral, speech)
+    reference = torch.zeros(1, 5, 10)
+    for start in range(0, 200, 5):
+        vector = speech[start : start + 5].mean(0) if changing else speech
+        with torch.no_grad():
+            reference = model(reference, vector[None, None], neutral[None, start : start + 5])
+        assert (clip[start : start + 5] - reference[0]).abs().max() < 1e-5
+    assert len(clip) == len(neutral)

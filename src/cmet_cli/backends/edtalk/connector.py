@@ -38,6 +38,7 @@ _CODE_STACK = (
 )
 REFERENCE, SPEECH, NEUTRAL = 1, 2, 3  # rows of the modality embedding
 MODALITY_ROWS = 4
+TOGETHER = 32  # windows whose own codes are encoded at once
 EXPRESSION_DIM = 10  # the stack above reduces exactly ten numbers to one
 
 
@@ -222,8 +223,16 @@ class Connector(nn.Module):
         padded = torch.cat([neutral, neutral[-1:].expand(pad, -1)])
         reference = neutral.new_zeros(1, window, EXPRESSION_DIM)
         deltas = neutral.new_empty(frames + pad, EXPRESSION_DIM)  # one buffer, however long
-        for start in range(0, frames + pad, window):
-            vector = speech if speech.dim() == 1 else speech[start : start + window].mean(0)
-            reference = self(reference, vector[None, None], padded[None, start : start + window])
-            deltas[start : start + window] = reference[0]
+        constant = self.speaker_encoder(speech[None, None]) if speech.dim() == 1 else None
+        # Only the window before must be known first: what does not hang on it is done for many.
+        for first in range(0, frames + pad, TOGETHER * window):
+            group = padded[first : first + TOGETHER * window].view(-1, window, EXPRESSION_DIM)
+            own = self.code_tokens(self.exp_encoder, group)
+            for k, start in enumerate(range(first, first + len(group) * window, window)):
+                said = constant
+                if said is None:
+                    said = self.speaker_encoder(speech[start : start + window].mean(0)[None, None])
+                before = self.code_tokens(self.ref_encoder, reference)
+                reference = self.fuse(before, said, own[k : k + 1])
+                deltas[start : start + window] = reference[0]
         return deltas[:frames]
