@@ -42,6 +42,31 @@ def test_a_take_worth_a_look_ends_with_one(cmet, clip, make_media, tmp_path):
     assert "exposure" in run.stdout
 
 
+def test_a_pair_that_cannot_be_compared_stops_no_other(cmet, clip, tmp_path):
+    (tmp_path / "no.mp4").write_text("no video")
+    (tmp_path / "pairs.csv").write_text("before,after\nin.mp4,no.mp4\nin.mp4,in.mp4\n")
+    run = cmet("evaluate", "--pairs", "pairs.csv", "-o", "page.html")
+    assert run.returncode == 1
+    assert "not compared: line 2: " in run.stderr
+    assert "1 compared, 0 worth a look, 1 could not be" in run.stdout
+    assert "not compared: line 2: " in (tmp_path / "page.html").read_text()
+
+
+def test_an_unknown_emotion_is_told_with_its_line_before_anything_is_compared(cmet, clip, tmp_path):
+    (tmp_path / "pairs.csv").write_text(
+        "before,after,emotion\nin.mp4,in.mp4,\nin.mp4,in.mp4,hapy\n"
+    )
+    run = cmet("evaluate", "--pairs", "pairs.csv", "--json")
+    assert run.returncode == 2
+    assert "line 3: no emotion" in run.stderr
+
+
+def test_a_weights_folder_that_is_not_there_is_no_other_one(cmet, clip):
+    run = cmet("evaluate", "in.mp4", "in.mp4", "--weights-dir", "nope")
+    assert run.returncode == 1
+    assert "weights folder not found: nope" in run.stderr
+
+
 def test_a_protocol_without_networks_says_how_to_get_them(cmet, clip, tmp_path):
     run = cmet("evaluate", "in.mp4", "in.mp4", "--protocol", "authors", "--weights-dir", tmp_path)
     assert run.returncode == 1
@@ -80,7 +105,9 @@ def test_a_protocol_sums_up_pairs(cmet, clip, tmp_path):
         (("--pairs", "none.csv"), "none.csv"),
         (("in.mp4", "in.mp4", "--protocol", "mine"), "authors or pooled"),
         (("in.mp4", "in.mp4", "--classifier", "none.onnx"), "classifier not found: none.onnx"),
-        (("in.mp4", "in.mp4", "--timings", "in.mp4"), "not the report.csv"),
+        (("in.mp4", "in.mp4", "--timings", "in.mp4"), "goes with --protocol"),
+        (("in.mp4", "in.mp4", "--timings", "in.mp4", "--protocol", "pooled"), "not the report.csv"),
+        (("--pairs", "/dev/zero"), "table of pairs is not a file"),
     ],
 )
 def test_requests_that_make_no_sense(cmet, clip, words, said):

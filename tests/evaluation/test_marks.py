@@ -55,7 +55,7 @@ def test_pairs_are_relative_to_their_table(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "before and after"),
+        ("", "is empty"),
         ("before,emotion\na,b\n", "before and after"),
         ("before,after\n", "no pairs"),
         ("before,after\na.mp4,\n", "line 2: before and after are both needed"),

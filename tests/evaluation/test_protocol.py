@@ -15,6 +15,7 @@ from cmet_cli.evaluation.networks.load import Networks
 from cmet_cli.evaluation.pictures import FacePictures
 from cmet_cli.evaluation.protocol import ONLY_AUTHORS_COMPARE, PAPER, Protocol, read_times
 
+ROWS_THAT_ARE_NONE = ("done,x", "failed,", "done,nan", "done,inf", "done,-5")
 LABELS = ("angry", "happy", "neutral")
 
 
@@ -116,9 +117,9 @@ def test_emotions_without_a_class_are_left_out_and_counted():
         protocol.add(*takes(2), emotion, Judged({}, np.eye(3)[1]), truth=False)
     report = protocol.report()
     assert report.per_class == {"happy": (1, 1)}
-    assert any(note.startswith("1 clips asked for") for note in report.notes)
+    assert any(note.startswith("1 clip asked for") for note in report.notes)
     assert report.reference == {"truth": 0, "input": 2}
-    assert any("their own input" in note for note in report.notes)
+    assert any("2 clips without a true take" in note for note in report.notes)
 
 
 def test_times_leave_the_first_out():
@@ -126,6 +127,7 @@ def test_times_leave_the_first_out():
     assert protocol.report([9.0, 1.0, 2.0]).figures["aitv_s"] == 1.5
     assert not any("AITV" in note for note in protocol.report([9.0, 1.0]).notes)
     assert any("AITV" in note for note in protocol.report().notes)
+    assert any("two edits" in note for note in protocol.report([9.0]).notes)
 
 
 def test_what_is_not_here_is_said_and_the_rest_measured():
@@ -172,12 +174,13 @@ def test_times_are_those_of_the_rows_done(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a,b\n1,2\n", "status,elapsed_s\ndone,x\n", "status,elapsed_s\nfailed,\n"]
+    "text",
+    ["", "a,b\n1,2\n", *(f"status,elapsed_s\n{row}\n" for row in ROWS_THAT_ARE_NONE)],
 )
 def test_a_table_that_is_no_report_is_one_line(tmp_path, text):
     path = tmp_path / "report.csv"
     path.write_text(text)
     with pytest.raises(UsageError, match=r"report\.csv"):
         read_times(path)
-    with pytest.raises(UsageError, match="No such file"):
+    with pytest.raises(UsageError, match="not found"):
         read_times(tmp_path / "none.csv")

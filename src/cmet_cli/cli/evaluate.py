@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from ..errors import UsageError, WeightsError
 from ..options import EditOptions, FaceDetectorKind
-from .console import error_console, print_json, progress_bars
+from .console import error_console, one_line, print_json, progress_bars
 from .params import OUTPUT, Json, Overwrite, Quiet, Verbose, WeightsDir
 
 if TYPE_CHECKING:
-    from ..evaluation.marks import Evaluation
     from ..evaluation.networks.load import Networks
     from ..evaluation.protocol import Protocol, ProtocolName, ProtocolReport
+    from ..evaluation.table import Compared
 
+FAILURES_SHOWN = 20
 NETWORKS = "Published networks (cmet download-weights --only evaluation)"
 
 
@@ -81,7 +84,7 @@ def evaluate(
     elif before is not None and after is not None and pairs is None:
         check_input(before, "input")
         check_input(after, "edit")
-        wanted = [Pair(before, after, emotion, 0)]
+        wanted = [Pair(before, after, "", 0)]
     else:
         raise UsageError("give an input and its edit, or a table with --pairs")
     if output is not None:
@@ -89,32 +92,33 @@ def evaluate(
             raise UsageError(f"the page is written as .html: {output}")
         files = tuple(path for pair in wanted for path in (pair.before, pair.after))
         check_output(output, overwrite=overwrite, inputs=files)
+    if weights_dir is not None and not weights_dir.is_dir():
+        raise WeightsError(f"weights folder not found: {weights_dir}")
+    if timings is not None and not protocol:
+        raise UsageError("--timings goes with --protocol")
     from ..evaluation.evaluate import Evaluator
     from ..evaluation.page import write_page
     from ..evaluation.protocol import read_times
+    from ..evaluation.table import compare_all
     from ..model import load_model
 
     times = read_times(timings) if timings is not None else None
-    model, found = load_model(choice="mini"), list["Evaluation"]()
+    model = load_model(choice="mini")
     networks, sums = _judges(model.backend.compute.device, protocol, classifier, weights_dir)
-    evaluator, options = Evaluator(model, networks, sums), EditOptions(face_detector=face_detector)
+    evaluator, options = (
+        Evaluator(model, networks, sums, weights_dir),
+        EditOptions(face_detector=face_detector),
+    )
+    wanted = [replace(pair, emotion=pair.emotion or emotion) for pair in wanted]
     with progress_bars(quiet or json) as progress:
-        for pair in wanted:
-            found.append(
-                evaluator(
-                    pair.before,
-                    pair.after,
-                    pair.emotion or emotion,
-                    options,
-                    progress,
-                    truth=pair.truth,
-                )
-            )
+        compared = compare_all(evaluator, wanted, options, progress)
     report = sums.report(times) if sums is not None else None
     if output is not None:
-        write_page(found, output, overwrite=overwrite, protocol=report)
-    _tell(found, output, json, report)
-    if any(one.flagged for one in found):
+        write_page(compared, output, overwrite=overwrite, protocol=report)
+    _tell(compared, output, json, report)
+    if not json and not protocol and weights_dir is not None and networks.missing:
+        error_console().print(f"not here: {', '.join(networks.missing)}", markup=False)
+    if compared.failed or any(one.flagged for one in compared.found):
         raise typer.Exit(1)
 
 
@@ -145,17 +149,20 @@ def _judges(
 
 
 def _tell(
-    found: list[Evaluation], output: Path | None, as_json: bool, report: ProtocolReport | None
+    compared: Compared, output: Path | None, as_json: bool, report: ProtocolReport | None
 ) -> None:
     from ..evaluation.marks import MARKS, shown, summed
 
+    found = compared.found
     if as_json:
         told: dict[str, Any] = {"pairs": [o.as_dict() for o in found], "means": summed(found)}
+        told["failed"] = [failure.as_dict() for failure in compared.failed]
         print_json(told | ({"protocol": report.as_dict()} if report is not None else {}))
         return
     console = error_console()
     for one in found:
-        table = Table("figure", "value", "", "unremarkable", "what it is", title=one.after.name)
+        table = Table("figure", "value", "", "unremarkable", "what it is")
+        table.title = Text(one.after.name)
         for mark in MARKS:
             text = shown(mark.name, one.values.get(mark.name, float("nan")))
             if text:
@@ -163,14 +170,17 @@ def _tell(
                 table.add_row(mark.name, text, look, f"{mark.low:g} to {mark.high:g}", mark.about)
         console.print(table)
         for note in one.notes:
-            console.print(note)
+            console.print(note, markup=False)
     if report is not None:
         _tell_protocol(report)
+    for failure in compared.failed[:FAILURES_SHOWN]:
+        console.print(one_line(f"not compared: {failure}"), markup=False)
     flagged = [one for one in found if one.flagged]
     words = "; ".join(f"{one.after.name}: {', '.join(one.flagged)}" for one in flagged)
     page = f"{output}  " if output is not None else ""
     words = f" ({words})" if words else ""
-    typer.echo(f"{page}{len(found)} compared, {len(flagged)} worth a look{words}")
+    failed = f", {len(compared.failed)} could not be" if compared.failed else ""
+    typer.echo(f"{page}{len(found)} compared, {len(flagged)} worth a look{words}{failed}")
 
 
 def _tell_protocol(report: ProtocolReport) -> None:

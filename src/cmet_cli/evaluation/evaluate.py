@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backends.base import Backend
 from ..emotion.source import EmotionSource
-from ..errors import FaceError, UsageError
+from ..errors import CmetError, FaceError, UsageError
 from ..media.audio import decode_audio
 from ..media.clock import Timeline
 from ..media.probe import VideoInfo, probe_video
@@ -35,16 +35,20 @@ STILL = 0.05
 #: Lips are compared when moved against each other by at most so much.
 MOST_SHIFT_S = 0.4
 TOGETHER = 16
+#: Frames below which little can be said of movement.
+FEW = 10
 
 
 @dataclass(frozen=True)
 class Evaluator:
     """Compares pairs. model: the small one, whatever made the edit; networks: published ones that
-    judge too, where they are here; protocol: sums up what they say."""
+    judge too, where they are here; protocol: sums up what they say; weights_dir: where a face
+    detector is looked for first."""
 
     model: Model
     networks: Networks | None = None
     protocol: Protocol | None = None
+    weights_dir: Path | None = None
 
     @property
     def _backend(self) -> Backend:
@@ -73,7 +77,7 @@ class Evaluator:
                 f"{before} and {after} are of different sizes ({sizes})",
                 "compare an edit with its own input, made without --compare and --paste none",
             )
-        reader, notes = VideoReader(self._backend, self.model.weights.root), list[str]()
+        reader, notes = self._reader(), list[str]()
         maps = [reader.find(infos[0], options, progress)]
         try:
             maps.append(reader.find(infos[1], replace(options, face=None), progress))
@@ -91,6 +95,8 @@ class Evaluator:
             **seen.outside.values(),
             **self._codes(seen, maps[0].timeline, wanted),
         }
+        if len(maps[0].ticks) < FEW:
+            notes.append(f"{len(maps[0].ticks)} frames: too few for how mouth, head and sync go")
         sound = lag_s(before, after) if infos[0].audio_streams else math.nan
         if math.isnan(sound):
             notes.append("sync is not measured: the edit has other sound, or there is none")
@@ -99,6 +105,14 @@ class Evaluator:
         if self.networks is not None and self.networks.any:
             values |= self._judged(infos, maps, emotion, options, truth)
         return Evaluation(before, after, values, emotion, tuple(notes))
+
+    def check_emotion(self, name: str) -> None:
+        """Raises :class:`UsageError` for a name that is not known."""
+        if name:
+            self.model.mixture(name)
+
+    def _reader(self) -> VideoReader:
+        return VideoReader(self._backend, self.weights_dir or self.model.weights.root)
 
     def _judged(
         self,
@@ -123,10 +137,11 @@ class Evaluator:
         if self.protocol is not None:
             reference = before
             if truth is not None:
-                info = probe_video(truth)
-                found = VideoReader(self._backend, self.model.weights.root).find(
-                    info, replace(options, face=None), no_progress
-                )
+                try:
+                    info = probe_video(truth)
+                    found = self._reader().find(info, replace(options, face=None), no_progress)
+                except CmetError as error:
+                    raise type(error)(f"the true take: {error.message}", error.hint) from error
                 reference = gather(info, found.placements[0], found.timeline)
             self.protocol.add(after, reference, emotion, judged, truth=truth is not None)
         return judged.values

@@ -7,14 +7,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 
 from ..media.files import atomic_path
-from .marks import MARKS, Evaluation, shown, summed
+from .marks import MARKS, shown, summed
 from .protocol import PAPER, ProtocolReport, about
+from .table import Compared
 
 TEMPLATE = "evaluate.html.j2"
 
 
 def write_page(
-    evaluations: list[Evaluation],
+    compared: Compared,
     output: Path,
     *,
     overwrite: bool,
@@ -23,6 +24,7 @@ def write_page(
     """Raises :class:`UsageError` where the output exists."""
     templates = FileSystemLoader(Path(__file__).parent)
     template = Environment(loader=templates, autoescape=True).get_template(TEMPLATE)
+    evaluations = compared.found
     page = template.render(
         marks=MARKS,
         pairs=evaluations,
@@ -31,6 +33,7 @@ def write_page(
         protocol=protocol,
         about=about,
         paper=PAPER,
+        failed=compared.failed,
     )
     with atomic_path(output, overwrite=overwrite) as part:
         part.write_text(page, "utf-8")

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from ..errors import UsageError
+from ..media.ffmpeg import check_input
 
-MOST_PAIRS = 100_000
+MOST_PAIRS, MOST_BYTES = 100_000, 64 << 20
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Pair:
 
 def read_pairs(path: Path) -> list[Pair]:
     """Files are relative to the table. Raises :class:`UsageError` naming the line."""
+    check_input(path, "table of pairs", MOST_BYTES)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)

@@ -18,10 +18,12 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import UsageError
+from ..media.ffmpeg import check_input
 from .frechet import Cloud, frechet_distance
 from .judged import Judged
 from .networks.expression import ExpressionJudge
 from .networks.load import Networks
+from .pairs import MOST_BYTES
 from .pictures import FacePictures, uniformly
 
 ProtocolName = Literal["authors", "pooled"]
@@ -187,28 +189,40 @@ class Protocol:
         if self.networks.missing:
             notes.append(f"not here, so not measured: {', '.join(self.networks.missing)}")
         if self._unknown:
-            notes.append(f"{self._unknown} clips asked for what the classifier has no class for")
+            notes.append(f"{_clips(self._unknown)} asked for what the classifier has no class for")
         if self._reference["input"]:
             notes.append(
-                f"{self._reference['input']} clips have no true take (column truth): FID and FVD "
-                "compare them with their own input"
+                f"{_clips(self._reference['input'])} without a true take (column truth): compared "
+                "with the input by FID and FVD"
             )
         if min(cloud.n for cloud in self._videos) < 2 and self.networks.videos is not None:
             notes.append("FVD needs two clips or more, of nine frames or more")
         if not edit_times_s:
             notes.append("AITV needs the times of the edits: --timings report.csv of a batch")
+        elif len(edit_times_s) < 2:
+            notes.append("AITV needs the times of two edits or more: the first is left out")
         return notes
+
+
+def _clips(count: int) -> str:
+    return "1 clip" if count == 1 else f"{count} clips"
 
 
 def read_times(path: Path) -> list[float]:
     """``elapsed_s`` of the rows done, in the order of ``report.csv`` of ``cmet batch``. Raises
     :class:`UsageError`."""
+    check_input(path, "table of times", MOST_BYTES)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            table = csv.DictReader(file)
+            rows = list(table)
+            if not {"status", "elapsed_s"} <= set(table.fieldnames or ()):
+                raise ValueError("it has no columns status and elapsed_s")
         times = [float(row["elapsed_s"]) for row in rows if row["status"] == "done"]
+        if not all(0 < value < math.inf for value in times):
+            raise ValueError("a time is no time")
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError, TypeError) as error:
-        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{path}: not the report.csv of a batch ({reason})"[:300]) from error
     if not times:
         raise UsageError(f"{path}: no row of it is done")

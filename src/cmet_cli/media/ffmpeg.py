@@ -56,8 +56,9 @@ def base_argv() -> list[str]:
     return [find_ffmpeg(), "-hide_banner", "-nostdin", "-nostats"]
 
 
-def check_input(path: Path, what: str) -> None:
-    """Refuse what no decoder should be asked to open. Raises :class:`UsageError`."""
+def check_input(path: Path, what: str, most_bytes: int | None = None) -> None:
+    """Refuse what no decoder should be asked to open. most_bytes: for what is read as a whole.
+    Raises :class:`UsageError`."""
     try:
         if not path.exists():
             broken = " (a link that leads nowhere)" if path.is_symlink() else ""
@@ -66,6 +67,8 @@ def check_input(path: Path, what: str) -> None:
             raise UsageError(f"{what} is not a file: {path}")
         if path.stat().st_size == 0:
             raise UsageError(f"{what} is empty: {path}")
+        if most_bytes is not None and path.stat().st_size > most_bytes:
+            raise UsageError(f"{what} is larger than {most_bytes >> 20} MiB: {path}")
         if not os.access(path, os.R_OK):
             raise UsageError(f"{what} cannot be read (permissions): {path}")
     except (OSError, ValueError, RuntimeError) as error:  # a loop, no permission, an odd name

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,6 +101,11 @@ def test_another_classifier_is_described_beside_its_file(tmp_path):
         '{"labels": ["a"], "mean": "abc"}',
         '{"labels": ["a"], "colour": "red"}',
         '{"labels": 3}',
+        '{"labels": "abc"}',
+        '{"labels": ["a", "A"]}',
+        '{"labels": ["a", " "]}',
+        '{"labels": ["a"], "size_px": 1e400}',
+        '{"labels": ["a"], "std": [1e-300, 1, 1]}',
     ],
 )
 def test_a_description_that_is_missing_or_wrong_is_one_line(tmp_path, text):
@@ -108,6 +115,13 @@ def test_a_description_that_is_missing_or_wrong_is_one_line(tmp_path, text):
         read_description(tmp_path / "x.onnx")
     assert "\n" not in caught.value.message
     assert "labels" in caught.value.hint
+
+
+def test_numbers_that_are_none_are_no_result(network):
+    judge = ExpressionJudge.load(network, Fixed(), published=True)
+    sick = SimpleNamespace(setInput=lambda _: None, forward=lambda: np.full((1, 7), np.nan))
+    with pytest.raises(CheckpointError, match="NaN"):
+        replace(judge, network=sick).logits(faces(1))
 
 
 def test_outputs_and_labels_must_be_as_many(tmp_path):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
-from conftest import SHARED
 from standin_networks import PLACES, write_networks, write_onnx
 
 from cmet_cli.errors import CheckpointError, WeightsError
@@ -13,7 +14,7 @@ from cmet_cli.evaluation.networks.load import OF_A_TAKE, load_networks
 from cmet_cli.weights.registry import YUNET_FILE
 
 CPU = torch.device("cpu")
-YUNET = SHARED / "models" / YUNET_FILE
+YUNET = Path(__file__).parents[4] / "shared" / "models" / YUNET_FILE
 needs_yunet = pytest.mark.skipif(not YUNET.is_file(), reason="no YuNet beside the checkout")
 
 

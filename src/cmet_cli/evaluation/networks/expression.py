@@ -11,7 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...errors import CheckpointError, UsageError
+from ...errors import CheckpointError, CmetError, UsageError
+from ...media.ffmpeg import check_input
 from .faces import TEMPLATE_PX, Landmarks, around, upright
 
 #: Names of data sets, as ours.
@@ -27,6 +28,11 @@ SYNONYMS = {
 }
 
 
+LEAST_STD, MOST_BYTES = 1e-3, 1 << 20
+EXAMPLE = (
+    'write one: {"labels": ["angry", ...], "size_px": 224, "mean": [0.5, 0.5, 0.5], "std": [0.5, '
+    '0.5, 0.5], "colour": "RGB", "crop": "aligned"}'
+)
 COLOURS, CROPS, SIZES_PX = ("RGB", "BGR", "GREY"), ("aligned", "square"), (16, 1024)
 
 
@@ -80,11 +86,15 @@ class ExpressionJudge:
         scaled = (picture.astype(np.float32) / 255 - how.mean) / how.std
         try:
             self.network.setInput(np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], np.float32))
-            return np.asarray(self.network.forward(), np.float64).ravel()
+            logits = np.asarray(self.network.forward(), np.float64).ravel()
         except cv2.error as error:
             raise CheckpointError(
-                f"{self.name}: does not take a face of {how.size_px} px ({_last_line(error)})"
+                f"{self.name}: does not take a face of {how.size_px} px",
+                f"say in {self.name}.onnx.json which size_px it takes",
             ) from error
+        if not np.isfinite(logits).all():
+            raise CheckpointError(f"{self.name}: gives NaN or infinite numbers for a face")
+        return logits
 
     def logits(self, pictures: np.ndarray) -> np.ndarray | None:
         """Mean over those of ``[n, H, W, 3]`` (uint8 RGB) that show a face, ``[C]``, or None."""
@@ -119,11 +129,14 @@ def read_description(path: Path) -> Description:
     """``FILE.json`` beside an ONNX file. Raises :class:`UsageError`."""
     beside = path.with_name(f"{path.name}.json")
     try:
+        check_input(beside, "description of the classifier", MOST_BYTES)
         values = json.loads(beside.read_text("utf-8"))
+        if not isinstance(values, dict) or not isinstance(values.get("labels"), list):
+            raise ValueError("an object with a list of labels is expected")
         unknown = set(values) - {f.name for f in fields(Description)}
         if unknown:
             raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-        labels = [str(label).lower() for label in values["labels"]]
+        labels = [str(label).strip().lower() for label in values["labels"]]
         described = Description(
             labels=tuple(SYNONYMS.get(label, label) for label in labels),
             size_px=int(values.get("size_px", TEMPLATE_PX)),
@@ -134,13 +147,19 @@ def read_description(path: Path) -> Description:
         )
         if described.colour not in COLOURS or described.crop not in CROPS:
             raise ValueError(f"colour is one of {', '.join(COLOURS)}, crop of {', '.join(CROPS)}")
-        if not (SIZES_PX[0] <= described.size_px <= SIZES_PX[1] and all(described.std)):
-            raise ValueError("size_px or std is out of range")
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        if not all(labels) or len(set(described.labels)) < len(labels):
+            raise ValueError("a label is empty, or comes twice")
+        if not (SIZES_PX[0] <= described.size_px <= SIZES_PX[1]):
+            raise ValueError(f"size_px is {SIZES_PX[0]} to {SIZES_PX[1]}")
+        if min(map(abs, described.std)) < LEAST_STD:
+            raise ValueError(f"std is {LEAST_STD:g} or more")
+    except CmetError as error:
+        raise UsageError(error.message, EXAMPLE) from error
+    except (OSError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(
             f"{path}: what it takes and tells is read from {beside.name} ({reason})"[:300],
-            'write one: {"labels": ["angry", ...], "size_px": 224, "mean": [...], "std": [...]}',
+            EXAMPLE,
         ) from error
     return described
 
@@ -157,9 +176,7 @@ def read_onnx(path: Path) -> Any:
     try:  # from memory: OpenCV takes no file names that are no text
         return cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), np.uint8))
     except (cv2.error, OSError) as error:
-        raise CheckpointError(f"{path}: not an ONNX network ({_last_line(error)})") from error
-
-
-def _last_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1][-160:] if lines else type(error).__name__
+        raise CheckpointError(
+            f"{path}: damaged, or no ONNX network that OpenCV can read",
+            "export it again, for opset 11 to 17, with a fixed input size",
+        ) from error

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UsageError
+from ...media.ffmpeg import check_input
 from ...media.files import atomic_path
 from ..layout import SPEECH_SUFFIX, VIDEO_SUFFIX, ClipKey
 
@@ -25,7 +26,7 @@ NEUTRAL = "neutral"
 HEARD = 10
 EDITS_FILE, PAIRS_FILE = "edits.csv", "pairs.csv"
 OUTPUTS = "edits_out"  # where `cmet batch edits.csv` puts them by itself
-MOST_ROWS = 100_000
+MOST_ROWS, MOST_BYTES = 100_000, 64 << 20
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def read_edit_list(table: Path) -> list[tuple[str, str]]:
     Raises :class:`UsageError` for a file that is no such table.
     """
     source, truth = "source_video_path", "gt_video_path"
+    check_input(table, "table of edits", MOST_BYTES)
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
