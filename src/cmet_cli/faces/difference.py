@@ -120,10 +120,11 @@ class Differ:
         tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
         tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
         if further:  # what was drawn goes along with the skin
-            raw, tear = (warp(part, further * flow) for part in (raw, tear))
-            flow = flow * (1 + further)
+            more = further * (flow if mouth is None else without_parting(flow, mouth))
+            raw, tear = (warp(part, more) for part in (raw, tear))
+            flow = flow + more
         if lips is not None:
-            flow = flow + lips[..., None] * (down_mean(flow) - flow)
+            flow = without_parting(flow, lips)
             raw, tear = raw * (1 - lips)[..., None], tear * (1 - lips)
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ _LUMA < 0))[..., None]
@@ -255,6 +256,11 @@ def warp(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     x = np.arange(width, dtype=np.float32)[None] + flow[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + flow[..., 1]
     return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def without_parting(flow: np.ndarray, lips: np.ndarray) -> np.ndarray:
+    """Motion with that of the lips as a whole where they are: ``[S, S]`` in [0, 1]."""
+    return flow + lips[..., None] * (down_mean(flow) - flow)
 
 
 def down_mean(flow: np.ndarray) -> np.ndarray:

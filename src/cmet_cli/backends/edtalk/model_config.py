@@ -51,9 +51,11 @@ def read_config(path: Path | None) -> ModelConfig:
             if sections.get(name) is not None:
                 values[name] = kind(**sections[name])
         if sections.get("motion") is not None:
-            values["motion"] = _square(sections["motion"], values["edtalk"].expression_dim)
+            values["motion"] = _square(
+                sections["motion"], values.get("edtalk", EDTalkConfig()).expression_dim
+            )
         return ModelConfig(**values)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: not a readable model configuration ({error})") from error
 
 

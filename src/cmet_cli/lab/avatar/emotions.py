@@ -96,7 +96,7 @@ _FACES = {
         "brow_furrow": 0.50,
         "eye_open": 1.00,
         "lip_stretch": 0.95,
-        "jaw_drop": 0.40,
+        "jaw_drop": 0.20,
     },
     "happy": {
         "corner_left": 1.00,
