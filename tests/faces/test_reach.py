@@ -52,7 +52,7 @@ def test_a_difference_goes_that_far_and_takes_along_what_was_drawn(expected):
 def test_lips_move_further_as_a_whole_but_part_no_further():
     picture = np.tile(np.linspace(60, 200, SIZE, dtype=np.float32)[:, None, None], (1, SIZE, 3))
     rows = np.arange(SIZE, dtype=np.float32) - SIZE / 2 + 0.5
-    for own, further in ((np.sign(rows) * 1.5, 0.0), (np.full(SIZE, -1.5), 0.5)):
+    for own, most, least in ((np.sign(rows) * 1.5, 0.2, -0.1), (np.full(SIZE, -1.5), 0.55, 0.45)):
         flow = np.zeros((SIZE, SIZE, 2), np.float32)
         flow[..., 1] = own[:, None]
         length = 1.5 * 1.5 / SIZE
@@ -61,7 +61,7 @@ def test_lips_move_further_as_a_whole_but_part_no_further():
         edited = np.repeat(edited, SIZE, 1).astype(np.float32)
         seen = Renderings(picture, picture, edited, flow, length)
         found = Differ()(seen, EVERYWHERE, Palette(), mouth=EVERYWHERE).flow[..., 1]
-        lip = slice(SIZE // 2 + 2, SIZE // 2 + 6)
+        lip = slice(SIZE // 2 + 2, SIZE // 2 + 6)  # the mean over both fades over a mouth's height
         without = Differ()(Renderings(picture, picture, edited, flow), EVERYWHERE, Palette())
         grown = float((found / without.flow[..., 1])[lip, 20:-20].mean()) - 1
-        assert grown == pytest.approx(further, abs=0.12)
+        assert least < grown < most
