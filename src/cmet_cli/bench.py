@@ -83,6 +83,10 @@ class Tracked:
     def render(self, source: Any, codes: torch.Tensor) -> torch.Tensor:
         return self.render_moving(source, codes)[0]
 
+    def expected_motion(self, change: np.ndarray) -> float | None:
+        known = isinstance(self._backend, MovingBackend)
+        return self._backend.expected_motion(change) if known else None  # type: ignore[attr-defined]
+
     def render_moving(self, source: Any, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         prepared, images = source
         moving = isinstance(self._backend, MovingBackend)

@@ -109,6 +109,11 @@ class MovingBackend(Protocol):
         each pixel was taken from, in pixels, as far as the renderer itself knows it."""
         ...
 
+    def expected_motion(self, change: np.ndarray) -> float | None:
+        """How far a change of expression codes ``[layout.expression]`` moves pixels on a face that
+        the renderer knows well, RMS in shares of the crop's side; None where nobody measured."""
+        ...
+
 
 @runtime_checkable
 class LabelledBackend(Protocol):

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from .palette import Palette
+from .reach import Reach
 
 #: Flow is looked for on pictures of at least this side: OpenCV's patches are 8 pixels wide.
 FLOW_SIDE_PX = 128
@@ -59,13 +60,15 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 class Renderings:
     """One face three times: the frame's own crop, rendered with its own codes, with edited ones.
 
-    motion: how the renderer itself says pixels moved from edited to neutral, ``[S, S, 2]``.
+    motion: how the renderer itself says pixels moved from edited to neutral, ``[S, S, 2]``;
+    expected: how far they should have, RMS in shares of the side, where that is known.
     """
 
     original: np.ndarray
     neutral: np.ndarray
     edited: np.ndarray
     motion: np.ndarray | None = None
+    expected: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +98,7 @@ class Differ:
         self._dis.setFinestScale(0)
         self._own_motion: bool | None = None  # whether the renderer's motion is used
         self._shading: np.ndarray | None = None
+        self._reach = Reach()
 
     def __call__(
         self,
@@ -108,14 +112,19 @@ class Differ:
         unless the crop is the whole picture); palette: this person's colours; mouth: where lips
         may part; lips: where they may not, but move as a whole. Both ``[S, S]`` in [0, 1]."""
         flow = self._flow(seen)
-        mask = np.maximum(changed(seen), moving(flow)) * region
+        further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
+        mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
         flow = flow * mask[..., None]
         moved = warp(seen.neutral, flow)
         raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
         tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
         tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
+        if further:  # what was drawn goes along with the skin
+            more = further * (flow if mouth is None else without_parting(flow, mouth))
+            raw, tear = (warp(part, more) for part in (raw, tear))
+            flow = flow + more
         if lips is not None:
-            flow = flow + lips[..., None] * (down_mean(flow) - flow)
+            flow = without_parting(flow, lips)
             raw, tear = raw * (1 - lips)[..., None], tear * (1 - lips)
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ _LUMA < 0))[..., None]
@@ -247,6 +256,11 @@ def warp(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     x = np.arange(width, dtype=np.float32)[None] + flow[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + flow[..., 1]
     return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def without_parting(flow: np.ndarray, lips: np.ndarray) -> np.ndarray:
+    """Motion with that of the lips as a whole where they are: ``[S, S]`` in [0, 1]."""
+    return flow + lips[..., None] * (down_mean(flow) - flow)
 
 
 def down_mean(flow: np.ndarray) -> np.ndarray:

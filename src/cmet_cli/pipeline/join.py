@@ -28,7 +28,8 @@ FALL, RISE = 0.6, 0.25
 class Rendered:
     """A frame's face before and after, crops RGB float32 ``[S, S, 3]`` in [0, 255]. neutral:
     rendered with the frame's own codes, None where the rendering itself is what is shown; motion:
-    from edited to neutral as the renderer knows it, float32 ``[S, S, 2]`` in pixels."""
+    from edited to neutral as the renderer knows it, float32 ``[S, S, 2]`` in pixels; expected: how
+    far that should be, RMS in shares of the side, where the renderer knows."""
 
     frame: Frame
     original: np.ndarray
@@ -36,6 +37,7 @@ class Rendered:
     neutral: np.ndarray | None = None
     motion: np.ndarray | None = None
     shot: int = 0
+    expected: float | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,13 @@ class DifferenceJoin:
         if rendered.shot != self._shot:
             self._start(rendered.shot)
         canvas = self._canvas
-        seen = Renderings(rendered.original, rendered.neutral, rendered.edited, rendered.motion)
+        seen = Renderings(
+            rendered.original,
+            rendered.neutral,
+            rendered.edited,
+            rendered.motion,
+            rendered.expected,
+        )
         face = head_mask(canvas.crop.size_px, canvas.face, *map(float, head))
         weight *= self._trusted(trust(likeness(seen, face)))
         if weight <= 0.0:

@@ -104,14 +104,18 @@ class FacePainter:
         at, backend = [f.index for f in run], self._backend
         edited, own = (self._on_device(c[at]) for c in (self._codes, self._own_codes))
         motion: Iterable[np.ndarray | None] = [None] * len(run)
+        expected: Iterable[float | None] = [None] * len(run)
         if isinstance(backend, MovingBackend):
             (after, to), (before, of) = (backend.render_moving(source, c) for c in (edited, own))
             motion = (to - of).cpu().numpy()
+            change = (self._codes[at] - self._own_codes[at])[:, backend.layout.expression_slice]
+            expected = [backend.expected_motion(c) for c in change]
         else:
             after, before = backend.render(source, edited), backend.render(source, own)
         pictures = to_pictures(after), to_pictures(before)
         shots = map(int, self.placement.shots[at])
-        return [Rendered(*p) for p in zip(run, originals, *pictures, motion, shots, strict=True)]
+        parts = zip(run, originals, *pictures, motion, shots, expected, strict=True)
+        return [Rendered(*p) for p in parts]
 
     def paint(self, planes: Planes, rendered: Rendered) -> Planes:
         """The frame's planes with the edited face joined in."""

@@ -18,7 +18,7 @@ WHO = Identity.from_seed(7)
 
 def states():
     turned = FaceState.of(yaw=-0.4, roll=0.1, shift_x=0.05)
-    happy = FaceState(expression=mean_expression("happy"), pose=turned.pose)
+    happy = FaceState(expression=mean_expression("happy", 2), pose=turned.pose)
     return {"quiet": FaceState.of(opening=0.12), "turned": turned, "happy": happy}
 
 

@@ -19,8 +19,9 @@ from cmet_cli.emotion.presets import presets_for
 from cmet_cli.emotion.speech.choose import encoder_name, load_speech_encoder
 from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
 from cmet_cli.errors import CheckpointError
-from cmet_cli.lab.avatar.emotions import EMOTIONS
+from cmet_cli.lab.avatar.emotions import EMOTIONS, mean_expression
 from cmet_cli.lab.training.clip_features import WorldSpec
+from cmet_cli.lab.training.code_space import code_space
 from cmet_cli.lab.training.loop import TrainConfig
 from cmet_cli.lab.training.renderer_quality import contact_sheet, draw_edit_trials, renderer_report
 from cmet_cli.lab.training.train_connector import ConnectorTraining
@@ -58,6 +59,7 @@ TINY = MiniConfig(
     calibration_world=WorldSpec(people=2, first=90_000, clips=1, seconds=1.0),
     calibration_trials=1,
     preset_voices=2,
+    motion_pairs=30,
     threads=1,
 )
 
@@ -78,6 +80,9 @@ def test_it_loads_as_an_edit_loads_it(made):
     assert backend.name == "mini"
     assert read_config(weights.config).edtalk == TINY.renderer.network
     assert connector.gain > 0
+    smile = code_space().encode_expression(mean_expression("happy"))
+    assert 0 < backend.expected_motion(smile) < 0.2
+    assert backend.expected_motion(2 * smile) == pytest.approx(2 * backend.expected_motion(smile))
     presets = presets_for(weights, encoder_name(weights))
     assert set(presets.by_name) == set(EMOTIONS)
     source = backend.prepare(torch.zeros(1, 3, 16, 16))
@@ -121,6 +126,13 @@ def test_a_part_of_another_size_is_refused(made, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="has shape"):
         load(inspect_folder(tmp_path), CPU)
+
+
+@pytest.mark.parametrize("motion", [[[1.0, 2.0]], [["far"] * 10] * 10, [[1e999] * 10] * 10, 7])
+def test_a_table_of_motion_that_is_none_is_refused(motion, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"motion": motion}))
+    with pytest.raises(CheckpointError, match="not a readable model configuration"):
+        read_config(tmp_path / "config.json")
 
 
 def test_exporting_a_part_keeps_the_other_sections(tmp_path):

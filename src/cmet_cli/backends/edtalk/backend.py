@@ -52,7 +52,7 @@ class EDTalkBackend:
     ) -> None:
         sizes = edtalk.config
         self.edtalk, self.audio2lip = edtalk, audio2lip
-        self.name, self.source = config.name, config.source
+        self.name, self.source, self._motion = config.name, config.source, config.motion
         self.crop = CropSpec(sizes.image_size_px, EDTALK_CROP)
         self.layout = CodeLayout(sizes.lip_dim, sizes.pose_dim, sizes.expression_dim)
         self.warnings: list[str] = []
@@ -84,6 +84,11 @@ class EDTalkBackend:
                 again = exact.prepare_source(source.images)
                 frames, moved = exact.render_moving(again, codes)
             return frames.clamp(-1, 1), moved.permute(0, 2, 3, 1)
+
+    def expected_motion(self, change: np.ndarray) -> float | None:
+        if self._motion is None:
+            return None
+        return float(np.sqrt(max(0.0, change @ self._motion @ change)))
 
     def _try(self, frames: int) -> None:
         """Encode and render so many, to see how long it takes."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...errors import CheckpointError
 from ...options import SourceChoice
 from ...weights.sections import read_sections
@@ -19,7 +21,8 @@ class ModelConfig:
     """What a model folder's ``config.json`` says.
 
     name: for people; gain: factor on the predicted change at ``--intensity 1``, calibrated at
-    training; source: which frame lends its face, unless asked for otherwise.
+    training; source: which frame lends its face, unless asked for otherwise; motion: what the
+    square of a change of expression moves, ``[D, D]`` (:meth:`.EDTalkBackend.expected_motion`).
     """
 
     name: str = "cmet"
@@ -28,6 +31,7 @@ class ModelConfig:
     connector: ConnectorConfig = field(default_factory=ConnectorConfig)
     gain: float = 1.0
     source: SourceChoice = "first"
+    motion: np.ndarray | None = None
 
 
 _NETWORKS = {"edtalk": EDTalkConfig, "audio2lip": Audio2LipConfig, "connector": ConnectorConfig}
@@ -46,6 +50,17 @@ def read_config(path: Path | None) -> ModelConfig:
         for name, kind in _NETWORKS.items():
             if sections.get(name) is not None:
                 values[name] = kind(**sections[name])
+        if sections.get("motion") is not None:
+            values["motion"] = _square(
+                sections["motion"], values.get("edtalk", EDTalkConfig()).expression_dim
+            )
         return ModelConfig(**values)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: not a readable model configuration ({error})") from error
+
+
+def _square(numbers: Any, side: int) -> np.ndarray:
+    table = np.array(numbers, np.float32)
+    if table.shape != (side, side) or not np.isfinite(table).all():
+        raise ValueError(f"motion is not {side} by {side} numbers")
+    return table

@@ -30,6 +30,7 @@ from .clip_features import WorldFeatures, WorldSpec, load_all
 from .emotion_presets import VOICES, export_presets, world_presets
 from .gain import calibrate_gain, code_error_score, draw_trials, predict
 from .pairs import FeatureBank
+from .reach import motion_table
 from .train_connector import ConnectorTraining, mini_training, train_connector
 from .train_lips import LipsConfig, train_lips
 from .train_renderer import RendererConfig, train_encoder, train_joint
@@ -65,6 +66,7 @@ class MiniConfig:
     )
     calibration_trials: int = 20  # per emotion
     preset_voices: int = VOICES  # per named emotion
+    motion_pairs: int = 500  # drawn faces from which it is known how far skin moves
     source: str = "frame"  # measured best: see weights/mini/proof.json
     threads: int = 1
 
@@ -93,7 +95,8 @@ def train_mini(
         export_part(out_dir, "connector", connector)
         ear = load_speech_encoder(inspect_folder(out_dir), torch.device("cpu"))
         export_presets(out_dir, world_presets(ear, config.preset_voices, progress))
-        write_config(out_dir, name=MODEL_NAME, gain=gain, source=config.source)
+        table = [[round(float(v), 7) for v in row] for row in motion_table(config.motion_pairs)]
+        write_config(out_dir, name=MODEL_NAME, gain=gain, source=config.source, motion=table)
     finally:
         torch.set_num_threads(threads)
 
