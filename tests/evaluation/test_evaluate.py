@@ -117,6 +117,13 @@ def test_sound_that_comes_late_or_early(evaluate, edit, tmp_path, late_s):
     assert "sync_s" in found.flagged
 
 
+def test_lips_of_other_words_go_badly_with_the_sound(evaluate, source, good, tmp_path):
+    other = tmp_path / "other.mkv"
+    ffmpeg("-i", source, "-vf", "reverse", *LOSSLESS, other)
+    assert good.values["sync_like"] > 0.85
+    assert evaluate(source, other).values["sync_like"] < good.values["sync_like"] - 0.2
+
+
 def test_other_sound_has_no_lag_and_is_told(evaluate, source, edit, tmp_path):
     other = tmp_path / "other.mkv"
     noise = "anoisesrc=d=2:r=16000:seed=3"
@@ -146,6 +153,8 @@ def test_agreement_and_shift_of_moving_codes():
     assert agreement(walk, 2 * walk + 1) == pytest.approx(1)
     assert agreement(walk, -walk) == pytest.approx(-1)
     assert math.isnan(agreement(np.ones((9, 3)), walk[:9]))
-    assert shift(walk[5:70], walk[2:67], 6) == 3
-    assert shift(walk[2:67], walk[5:70], 6) == -3
-    assert shift(np.ones((9, 3)), walk[:9], 4) == 0
+    assert shift(walk[5:70], walk[2:67], 6) == (3, pytest.approx(1))
+    assert shift(walk[2:67], walk[5:70], 6) == (-3, pytest.approx(1))
+    late, likeness = shift(np.ones((9, 3)), walk[:9], 4)
+    assert late == 0
+    assert math.isnan(likeness)

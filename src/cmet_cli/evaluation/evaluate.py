@@ -97,11 +97,12 @@ class Evaluator:
         }
         if len(maps[0].ticks) < FEW:
             notes.append(f"{len(maps[0].ticks)} frames: too few for how mouth, head and sync go")
-        sound = lag_s(before, after) if infos[0].audio_streams else math.nan
+        sound, alike = lag_s(before, after) if infos[0].audio_streams else (math.nan, math.nan)
         if math.isnan(sound):
             notes.append("sync is not measured: the edit has other sound, or there is none")
         # Lips are compared frame by frame: a picture that begins later has later lips.
         values["sync_s"] = sound - values.pop("lips_s") - _later(maps)
+        values["sync_like"] = min(alike, values.pop("lips_like"), key=_nan_first)
         if self.networks is not None and self.networks.any:
             values |= self._judged(infos, maps, emotion, options, truth)
         return Evaluation(before, after, values, emotion, tuple(notes))
@@ -151,7 +152,8 @@ class Evaluator:
     ) -> dict[str, float]:
         layout = self._backend.layout
         own, edited = (np.array(codes, np.float32) for codes in seen.codes)
-        values = {"mouth": math.nan, "pose": math.nan, "expression": math.nan, "lips_s": 0.0}
+        values = {"mouth": math.nan, "pose": math.nan, "expression": math.nan}
+        values |= {"lips_s": 0.0, "lips_like": math.nan}
         if len(own) < 3:
             return values
         times_s = timeline.times_s[seen.at]
@@ -159,7 +161,8 @@ class Evaluator:
         values["mouth"] = agreement(*lips)
         values["pose"] = agreement(own[:, layout.pose_slice], edited[:, layout.pose_slice])
         step_s = float(np.median(np.diff(times_s)))
-        values["lips_s"] = shift(*lips, round(MOST_SHIFT_S / step_s)) * step_s
+        late, values["lips_like"] = shift(*lips, round(MOST_SHIFT_S / step_s))
+        values["lips_s"] = late * step_s
         if wanted is not None:
             part = layout.expression_slice
             asked = wanted.delta(own[:, part], replace(timeline, times_s=times_s)).mean(0)
@@ -265,19 +268,25 @@ def agreement(before: np.ndarray, after: np.ndarray) -> float:
     return _cosine(a.ravel(), b.ravel())
 
 
-def shift(before: np.ndarray, after: np.ndarray, most: int) -> int:
-    """Frames by which ``after`` comes later, where they agree best; 0 where nothing moves."""
+def shift(before: np.ndarray, after: np.ndarray, most: int) -> tuple[int, float]:
+    """Frames by which ``after`` comes later, where they agree best, and how well they agree there;
+    0 and NaN where nothing moves."""
     n = len(before)
     most = min(most, n // 3)
     likeness = {0: agreement(before, after)}
     if math.isnan(likeness[0]):
-        return 0
+        return 0, math.nan
     for k in range(1, most + 1):
         likeness[k] = agreement(before[: n - k], after[k:])
         likeness[-k] = agreement(before[k:], after[: n - k])
     # Nearest to nought among equals.
     known = {k: round(value, 3) for k, value in likeness.items() if not math.isnan(value)}
-    return max(known, key=lambda k: (known[k], -abs(k)))
+    best = max(known, key=lambda k: (known[k], -abs(k)))
+    return best, likeness[best]
+
+
+def _nan_first(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:

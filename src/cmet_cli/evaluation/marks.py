@@ -37,6 +37,7 @@ MARKS = (
     Mark("times_s", 0.0, 0.002, "s", "largest difference of frame times"),
     Mark("sound", 1.0, 1.0, "", "1: the same packets; 0: other ones"),
     Mark("sync_s", -0.041, 0.041, "s", "how much later the sound comes beside the lips"),
+    Mark("sync_like", 0.4, 1.0, "", "how well lips and sound go with the input's at that moment"),
     Mark("coverage", 0.9, 1.0, "", "share of the input's faces that are found in the edit"),
     Mark("sharpness", 0.75, 1.6, "x", "detail of the face over the input's"),
     Mark("flicker", 0.0, 1.4, "x", "restlessness of the face over the input's"),

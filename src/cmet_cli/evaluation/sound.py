@@ -29,23 +29,24 @@ def _digest(path: Path) -> bytes:
     return run_short(words).stdout
 
 
-def lag_s(before: Path, after: Path) -> float:
-    """How much later the same sound comes in ``after``, in seconds; NaN where it is not the same or
-    there is none."""
+def lag_s(before: Path, after: Path) -> tuple[float, float]:
+    """How much later the same sound comes in ``after``, in seconds, and the correlation of their
+    loudness there; NaN where it is not the same or there is none."""
     try:
         waves = [_envelope(path) for path in (before, after)]
     except MediaError:
-        return math.nan
+        return math.nan, math.nan
     most = round(MOST_LAG_S * SAMPLE_RATE_HZ / _STEP)
     n = min(map(len, waves))
     a, b = (wave[:n] - wave[:n].mean() for wave in waves)
     together = correlate(b, a, mode="full", method="fft")
     middle = n - 1
     span = together[max(0, middle - most) : middle + most + 1]
-    if not len(span) or not span.max() > LEAST_LIKENESS * np.linalg.norm(a) * np.linalg.norm(b):
-        return math.nan
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    if not len(span) or not span.max() > LEAST_LIKENESS * size:
+        return math.nan, math.nan
     lag = int(span.argmax()) - min(most, middle)
-    return lag * _STEP / SAMPLE_RATE_HZ
+    return lag * _STEP / SAMPLE_RATE_HZ, float(span.max()) / size
 
 
 def _envelope(path: Path) -> np.ndarray:
