@@ -95,9 +95,7 @@ def candidates(
             continue
         took, apart = time.perf_counter() - start, float(np.abs(found - expected).max())
         apart /= float(np.abs(expected).max())
-        print(
-            f"  {name:24} start-up {took:6.1f} s, {apart:.0e} of the largest value from the plain modules"
-        )
+        print(f"  {name:24} start-up {took:6.1f} s, {apart:.0e} off the plain modules")
         made[name] = run
     return made
 
