@@ -3,6 +3,7 @@
 ``pip install onnxscript onnxruntime openvino``, then ``python benchmarks/runtimes.py``: encoding a
 picture to codes, and rendering a picture by codes (its features included), a picture at a time, in
 fp32. By turns in one process, medians; start-up is what a runtime takes until its first result.
+Pictures by weights that nobody trained magnify rounding: only of codes does "off" tell anything.
 """
 
 from __future__ import annotations
@@ -93,8 +94,8 @@ def candidates(
         except Exception as error:
             print(f"  {name:24} did not run: {str(error).splitlines()[0][:90]}")
             continue
-        took, apart = time.perf_counter() - start, float(np.abs(found - expected).max())
-        apart /= float(np.abs(expected).max())
+        took = time.perf_counter() - start
+        apart = float(np.abs(found - expected).max() / np.abs(expected).max())
         print(f"  {name:24} start-up {took:6.1f} s, {apart:.0e} off the plain modules")
         made[name] = run
     return made
@@ -107,7 +108,7 @@ def main() -> None:
     fast = FastEDTalk(model, torch.float32)
     size = model.config.image_size_px
     picture = torch.rand(1, 3, size, size) * 2 - 1
-    codes = torch.randn(1, model.config.code_dim)
+    codes = Encode(model)(picture)
 
     def render(picture: Tensor, codes: Tensor) -> Tensor:
         return fast.render_moving(fast.prepare_source(picture), codes)[0]
