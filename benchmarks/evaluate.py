@@ -14,10 +14,12 @@ from pathlib import Path
 
 from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.evaluation.evaluate import Evaluator
-from cmet_cli.evaluation.marks import MARKS, Evaluation, shown
+from cmet_cli.evaluation.marks import MARKS as ALL_MARKS
+from cmet_cli.evaluation.marks import OF_NETWORKS, Evaluation, shown
 from cmet_cli.media.program import find_ffmpeg
 
 EXAMPLE = Path(__file__).parents[1] / "examples/neutral.mp4"
+MARKS = [mark for mark in ALL_MARKS if mark.name not in OF_NETWORKS]
 LOSSLESS = ["-c:v", "libx264", "-qp", "0", "-preset", "veryfast", "-c:a", "copy"]
 #: ffmpeg arguments between input and output.
 SPOILT = {

@@ -55,6 +55,8 @@ MARKS = (
     Mark("sync_c", -math.inf, math.inf, "", "how surely lips and sound go together (SyncNet)"),
     Mark("sync_d", 0.0, math.inf, "", "their distance (SyncNet)"),
 )  # fmt: skip
+#: Of those, what needs published networks.
+OF_NETWORKS = ("net_expression", "identity", "sync_c", "sync_d")
 BY_NAME = {mark.name: mark for mark in MARKS}
 
 
