@@ -78,6 +78,9 @@ def test_a_single_one_by_its_name(published, tmp_path):
     with HubServer(published) as hub:
         report = library.download_weights(tmp_path, only=("syncnet",), endpoint=hub.url)
     assert report.fetched == [PLACES["syncnet"]]
+    states = {c.detail: c.state for c in check_folder(tmp_path, ("syncnet", "i3d"))}
+    assert states == {"": "ok", "no i3d weights": "missing"}
+    assert not any("i3d" in c.detail for c in check_folder(tmp_path))
 
 
 def test_another_network_under_a_known_name_is_refused(published, tmp_path):

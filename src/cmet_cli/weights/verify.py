@@ -57,8 +57,14 @@ def check_folder(folder: Path | None, only: tuple[str, ...] = ()) -> list[FileCh
             if unlisted and (not only or entry.name in only):
                 checks.append(_check_unlisted(root, relative, entry))
     missing = [n for n in inspect_folder(root).missing if not only or n in only]
+    # Judging networks are missed by nobody who does not ask for them.
+    missing += [e.name for e in EVALUATION_FILES if e.name in only and not _is_here(root, e)]
     checks += [FileCheck(str(root), "missing", f"no {name} weights") for name in missing]
     return checks
+
+
+def _is_here(root: Path, entry: WeightFile) -> bool:
+    return any((root / relative).is_file() for relative in (entry.kept, entry.local_published))
 
 
 def check_file(path: Path, entry: WeightFile) -> str:
