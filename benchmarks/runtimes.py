@@ -1,6 +1,7 @@
 """Other runtimes on the very networks of an edit, at the published sizes with stand-in weights.
 
-``pip install onnxscript onnxruntime openvino``, then ``python benchmarks/runtimes.py``: encoding a
+``pip install onnxscript onnxruntime openvino``, then ``OMP_WAIT_POLICY=PASSIVE python
+benchmarks/runtimes.py`` (threads that sleep while they wait, as the command has them): encoding a
 picture to codes, and rendering a picture by codes (its features included), a picture at a time, in
 fp32. By turns in one process, medians; start-up is what a runtime takes until its first result.
 Pictures by weights that nobody trained magnify rounding: only of codes does "off" tell anything.
