@@ -78,7 +78,7 @@ class Hardness:
     #: the nearest mean names a stranger's clip as often as people do without the sound, of six
     #: emotions at any level (58.2 % on CREMA-D, Cao et al. 2014, the paper's other test). For the
     #: voice: so that naming a stranger's strongest clip of eight by ear (0.84) and, of those, by
-    #: face (0.63, a person's true change with their resting face) come to what the paper's whole
+    #: face (0.66, a person's true change with their resting face) come to what the paper's whole
     #: chain reaches on MEAD (0.559). With 0.7, an ear no better than that chain, reconstruction
     #: alone came to 0.28 in a pilot (the paper's: 0.494). A resting face has as much as a way.
     way_voice: float = 0.2
