@@ -102,7 +102,7 @@ class Evaluator:
             notes.append("sync is not measured: the edit has other sound, or there is none")
         # Lips are compared frame by frame: a picture that begins later has later lips.
         values["sync_s"] = sound - values.pop("lips_s") - _later(maps)
-        values["sync_like"] = min(alike, values.pop("lips_like"), key=_nan_first)
+        values["sync_like"] = float(np.minimum(alike, values.pop("lips_like")))  # NaN where one is
         if self.networks is not None and self.networks.any:
             values |= self._judged(infos, maps, emotion, options, truth)
         return Evaluation(before, after, values, emotion, tuple(notes))
@@ -283,10 +283,6 @@ def shift(before: np.ndarray, after: np.ndarray, most: int) -> tuple[int, float]
     known = {k: round(value, 3) for k, value in likeness.items() if not math.isnan(value)}
     best = max(known, key=lambda k: (known[k], -abs(k)))
     return best, likeness[best]
-
-
-def _nan_first(value: float) -> float:
-    return -math.inf if math.isnan(value) else value
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
