@@ -26,7 +26,7 @@ from .face import SIDE_PX, FaceFigures, OutsideFigure
 from .judged import judge
 from .marks import Evaluation
 from .networks.load import Networks
-from .pictures import MOST_S, gather
+from .pictures import MOST_S, Gatherer, gather
 from .protocol import Protocol
 from .sound import lag_s, same_packets
 
@@ -83,7 +83,9 @@ class Evaluator:
             maps.append(reader.find(infos[1], replace(options, face=None), progress))
         except FaceError:
             notes.append("no face was found in the edit")
-        seen = _Seen.of(infos, maps[0], self._backend)
+        seen = _Seen.of(infos, maps, self._backend)
+        if self.networks is not None and self.networks.any and len(maps) > 1:
+            seen.gather(maps)
         for pair in _pairs(infos):
             seen.add(pair)
             progress("comparing", seen.frames, len(maps[0].ticks))
@@ -103,8 +105,8 @@ class Evaluator:
         # Lips are compared frame by frame: a picture that begins later has later lips.
         values["sync_s"] = sound - values.pop("lips_s") - _later(maps)
         values["sync_like"] = float(np.minimum(alike, values.pop("lips_like")))  # NaN where one is
-        if self.networks is not None and self.networks.any:
-            values |= self._judged(infos, maps, emotion, options, truth)
+        if seen.gatherers:
+            values |= self._judged(seen, emotion, options, truth)
         return Evaluation(before, after, values, emotion, tuple(notes))
 
     def check_emotion(self, name: str) -> None:
@@ -116,24 +118,17 @@ class Evaluator:
         return VideoReader(self._backend, self.weights_dir or self.model.weights.root)
 
     def _judged(
-        self,
-        infos: list[VideoInfo],
-        maps: list[FaceMap],
-        emotion: str,
-        options: EditOptions,
-        truth: Path | None,
+        self, seen: _Seen, emotion: str, options: EditOptions, truth: Path | None
     ) -> dict[str, float]:
         """What the networks say; the edit is cut out where the input shows the face."""
         assert self.networks is not None
-        place = maps[0].placements[0]
-        pictures = [
-            gather(info, place, found.timeline) for info, found in zip(infos, maps, strict=False)
-        ]
-        if len(pictures) < 2:  # no face was found in the edit
-            return {}
-        before, after = pictures
+        before, after = (gatherer.pictures() for gatherer in seen.gatherers)
         judged = judge(
-            self.networks, before, after, emotion, lambda: decode_audio(infos[0].path, max_s=MOST_S)
+            self.networks,
+            before,
+            after,
+            emotion,
+            lambda: decode_audio(seen.infos[0].path, max_s=MOST_S),
         )
         if self.protocol is not None:
             reference = before
@@ -172,8 +167,9 @@ class Evaluator:
 
 @dataclass
 class _Seen:
-    """What a pass over both files keeps."""
+    """What a pass over both files keeps. gatherers: of what networks look at, where any do."""
 
+    infos: list[VideoInfo]
     faces: FaceMap
     backend: Backend
     small: tuple[Cropper, Cropper]
@@ -183,12 +179,14 @@ class _Seen:
     codes: tuple[list[np.ndarray], list[np.ndarray]]
     at: list[int]
     frames: int = 0
+    gatherers: tuple[Gatherer, ...] = ()
 
     @classmethod
-    def of(cls, infos: list[VideoInfo], faces: FaceMap, backend: Backend) -> _Seen:
+    def of(cls, infos: list[VideoInfo], maps: list[FaceMap], backend: Backend) -> _Seen:
         ellipse, (one, other) = backend.crop.calibration.face, infos
         return cls(
-            faces,
+            infos,
+            maps[0],
             backend,
             (Cropper(one, backend.crop.size_px), Cropper(other, backend.crop.size_px)),
             (Cropper(one, SIDE_PX), Cropper(other, SIDE_PX)),
@@ -196,6 +194,14 @@ class _Seen:
             OutsideFigure(ellipse, infos),
             ([], []),
             [],
+        )
+
+    def gather(self, maps: list[FaceMap]) -> None:
+        """For networks, too; both files are cut where the input shows the face."""
+        place = self.faces.placements[0]
+        self.gatherers = tuple(
+            Gatherer(info, place, found.timeline)
+            for info, found in zip(self.infos, maps, strict=True)
         )
 
     def add(self, group: list[tuple[Frame, Frame]]) -> None:
@@ -215,13 +221,16 @@ class _Seen:
             if last != index - 1 or place.shots[index] != place.shots[last]:
                 self.figures.cut()
             pair = (before, after)
-            self.figures.add(*(c(f, square) for c, f in zip(self.large, pair, strict=True)))
+            crops = [c(f, square) for c, f in zip(self.large, pair, strict=True)]
+            self.figures.add(*crops)
+            for gatherer, frame, crop in zip(self.gatherers, pair, crops, strict=False):
+                gatherer.add(frame, crop)
             self.at.append(index)
             for kept, cropper, frame in zip(small, self.small, pair, strict=True):
                 kept.append(cropper(frame, square))
-        for codes, crops in zip(self.codes, small, strict=True):
-            if crops:
-                codes.extend(encode_crops(crops, self.backend))
+        for codes, cut in zip(self.codes, small, strict=True):
+            if cut:
+                codes.extend(encode_crops(cut, self.backend))
 
 
 def _pairs(infos: list[VideoInfo]) -> Iterator[list[tuple[Frame, Frame]]]:

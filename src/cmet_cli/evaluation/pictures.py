@@ -10,11 +10,11 @@ from ..faces.geometry import Square
 from ..faces.placement import Placement
 from ..media.clock import Timeline
 from ..media.probe import VideoInfo
-from ..media.reader import FrameReader
+from ..media.reader import Frame, FrameReader
 from ..pipeline.cropper import Cropper
+from .face import SIDE_PX
 from .networks import syncnet
 
-SIDE_PX = 256
 RATE_HZ = 25
 #: Longer takes are judged by their beginning: a minute of crops is half a gigabyte.
 MOST_S = 60.0
@@ -35,33 +35,43 @@ class FacePictures:
     lips_s: float
 
 
+class Gatherer:
+    """Gathers them from frames given in order. place: where the face is, frame by frame (of this
+    video, or of the one that it is an edit of); only the first minute is looked at."""
+
+    def __init__(self, info: VideoInfo, place: Placement, timeline: Timeline) -> None:
+        times_s = timeline.times_s[: len(place.squares)]
+        shown = (place.present & (place.weights > 0))[: len(times_s)]
+        self._shown = shown & (times_s - times_s[0] <= MOST_S)
+        self._at, self._lips_s = _grid(times_s, self._shown, place.shots)
+        self._wanted, self._place = set(self._at.tolist()), place
+        self._cut, self._cut_lips = Cropper(info, SIDE_PX), Cropper(info, syncnet.SIDE_PX)
+        self._faces, self._lips = list[np.ndarray](), dict[int, np.ndarray]()
+
+    def add(self, frame: Frame, face: np.ndarray | None = None) -> None:
+        """face: the frame's crop, RGB float32 ``[256, 256, 3]``, where it is cut already."""
+        square = self._place.square(frame.index) if frame.index < len(self._shown) else None
+        if square is None or not self._shown[frame.index]:
+            return
+        self._faces.append(_bytes(self._cut(frame, square) if face is None else face))
+        if frame.index in self._wanted:
+            self._lips[frame.index] = _bytes(self._cut_lips(frame, lip_square(square)))
+
+    def pictures(self) -> FacePictures:
+        """What was gathered."""
+        lips = [self._lips[i] for i in self._at.tolist() if i in self._lips]
+        return FacePictures(
+            _stacked(self._faces, SIDE_PX), _stacked(lips, syncnet.SIDE_PX), self._lips_s
+        )
+
+
 def gather(info: VideoInfo, place: Placement, timeline: Timeline) -> FacePictures:
-    """One pass over a video's first minute. place: where the face is, frame by frame (of this
-    video, or of the one that it is an edit of). Raises :class:`MediaError`."""
-    times_s = timeline.times_s[: len(place.squares)]
-    shown = place.present & (place.weights > 0)
-    shown = shown[: len(times_s)] & (times_s - times_s[0] <= MOST_S)
-    at, lips_s = _grid(times_s, shown, place.shots)
-    wanted, cut_face = set(at.tolist()), Cropper(info, SIDE_PX)
-    cut_lips = Cropper(info, syncnet.SIDE_PX)
-    faces, lips = list[np.ndarray](), dict[int, np.ndarray]()
+    """By a pass over the video. Raises :class:`MediaError`."""
+    gatherer = Gatherer(info, place, timeline)
     with FrameReader(info) as reader:
         for frame in reader:
-            if frame.index >= len(shown):
-                break
-            square = place.square(frame.index)
-            if square is None or not shown[frame.index]:
-                continue
-            faces.append(_bytes(cut_face(frame, square)))
-            if frame.index in wanted:
-                lips[frame.index] = _bytes(cut_lips(frame, lip_square(square)))
-    side, small = (0, SIDE_PX, SIDE_PX, 3), (0, syncnet.SIDE_PX, syncnet.SIDE_PX, 3)
-    seen = [lips[i] for i in at.tolist() if i in lips]
-    return FacePictures(
-        np.stack(faces) if faces else np.zeros(side, np.uint8),
-        np.stack(seen) if seen else np.zeros(small, np.uint8),
-        lips_s,
-    )
+            gatherer.add(frame)
+    return gatherer.pictures()
 
 
 def lip_square(square: Square) -> Square:
@@ -81,6 +91,10 @@ def _grid(times_s: np.ndarray, shown: np.ndarray, shots: np.ndarray) -> tuple[np
     wanted = start + np.arange(int((end - start) * RATE_HZ + 1e-6) + 1) / RATE_HZ
     at = np.searchsorted(times_s[longest], wanted + 1e-6, side="right") - 1
     return longest[at], float(start)
+
+
+def _stacked(pictures: list[np.ndarray], side_px: int) -> np.ndarray:
+    return np.stack(pictures) if pictures else np.zeros((0, side_px, side_px, 3), np.uint8)
 
 
 def _bytes(picture: np.ndarray) -> np.ndarray:
