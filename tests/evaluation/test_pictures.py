@@ -11,8 +11,10 @@ import pytest
 from cmet_cli.evaluation.pictures import _grid, gather, lip_square, uniformly
 from cmet_cli.faces.geometry import Square
 from cmet_cli.media.probe import probe_video
+from cmet_cli.media.reader import FrameReader
 from cmet_cli.model import load_model
 from cmet_cli.options import EditOptions, no_progress
+from cmet_cli.pipeline.cropper import Cropper
 from cmet_cli.pipeline.read import VideoReader
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
@@ -32,6 +34,18 @@ def test_every_frame_that_shows_the_face_and_lips_at_25_hz(example):
     assert found.faces.dtype == found.lips.dtype == np.uint8
     assert found.lips_s == pytest.approx(float(faces.timeline.times_s[0]))
     assert 40 < found.faces.mean() < 220
+
+
+def test_faces_and_lips_are_cut_where_they_are(example):
+    info, faces = example
+    place = faces.placements[0]
+    found = gather(info, place, faces.timeline)
+    with FrameReader(info) as reader:
+        frame = next(iter(reader))
+        face = Cropper(info, 256)(frame, place.square(0))
+        lips = Cropper(info, 224)(frame, lip_square(place.square(0)))
+    assert np.abs(found.faces[0] - face).max() <= 0.51
+    assert np.abs(found.lips[0] - lips).max() <= 0.51
 
 
 def test_frames_without_the_face_are_left_out_and_break_the_stretch(example):

@@ -66,6 +66,28 @@ def test_logits_are_the_mean_over_frames_that_show_a_face(network):
     assert judge.logits(np.zeros_like(pictures)) is None
 
 
+def test_a_face_goes_in_scaled_in_its_colours_order(network):
+    judge, seen = ExpressionJudge.load(network, Fixed(), published=True), []
+    spy = SimpleNamespace(setInput=seen.append, forward=lambda: np.zeros((1, 7)))
+    face = faces(1)[0, :112, :112]
+    replace(judge, network=spy).run(face)
+    np.testing.assert_allclose(seen[0][0], face.transpose(2, 0, 1) / 127.5 - 1, atol=1e-6)
+    grey = replace(judge.described, colour="GREY")
+    replace(judge, network=spy, described=grey).run(face)
+    assert np.ptp(seen[1][0], axis=0).max() == 0
+
+
+def test_identity_is_shown_faces_in_bgr(tmp_path):
+    write_onnx(tmp_path / "sface.onnx", 128)
+    judge, seen = IdentityJudge(tmp_path / "sface.onnx", Fixed()), []
+    judge._network = SimpleNamespace(feature=lambda face: seen.append(face) or np.ones((1, 128)))
+    red = np.zeros((1, 128, 128, 3), np.uint8)
+    red[..., 0] = 200
+    judge(red, red)
+    assert seen[0][..., 2].mean() > 150
+    assert seen[0][..., 0].max() == 0
+
+
 def test_probabilities_and_names(network):
     judge = ExpressionJudge.load(network, Fixed(), published=True)
     logits = np.array([0, 0, 0, 3.0, 0, 0, 0])

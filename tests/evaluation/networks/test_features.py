@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from cmet_cli.evaluation.networks.features import PictureFeatures, VideoFeatures
 from cmet_cli.evaluation.networks.i3d import I3D, pad_same
 from cmet_cli.evaluation.networks.load import evaluation_shapes
 from cmet_cli.evaluation.networks.sync import SyncJudge, sync_figures
+from cmet_cli.evaluation.networks.syncnet import SyncNet
 
 CPU = torch.device("cpu")
 
@@ -126,3 +128,31 @@ def test_any_length_above_that_has(weights):
     found = judge(pictures(8, 224), wave)
     assert math.isfinite(found.c)
     assert found.d > 0
+
+
+def test_windows_pictures_and_sound_go_in_as_published(weights):
+    """Five pictures in BGR, 0 to 255, with the 20 columns from the same moment of 16-bit sound."""
+    from python_speech_features import mfcc
+
+    lips, rng = pictures(9, 224), np.random.default_rng(6)
+    wave = (rng.standard_normal(16000) * 0.1).astype(np.float32)
+    network = SyncNet().eval()
+    network.load_state_dict(filled(network, 2), strict=False)
+    columns = mfcc(np.rint(wave * 32768).astype(np.int16), 16000).T.astype(np.float32)
+    see, hear = [], []
+    with torch.no_grad():
+        for i in range(4):
+            five = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in lips[i : i + 5]]
+            video = torch.from_numpy(np.stack(five)).permute(3, 0, 1, 2)[None].float()
+            see.append(network.see(video))
+            window = columns[:, 4 * i : 4 * i + 20]
+            hear.append(network.hear(torch.from_numpy(window)[None, None]))
+    theirs = sync_figures(torch.cat(see), torch.cat(hear))
+    judge, heard = SyncJudge(weights / PLACES["syncnet"], CPU), []
+    hears = judge._network.hear
+    judge._network.hear = lambda windows: heard.append(windows) or hears(windows)
+    ours = judge(lips, wave)
+    windows = np.stack([columns[:, 4 * i : 4 * i + 20] for i in range(4)])
+    np.testing.assert_allclose(torch.cat(heard)[:, 0], windows, atol=1e-4)
+    assert (ours.c, ours.d) == pytest.approx((theirs.c, theirs.d), rel=1e-4)
+    assert ours.shift == theirs.shift
