@@ -23,6 +23,7 @@ SourceChoice = Literal["auto", "first", "best", "frame"]
 ModelChoice = Literal["auto", "cmet", "mini"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 EncoderChoice = Literal["x264", "nvenc"]
+ProtocolName = Literal["authors", "pooled"]
 #: Each encoder's presets; the first is its usual one.
 PRESETS: dict[str, tuple[str, ...]] = {
     "x264": (

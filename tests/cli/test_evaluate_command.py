@@ -103,7 +103,7 @@ def test_a_protocol_sums_up_pairs(cmet, clip, tmp_path):
         (("in.mp4", "in.mp4", "-o", "page.pdf"), "written as .html"),
         (("in.mp4", "in.mp4", "--emotion", "hapy"), "did you mean"),
         (("--pairs", "none.csv"), "none.csv"),
-        (("in.mp4", "in.mp4", "--protocol", "mine"), "authors or pooled"),
+        (("in.mp4", "in.mp4", "--protocol", "mine"), "not one of 'authors', 'pooled'"),
         (("in.mp4", "in.mp4", "--classifier", "none.onnx"), "classifier not found: none.onnx"),
         (("in.mp4", "in.mp4", "--timings", "in.mp4"), "goes with --protocol"),
         (("in.mp4", "in.mp4", "--timings", "in.mp4", "--protocol", "pooled"), "not the report.csv"),

@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import UsageError, WeightsError
-from ..options import EditOptions, FaceDetectorKind
+from ..options import EditOptions, FaceDetectorKind, ProtocolName
 from .console import error_console, one_line, print_json, progress_bars
 from .params import OUTPUT, Json, Overwrite, Quiet, Verbose, WeightsDir
 
 if TYPE_CHECKING:
     from ..evaluation.networks.load import Networks
-    from ..evaluation.protocol import Protocol, ProtocolName, ProtocolReport
+    from ..evaluation.protocol import Protocol, ProtocolReport
     from ..evaluation.table import Compared
 
 FAILURES_SHOWN = 20
@@ -42,13 +42,13 @@ def evaluate(
         FaceDetectorKind, typer.Option("--face-detector", help="How faces are found.")
     ] = "auto",
     protocol: Annotated[
-        str,
+        ProtocolName | None,
         typer.Option(
             "--protocol",
             help="Sum up by the rules of a protocol: authors (as in the paper) or pooled.",
             rich_help_panel=NETWORKS,
         ),
-    ] = "",
+    ] = None,
     classifier: Annotated[
         Path | None,
         typer.Option(
@@ -105,10 +105,8 @@ def evaluate(
     times = read_times(timings) if timings is not None else None
     model = load_model(choice="mini")
     networks, sums = _judges(model.backend.compute.device, protocol, classifier, weights_dir)
-    evaluator, options = (
-        Evaluator(model, networks, sums, weights_dir),
-        EditOptions(face_detector=face_detector),
-    )
+    evaluator = Evaluator(model, networks, sums, weights_dir)
+    options = EditOptions(face_detector=face_detector)
     wanted = [replace(pair, emotion=pair.emotion or emotion) for pair in wanted]
     with progress_bars(quiet or json) as progress:
         compared = compare_all(evaluator, wanted, options, progress)
@@ -123,7 +121,7 @@ def evaluate(
 
 
 def _judges(
-    device: Any, protocol: str, classifier: Path | None, weights_dir: Path | None
+    device: Any, protocol: ProtocolName | None, classifier: Path | None, weights_dir: Path | None
 ) -> tuple[Networks, Protocol | None]:
     """The networks that are here, and the protocol that is asked for. Raises
     :class:`WeightsError` where that has nothing to measure with."""
@@ -131,21 +129,17 @@ def _judges(
     from ..evaluation.networks.load import DOWNLOAD, OF_A_TAKE, load_networks
     from ..evaluation.protocol import Protocol
 
-    if protocol not in ("", "authors", "pooled"):
-        raise UsageError(f"no protocol is called '{protocol}'", "authors or pooled")
     if classifier is not None and not classifier.is_file():
         raise UsageError(f"classifier not found: {classifier}")
-    only = () if protocol else OF_A_TAKE
-    networks = load_networks(weights_dir, device, classifier, only)
-    if not protocol:
+    networks = load_networks(weights_dir, device, classifier, () if protocol else OF_A_TAKE)
+    if protocol is None:
         return networks, None
     if not networks.any:
         raise WeightsError(
             f"the protocol {protocol} needs published networks, and none is here",
             f"run `{DOWNLOAD}`",
         )
-    name: ProtocolName = "authors" if protocol == "authors" else "pooled"
-    return networks, Protocol(name, networks, describe_machine(device))
+    return networks, Protocol(protocol, networks, describe_machine(device))
 
 
 def _tell(

@@ -13,12 +13,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..errors import UsageError
 from ..media.ffmpeg import check_input
+from ..options import ProtocolName
 from .frechet import Cloud, frechet_distance
 from .judged import Judged
 from .networks.expression import ExpressionJudge
@@ -26,7 +27,6 @@ from .networks.load import Networks
 from .pairs import MOST_BYTES
 from .pictures import FacePictures, uniformly
 
-ProtocolName = Literal["authors", "pooled"]
 FVD_FRAMES, FVD_WINDOW = 15, 16
 
 #: The paper's own row (C-MET, CVPR 2026, table 1): AITV in seconds, accuracy in per cent.
