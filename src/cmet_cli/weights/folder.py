@@ -74,12 +74,16 @@ class Weights:
         return self.config is not None and self.speech is not None and not self.speech.is_dir()
 
 
-def _part(root: Path, name: str) -> Path | None:
-    entry = next(f for f in FILES if f.name == name)
-    for relative in (entry.converted, entry.local_published):
-        if relative and (root / relative).is_file():
+def part_of(root: Path, entry: WeightFile) -> Path | None:
+    """A published file in a folder, in either layout."""
+    for relative in (entry.kept, entry.local_published):
+        if (root / relative).is_file():
             return root / relative
     return None
+
+
+def _part(root: Path, name: str) -> Path | None:
+    return part_of(root, next(f for f in FILES if f.name == name))
 
 
 def inspect_folder(root: Path) -> Weights:
@@ -166,22 +170,21 @@ def find_yunet(explicit: Path | None = None) -> Path | None:
 
     An explicit folder comes first but is not the only one: every command finds the same faces.
     """
+    found = (weights.yunet for weights in _all_places(explicit))
+    return next((path for path in found if path is not None), None)
+
+
+def _all_places(explicit: Path | None) -> list[Weights]:
+    """An explicit folder, and then all the others."""
     places = candidates(explicit) + (candidates(None) if explicit is not None else [])
-    for _, weights in places:
-        if weights.yunet is not None:
-            return weights.yunet
-    return None
+    return [weights for _, weights in places]
 
 
 def find_file(entry: WeightFile, explicit: Path | None = None) -> Path | None:
     """One published file, in either layout, of the first place that holds it; an explicit folder
     comes first but is not the only one."""
-    places = candidates(explicit) + (candidates(None) if explicit is not None else [])
-    for _, weights in places:
-        for relative in (entry.kept, entry.local_published):
-            if (weights.root / relative).is_file():
-                return weights.root / relative
-    return None
+    found = (part_of(weights.root, entry) for weights in _all_places(explicit))
+    return next((path for path in found if path is not None), None)
 
 
 def find_weights(explicit: Path | None = None, model: str = "auto") -> Weights:

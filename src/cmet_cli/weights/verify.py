@@ -9,7 +9,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 from ..errors import WeightsError
-from .folder import default_folder, inspect_folder
+from .folder import default_folder, inspect_folder, part_of
 from .record import read_records, sha256_of
 from .registry import EVALUATION_FILES, FILES, TOGETHER, WeightFile
 
@@ -58,13 +58,9 @@ def check_folder(folder: Path | None, only: tuple[str, ...] = ()) -> list[FileCh
                 checks.append(_check_unlisted(root, relative, entry))
     missing = [n for n in inspect_folder(root).missing if not only or n in only]
     # Judging networks are missed by nobody who does not ask for them.
-    missing += [e.name for e in EVALUATION_FILES if e.name in only and not _is_here(root, e)]
+    missing += [e.name for e in EVALUATION_FILES if e.name in only and part_of(root, e) is None]
     checks += [FileCheck(str(root), "missing", f"no {name} weights") for name in missing]
     return checks
-
-
-def _is_here(root: Path, entry: WeightFile) -> bool:
-    return any((root / relative).is_file() for relative in (entry.kept, entry.local_published))
 
 
 def check_file(path: Path, entry: WeightFile) -> str:
