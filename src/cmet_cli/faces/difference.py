@@ -31,6 +31,8 @@ TEAR_FROM, TEAR_TO = 8.0, 24.0
 STRETCH_FROM, STRETCH_TO = 0.2, 0.4
 #: What opens is darker than a small renderer, which blurs it, shows: by this factor.
 DEEPER = 1.7
+#: Motion is carried on less in the eyes, by this share: lids that open too far stretch the iris.
+CALM_EYES = np.float32(0.8)
 #: The mean over both lips, in shares of the side.
 LIPS_SIGMA = 0.14
 #: Where lips part, from how much of the skin between them being new on, and what is seen there: the
@@ -107,10 +109,12 @@ class Differ:
         palette: Palette,
         mouth: np.ndarray | None = None,
         lips: np.ndarray | None = None,
+        eyes: np.ndarray | None = None,
     ) -> Difference:
         """region: float32 ``[S, S]`` in [0, 1], where a change may be (0 at the crop's border
         unless the crop is the whole picture); palette: this person's colours; mouth: where lips
-        may part; lips: where they may not, but move as a whole. Both ``[S, S]`` in [0, 1]."""
+        may part; lips: where they may not, but move as a whole; eyes: where lids are. All
+        ``[S, S]`` in [0, 1]."""
         flow = self._flow(seen)
         further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
@@ -121,6 +125,8 @@ class Differ:
         tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
         if further:  # what was drawn goes along with the skin
             more = further * (flow if mouth is None else without_parting(flow, mouth))
+            if eyes is not None:
+                more = more * (1 - CALM_EYES * eyes)[..., None]
             raw, tear = (warp(part, more) for part in (raw, tear))
             flow = flow + more
         if lips is not None:

@@ -142,7 +142,8 @@ class DifferenceJoin:
         region = canvas.limited(canvas.region(square), head)
         kept = canvas.area("lips", head) * face if canvas.keep_lips else None
         parting = None if canvas.keep_lips else canvas.area("mouth", head) * face
-        change = self._differ(seen, region, self._palette, parting, kept).scaled(weight)
+        eyes = canvas.area("eyes", head) * face
+        change = self._differ(seen, region, self._palette, parting, kept, eyes).scaled(weight)
         target = Target(square, canvas.info.pixel_format, canvas.crop.converter)
         return repaint(planes, seen.original, change, target)
 

@@ -10,6 +10,7 @@ import torch
 from cmet_cli.lab.training.photographic import (
     Pair,
     PhotographicConfig,
+    _bends,
     photographed,
     sampled,
     skin_motion,
@@ -27,6 +28,15 @@ def still():
 def pair(shift_px=0):
     generator = torch.Generator().manual_seed(3)
     source = torch.rand(BATCH, 3, SIDE, SIDE, generator=generator) - 0.5
+    flow = still() + torch.tensor([shift_px * 2 / SIDE, 0.0])
+    return Pair(source, sampled(source, flow), flow, torch.ones(BATCH, 1, SIDE, SIDE))
+
+
+def smooth_pair(shift_px):
+    """A picture that a bend can be seen in."""
+    generator = torch.Generator().manual_seed(3)
+    coarse = torch.rand(BATCH, 3, 8, 8, generator=generator) - 0.5
+    source = torch.nn.functional.interpolate(coarse, size=SIDE, mode="bicubic")
     flow = still() + torch.tensor([shift_px * 2 / SIDE, 0.0])
     return Pair(source, sampled(source, flow), flow, torch.ones(BATCH, 1, SIDE, SIDE))
 
@@ -65,6 +75,33 @@ def test_a_stretched_pair_still_fits():
     apart = (moved - after.target)[..., inside, inside].abs().mean()
     # Sampled twice, so a little softer than once.
     assert apart < 0.25 * (after.source - after.target)[..., inside, inside].abs().mean()
+
+
+def test_a_bent_pair_still_fits_and_lies_elsewhere():
+    before = smooth_pair(4)
+    after = photographed(before, replace(NOTHING, bend=0.05), np.random.default_rng(0))
+    inside = slice(8, SIDE - 8)
+    assert (after.source - before.source)[..., inside, inside].abs().mean() > 0.02
+    apart = (sampled(after.source, after.flow) - after.target)[..., inside, inside].abs().mean()
+    unbent = (sampled(after.source, before.flow) - after.target)[..., inside, inside].abs().mean()
+    assert apart < 0.4 * unbent
+
+
+def test_a_bend_neither_shifts_nor_scales_a_face():
+    bends = _bends(64, SIDE, np.random.default_rng(0))
+    assert 0.3 < bends.std() < 1.5
+    weight = torch.exp(-still()[0].square().sum(-1) / 0.8)
+    for basis in (torch.ones(SIDE, SIDE), still()[0, ..., 0], still()[0, ..., 1]):
+        assert (bends * weight * basis).mean((2, 3)).abs().max() < 1e-4
+
+
+def test_features_are_made_fainter_along_the_skin():
+    before = smooth_pair(4)
+    after = photographed(before, replace(NOTHING, faint=0.5), np.random.default_rng(0))
+    inside = slice(4, SIDE - 8)
+    assert after.source.std() < 0.95 * before.source.std()
+    moved = sampled(after.source, after.flow)[..., inside, inside]
+    assert (moved - after.target[..., inside, inside]).abs().mean() < 0.02
 
 
 def test_skin_motion_composes_the_maps():

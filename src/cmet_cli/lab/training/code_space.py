@@ -52,9 +52,9 @@ def sample_faces(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """
     kind = rng.uniform()
     expression = _showing(rng)
-    if kind > 0.78:
+    if kind > 0.65:
         expression = expression + rng.uniform(0, 1) * (_showing(rng) - expression)
-    if kind > 0.92:
+    if kind > 0.8:
         n = len(EXPRESSION_SPREAD)
         expression = 0.5 * expression + 0.6 * EXPRESSION_SPREAD * rng.standard_normal(n)
     blink = rng.uniform(0.2, 1.0) if rng.uniform() < 0.1 else 0.0

@@ -16,6 +16,10 @@ from torch import Tensor
 
 from ..avatar.motion import GRID
 
+#: Cells of a bend across the picture, and how often its inverse is mended.
+BEND_CELLS, INVERSION_STEPS = 5, 4
+#: Cells across the picture that are larger than a brow or a lip.
+COARSE_CELLS = 9
 # A head in the quiet face's unit coordinates: half width and half height of an oval, its centre.
 _OVAL, _OVAL_V = (0.66, 0.92), -0.02
 
@@ -26,17 +30,21 @@ class PhotographicConfig:
 
     texture, patches: of the logarithm of the skin's brightness, fine and coarse; light: of the same
     over the picture; cast: per channel; contrast, colour: of logarithms; stretch: of width against
-    height; blur: most, in pixels; grain: grey levels of 255, of the source; blocks: share of
+    height; bend: how far features lie from where drawn people have them, in shares of half the
+    side; faint: of the logarithm of how plainly features stand out from the skin around them, place
+    by place; blur: most, in pixels; grain: grey levels of 255, of the source; blocks: share of
     sources coarsened as a low bit rate does.
     """
 
-    texture: float = 0.10
-    patches: float = 0.22
+    texture: float = 0.08
+    patches: float = 0.18
     light: float = 0.30
     cast: float = 0.10
     contrast: float = 0.22
     colour: float = 0.4
     stretch: float = 0.09
+    bend: float = 0.025
+    faint: float = 0.3
     blur: float = 1.1
     grain: float = 6.0
     blocks: float = 0.3
@@ -77,6 +85,8 @@ def sampled(pictures: Tensor, at: Tensor) -> Tensor:
 def photographed(pair: Pair, config: PhotographicConfig, rng: np.random.Generator) -> Pair:
     """The same pair as if it had been filmed."""
     batch, size = len(pair.source), pair.source.shape[-1]
+    if config.faint:
+        pair = _faint(pair, config, rng)
     skin = _skin(batch, size, config, rng)
     source = _lit(pair.source, skin)
     target = _lit(pair.target, sampled(skin, pair.flow))
@@ -87,6 +97,8 @@ def photographed(pair: Pair, config: PhotographicConfig, rng: np.random.Generato
     grid, scale = _stretched(batch, size, config, rng)
     source, target, head = (sampled(p, grid) for p in (source, target, pair.head))
     flow = sampled(pair.flow.permute(0, 3, 1, 2), grid).permute(0, 2, 3, 1) / scale
+    if config.bend:
+        source, target, flow, head = _bent(Pair(source, target, flow, head), config, rng)
     softness = torch.from_numpy(rng.uniform(0, config.blur, batch).astype(np.float32))
     source, target = _blurred(source, softness), _blurred(target, softness)
     return Pair(_recorded(source, config, rng), target, flow, head)
@@ -164,6 +176,54 @@ def _stretched(
     theta[:, 0, 0], theta[:, 1, 1] = scale[:, 0], scale[:, 1]
     grid = F.affine_grid(theta, [batch, 1, size, size], align_corners=False)
     return grid, scale[:, None, None]
+
+
+def _faint(pair: Pair, config: PhotographicConfig, rng: np.random.Generator) -> Pair:
+    """Brows, lips, eyes and creases less or more plain than they are drawn, each in its place."""
+    batch, size = len(pair.source), pair.source.shape[-1]
+    plain = _amount(rng, batch, config.faint) * _enlarged(_normal(rng, batch, 1, 4, 4), size)
+    # Mostly fainter: drawings have the plainest features there are.
+    gain = (plain - config.faint * _amount(rng, batch, 1)).clamp(-1.6, 0.5).exp()
+    both = []
+    for picture, share in ((pair.source, gain), (pair.target, sampled(gain, pair.flow))):
+        coarse = _enlarged(F.interpolate(picture, size=COARSE_CELLS, mode="area"), size)
+        both.append((coarse + share * (picture - coarse)).clamp(-1, 1))
+    return Pair(*both, pair.flow, pair.head)
+
+
+def _bent(
+    pair: Pair, config: PhotographicConfig, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A pair whose features lie elsewhere: source, target, flow, head."""
+    batch, size = len(pair.source), pair.source.shape[-1]
+    axis = (torch.arange(size) + 0.5) * 2 / size - 1
+    still = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
+    amount = _amount(rng, batch, config.bend).clamp_max(2 * config.bend)
+    bend = amount * _bends(batch, size, rng)
+    grid = still + bend.permute(0, 2, 3, 1)
+    source, target, head = (sampled(p, grid) for p in (pair.source, pair.target, pair.head))
+    # Where a target pixel's skin was in the source as it came, then where that has been bent to.
+    came = sampled(pair.flow.permute(0, 3, 1, 2), grid).permute(0, 2, 3, 1)
+    flow = came
+    for _ in range(INVERSION_STEPS):
+        flow = came - sampled(bend, flow).permute(0, 2, 3, 1)
+    return source, target, flow, head
+
+
+def _bends(batch: int, size: int, rng: np.random.Generator) -> Tensor:
+    """Smooth displacements ``[B, 2, S, S]`` of unit spread, mostly alike left and right. How large
+    a face is, how it is turned and where it lies are codes of the pose and taken out."""
+    coarse = _normal(rng, batch, 2, BEND_CELLS, BEND_CELLS)
+    mirrored = coarse.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
+    field = _enlarged(0.7 * (coarse + mirrored) + 0.35 * (coarse - mirrored), size)
+    axis = (torch.arange(size) + 0.5) * 2 / size - 1
+    down, across = torch.meshgrid(axis, axis, indexing="ij")
+    # Even a part of what is linear goes: only the middle of the picture has a face in it.
+    weight = torch.exp(-(across.square() + down.square()) / 0.8)
+    basis = torch.stack([torch.ones_like(across), across, down]).reshape(3, -1)
+    weighted = basis * weight.reshape(1, -1)
+    parts = field.reshape(batch, 2, -1) @ weighted.T @ torch.linalg.inv(weighted @ basis.T)
+    return field - (parts @ basis).reshape(field.shape)
 
 
 def _blurred(pictures: Tensor, sigma: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class WorldConfig:
     poses: int = 2
     expressions: int = 5
     #: People in the whole world; each comes back in several cells.
-    people: int = 400
+    people: int = 1000
     seed: int = 0
     workers: int = 2
 
