@@ -228,3 +228,17 @@ def test_kept_lips_move_as_a_whole():
     assert np.ptp(column) < 0.25 * np.ptp(lifted[26:39, 32, 1])
     assert column.mean() == pytest.approx(3, abs=0.8)
     assert not change.tear.any()
+
+
+def test_a_timid_motion_is_carried_on_less_in_the_eyes():
+    before = texture()
+    motion = np.zeros((SIZE, SIZE, 2), np.float32)
+    motion[..., 1] = 1.0
+    after = shifted(before, 0.0, -1.0)
+    seen = Renderings(before, before, after, motion, expected=1.5 / SIZE)
+    eyes = np.zeros((SIZE, SIZE), np.float32)
+    eyes[:, : SIZE // 2] = 1.0
+    flow = Differ()(seen, EVERYWHERE, Palette(), eyes=eyes).flow[SIZE // 2, :, 1]
+    in_eyes, beside = flow[SIZE // 4], flow[3 * SIZE // 4]
+    assert beside == pytest.approx(1.5, abs=0.1)
+    assert 1.0 <= in_eyes < 1.2

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 
 _CELLS = 32  # the field is worked out on a coarse grid and enlarged: it is smooth
+#: Heads roll and grow about the neck's upper end.
+PIVOT_V = 0.45
 _NECK_V = 0.72  # below, the shoulders: they shift with the head only in part
 
 
@@ -35,9 +37,7 @@ def source_points(
     v = v - p["shift_y"] * (1 - 0.35 * body)
     angle = p["roll"] * follow
     cos, sin = np.cos(angle) / size, np.sin(angle) / size
-    # Roll about the neck's upper end, as a head does.
-    pivot = 0.45
-    u, v = cos * u + sin * (v - pivot), cos * (v - pivot) - sin * u + pivot
+    u, v = cos * u + sin * (v - PIVOT_V), cos * (v - PIVOT_V) - sin * u + PIVOT_V
 
     bulge = np.exp(-1.1 * ((u / 0.50) ** 2 + ((v - 0.08) / 0.68) ** 2))
     tip = np.exp(-0.5 * ((u / 0.085) ** 2 + ((v - 0.13) / 0.13) ** 2))

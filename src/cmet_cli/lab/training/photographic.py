@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..avatar.motion import GRID
+from ..avatar.warp import PIVOT_V
 
 #: Cells of a bend across the picture, and how often its inverse is mended.
 BEND_CELLS, INVERSION_STEPS = 5, 4
@@ -30,10 +31,12 @@ class PhotographicConfig:
 
     texture, patches: of the logarithm of the skin's brightness, fine and coarse; light: of the same
     over the picture; cast: per channel; contrast, colour: of logarithms; stretch: of width against
-    height; bend: how far features lie from where drawn people have them, in shares of half the
-    side; faint: of the logarithm of how plainly features stand out from the skin around them, place
-    by place; blur: most, in pixels; grain: grey levels of 255, of the source; blocks: share of
-    sources coarsened as a low bit rate does.
+    height; across, down, size: where a face lies, in halves of the side (down: mean and spread;
+    published crops show people higher than drawings are drawn), and of the logarithm of how large
+    it is; bend: how far features lie from where drawn people have them, in halves of the side;
+    faint: of the logarithm of how plainly features stand out from the skin around them, place by
+    place; blur: most, in pixels; grain: grey levels of 255, of the source; blocks: share of sources
+    coarsened as a low bit rate does.
     """
 
     texture: float = 0.08
@@ -43,6 +46,9 @@ class PhotographicConfig:
     contrast: float = 0.22
     colour: float = 0.4
     stretch: float = 0.09
+    across: float = 0.05
+    down: tuple[float, float] = (-0.10, 0.06)
+    size: float = 0.06
     bend: float = 0.025
     faint: float = 0.3
     blur: float = 1.1
@@ -102,6 +108,44 @@ def photographed(pair: Pair, config: PhotographicConfig, rng: np.random.Generato
     softness = torch.from_numpy(rng.uniform(0, config.blur, batch).astype(np.float32))
     source, target = _blurred(source, softness), _blurred(target, softness)
     return Pair(_recorded(source, config, rng), target, flow, head)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where faces lie beside where they were drawn: shift ``[B, 2]`` to the right and down, in
+    halves of the side; size ``[B]``, a logarithm."""
+
+    shift: Tensor
+    size: Tensor
+
+    @classmethod
+    def drawn(
+        cls, groups: int, each: int, c: PhotographicConfig, rng: np.random.Generator
+    ) -> Place:
+        """``each`` pictures of a group lie alike, so that one may lend another its pose."""
+        x, y, size = _normal(rng, 3, groups).clamp(-2, 2).repeat_interleave(each, 1)
+        shift = torch.stack([c.across * x, c.down[0] + c.down[1] * y], -1)
+        return cls(shift, c.size * size)
+
+    def pose(self, pose: Tensor) -> Tensor:
+        """What becomes of pose parameters ``[B, 6]``."""
+        scale, pivot = self.size.exp()[:, None], torch.tensor([0.0, PIVOT_V])
+        shift = scale * (pivot + pose[:, :2]) + self.shift - pivot
+        size = pose[:, 3:4] + self.size[:, None]
+        return torch.cat([shift, pose[:, 2:3], size, pose[:, 4:]], 1)
+
+    def __call__(self, pair: Pair) -> Pair:
+        """The same pair elsewhere in the picture; what comes in from outside repeats its edge."""
+        batch, size = len(pair.source), pair.source.shape[-1]
+        scale = self.size.exp()
+        theta = torch.zeros(batch, 2, 3)
+        theta[:, 0, 0] = theta[:, 1, 1] = 1 / scale
+        theta[:, :, 2] = -self.shift / scale[:, None]
+        grid = F.affine_grid(theta, [batch, 1, size, size], align_corners=False)
+        source, target, head = (sampled(p, grid) for p in (pair.source, pair.target, pair.head))
+        came = sampled(pair.flow.permute(0, 3, 1, 2), grid).permute(0, 2, 3, 1)
+        flow = came * scale[:, None, None, None] + self.shift[:, None, None]
+        return Pair(source, target, flow, head)
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> Tensor:

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from ...backends.edtalk.networks import EDTalk, EDTalkConfig
 from ...options import Progress, no_progress
+from ..avatar.face_state import POSE_SPREAD
 from .code_space import EXPRESSION, LIPS, POSE
 from .loop import TrainConfig, train
-from .photographic import Pair, PhotographicConfig, photographed, skin_motion
+from .photographic import Pair, PhotographicConfig, Place, photographed, skin_motion
 from .world import World
 
 FLOW_START, RGB_START, EXPRESSION_START = 0.05, 0.5, 0.1
@@ -130,24 +131,38 @@ def draw_batch(world: World, config: RendererConfig, batch: int, rng: np.random.
     drivers[:, alone] = np.stack([own, own, other])[:, alone]
     t_lip, t_pose, t_face = lip[drivers[0]], pose[drivers[1]], face[drivers[2]]
 
-    def codes(lip: np.ndarray, pose: np.ndarray, face: np.ndarray) -> Tensor:
-        parts = world.lips[cell, lip], world.pose[cell, pose], world.expression[cell, face]
-        return torch.from_numpy(np.concatenate(parts, axis=1))
-
     source, target = (cell, who, lip, pose, face), (cell, who, t_lip, t_pose, t_face)
     size = world.pictures.shape[-2]
     before, after = (to_tensor(world.pictures[at]) for at in (source, target))
     motion = skin_motion(world.to_quiet[target], world.from_quiet[source], size)
     pair = Pair(before, after, *motion)
+    codes = _codes(world, cell, lip, pose, face), _codes(world, cell, t_lip, t_pose, t_face)
     if config.photographic is not None:
         pair = photographed(pair, config.photographic, rng)
+        place = Place.drawn(n, m, config.photographic, rng)
+        pair, codes = place(pair), (_placed(codes[0], place), _placed(codes[1], place))
     return Batch(
         pair=pair,
-        source_codes=codes(lip, pose, face),
-        target_codes=codes(t_lip, t_pose, t_face),
+        source_codes=codes[0],
+        target_codes=codes[1],
         drivers=torch.from_numpy(drivers),
         focus=torch.from_numpy(world.focus[cell, who, t_pose]).float()[:, None] / 255,
     )
+
+
+def _codes(world: World, cell: np.ndarray, *at: np.ndarray) -> Tensor:
+    """Codes of lips, poses and expressions of cells. float32 ``[B, 36]``."""
+    tables = world.lips, world.pose, world.expression
+    return torch.from_numpy(
+        np.concatenate([t[cell, i] for t, i in zip(tables, at, strict=True)], 1)
+    )
+
+
+def _placed(codes: Tensor, place: Place) -> Tensor:
+    """Codes of faces that have been put elsewhere in the picture."""
+    spread = torch.from_numpy(POSE_SPREAD)
+    pose = place.pose(codes[:, POSE] * spread) / spread
+    return torch.cat([codes[:, LIPS], pose, codes[:, EXPRESSION]], 1)
 
 
 def start_weights(model: EDTalk) -> EDTalk:
@@ -203,12 +218,14 @@ def motion_error(moved: Tensor, pair: Pair) -> Tensor:
     return (away * pair.head).sum() / pair.head.sum().clamp_min(1)
 
 
-def _filmed(images: Tensor, config: PhotographicConfig, rng: np.random.Generator) -> Tensor:
+def _filmed(
+    images: Tensor, place: Place, config: PhotographicConfig, rng: np.random.Generator
+) -> Tensor:
     """Single pictures as a camera sees them."""
     batch, size = len(images), images.shape[-1]
     axis = (torch.arange(size) + 0.5) * 2 / size - 1
     still = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).expand(batch, -1, -1, -1)
-    return photographed(Pair(images, images, still, images[:, :1]), config, rng).source
+    return place(photographed(Pair(images, images, still, images[:, :1]), config, rng)).source
 
 
 class RendererLosses:
@@ -224,11 +241,12 @@ class RendererLosses:
         config, world = self.config, self.world
         at = tuple(rng.integers(n, size=config.encoder.batch) for n in world.pictures.shape[:5])
         images = to_tensor(world.pictures[at])
-        if config.photographic is not None:
-            images = _filmed(images, config.photographic, rng)
         cell, _, lip, pose, face = at
-        parts = world.lips[cell, lip], world.pose[cell, pose], world.expression[cell, face]
-        true = torch.from_numpy(np.concatenate(parts, axis=1))
+        true = _codes(world, cell, lip, pose, face)
+        if config.photographic is not None:
+            place = Place.drawn(len(images), 1, config.photographic, rng)
+            images = _filmed(images, place, config.photographic, rng)
+            true = _placed(true, place)
         codes = self.model.latent_to_codes(self.model.encode(images)[0])
         return {"loss": code_error(codes, true), **self._by_part(codes.detach().float(), true)}
 
