@@ -7,14 +7,19 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from cmet_cli.lab.avatar.face import draw
+from cmet_cli.lab.avatar.face_state import FaceState
+from cmet_cli.lab.avatar.identity import Identity
 from cmet_cli.lab.training.photographic import (
     Pair,
     PhotographicConfig,
+    Place,
     _bends,
     photographed,
     sampled,
     skin_motion,
 )
+from cmet_cli.lab.training.train_renderer import to_tensor
 
 SIDE, BATCH = 32, 4
 NOTHING = PhotographicConfig(**dict.fromkeys(vars(PhotographicConfig()), 0.0))
@@ -102,6 +107,37 @@ def test_features_are_made_fainter_along_the_skin():
     assert after.source.std() < 0.95 * before.source.std()
     moved = sampled(after.source, after.flow)[..., inside, inside]
     assert (moved - after.target[..., inside, inside]).abs().mean() < 0.02
+
+
+def test_a_face_put_elsewhere_is_the_one_drawn_there():
+    who, quiet = Identity.from_seed(3), np.zeros(14, np.float32)
+    lips, pose = np.zeros(3, np.float32), np.array([0.02, -0.01, 0.05, 0.03, 0.2, 0.1], np.float32)
+
+    def drawn(at):
+        return to_tensor(draw(who, FaceState(lips, at, quiet, 0.0), 64)[None])
+
+    place = Place(torch.tensor([[0.05, -0.10]]), torch.tensor([0.06]))
+    before = drawn(pose)
+    nowhere = Pair(before, before, torch.zeros(1, 64, 64, 2), before[:, :1])
+    asked = drawn(place.pose(torch.from_numpy(pose)[None])[0].numpy())
+    face = (..., slice(14, 46), slice(14, 46))
+    away = (place(nowhere).source - asked)[face].abs().mean()
+    assert away < 0.2 * (before - asked)[face].abs().mean()
+
+
+def test_a_pair_put_elsewhere_still_fits():
+    place = Place(torch.tensor([[0.1, -0.1]] * BATCH), torch.tensor([0.1] * BATCH))
+    after = place(smooth_pair(4))
+    inside = slice(8, SIDE - 8)
+    apart = (sampled(after.source, after.flow) - after.target)[..., inside, inside].abs().mean()
+    assert apart < 0.1 * (after.source - after.target)[..., inside, inside].abs().mean()
+
+
+def test_pictures_of_a_group_lie_alike():
+    place = Place.drawn(3, 2, PhotographicConfig(), np.random.default_rng(0))
+    assert torch.equal(place.shift[0], place.shift[1])
+    assert not torch.equal(place.shift[1], place.shift[2])
+    assert place.size.shape == (6,)
 
 
 def test_skin_motion_composes_the_maps():

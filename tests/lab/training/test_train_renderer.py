@@ -100,7 +100,7 @@ def test_kept_code_space_holds_faces_about_as_well_as_a_fitted_one():
         ) / EXPRESSION_SPREAD
         return np.square(apart).sum() / np.square(faces / EXPRESSION_SPREAD).sum()
 
-    assert lost(fitted) < 0.03
+    assert lost(fitted) < 0.04
     assert lost(kept) < lost(fitted) + 0.005
 
 
