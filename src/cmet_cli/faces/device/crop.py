@@ -1,0 +1,75 @@
+"""As :mod:`..crop`, for many frames at once on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...media.pixels import ColourConverter, PixelFormat
+from .. import crop as on_cpu
+from ..geometry import Square, crop_to_plane
+from ..repaint import Planes
+from .colour import DeviceColour
+from .planes import alike, numbers, uploaded
+from .sampling import at_steps, reach_of, resampling
+
+
+def crop_rgb(
+    planes: Sequence[Planes],
+    squares: Sequence[Square],
+    size_px: int,
+    layout: PixelFormat,
+    converter: ColourConverter,
+    device: torch.device,
+) -> Tensor:
+    """Frames' planes and a square in each -> RGB float32 ``[B, 3, size, size]`` in [0, 255]."""
+    yuv = []
+    for which, sub in alike(layout):
+        matrices = [crop_to_plane(square, size_px, *sub) for square in squares]
+        step = min(on_cpu.step_of(matrix) for matrix in matrices)
+        places = [on_cpu.reach(matrix, size_px, step) for matrix in matrices]
+        parts = [
+            on_cpu.rectangle(frame[c], *place)
+            for frame, place in zip(planes, places, strict=True)
+            for c in which
+        ]
+        there = uploaded(parts, device).unflatten(0, (len(planes), len(which)))
+        yuv.append(_cropped(there, matrices, places, size_px, step))
+    return DeviceColour(converter).to_rgb(torch.cat(yuv, dim=1))
+
+
+def _cropped(
+    there: Tensor,
+    matrices: Sequence[np.ndarray],
+    places: Sequence[tuple[int, int, int, int]],
+    size_px: int,
+    step: int,
+) -> Tensor:
+    """Rectangles ``[B, P, h, w]`` of planes at these places, shrunk by ``step`` and then cut."""
+    if step > 1:
+        there = F.avg_pool2d(there, step)
+    ways = []
+    for axis in (0, 1):
+        told = [
+            _axis(matrix, axis, place[axis], place[2 + axis], step)
+            for matrix, place in zip(matrices, places, strict=True)
+        ]
+        begin, scale, size, sigma, reach = numbers(told, there.device).unbind(1)
+        at = begin[:, None] + scale[:, None] * torch.arange(size_px, device=there.device)
+        ways.append(resampling(at_steps(at), size, there.shape[3 - axis], sigma, reach)[:, None])
+    return ways[1] @ there @ ways[0].transpose(2, 3)
+
+
+def _axis(
+    matrix: np.ndarray, axis: int, start: int, stop: int, step: int
+) -> tuple[float, float, int, float, int]:
+    """Where the crop's first pixel is in the shrunk rectangle, its pixels per crop pixel, how many
+    they are, and the Gaussian's sigma and reach."""
+    sigma = on_cpu.sigma_of(max(matrix[0, 0], matrix[1, 1]), step)
+    begin = (float(matrix[axis, 2]) - start + 0.5) / step - 0.5
+    scale, size = float(matrix[axis, axis]) / step, (stop - start) // step
+    return begin, scale, size, max(sigma, 1e-3), reach_of(sigma) if sigma > 0 else 0
