@@ -15,7 +15,10 @@ from ..geometry import Square, crop_to_plane
 from ..repaint import Planes
 from .colour import DeviceColour
 from .planes import alike, numbers, uploaded
-from .sampling import at_steps, reach_of, resampling
+from .sampling import STEPS, reach_of, resampling
+
+#: Of a pixel, in OpenCV's affine maps.
+FIXED = 1024
 
 
 def crop_rgb(
@@ -52,24 +55,24 @@ def _cropped(
     """Rectangles ``[B, P, h, w]`` of planes at these places, shrunk by ``step`` and then cut."""
     if step > 1:
         there = F.avg_pool2d(there, step)
+    scales = [max(matrix[0, 0], matrix[1, 1]) for matrix in matrices]
+    sigmas = [on_cpu.sigma_of(scale, step) for scale in scales]
+    blurs = [(max(sigma, 1e-3), reach_of(sigma) if sigma else 0) for sigma in sigmas]
+    sigma, reach = numbers(blurs, there.device).unbind(1)
     ways = []
     for axis in (0, 1):
-        told = [
-            _axis(matrix, axis, place[axis], place[2 + axis], step)
+        sizes = [(place[2 + axis] - place[axis]) // step for place in places]
+        at = [
+            _sampled_at(matrix[axis, axis], matrix[axis, 2] - place[axis], size_px, step)
             for matrix, place in zip(matrices, places, strict=True)
         ]
-        begin, scale, size, sigma, reach = numbers(told, there.device).unbind(1)
-        at = begin[:, None] + scale[:, None] * torch.arange(size_px, device=there.device)
-        ways.append(resampling(at_steps(at), size, there.shape[3 - axis], sigma, reach)[:, None])
+        told = numbers(np.stack(at), there.device), numbers(sizes, there.device)
+        ways.append(resampling(*told, there.shape[3 - axis], sigma, reach)[:, None])
     return ways[1] @ there @ ways[0].transpose(2, 3)
 
 
-def _axis(
-    matrix: np.ndarray, axis: int, start: int, stop: int, step: int
-) -> tuple[float, float, int, float, int]:
-    """Where the crop's first pixel is in the shrunk rectangle, its pixels per crop pixel, how many
-    they are, and the Gaussian's sigma and reach."""
-    sigma = on_cpu.sigma_of(max(matrix[0, 0], matrix[1, 1]), step)
-    begin = (float(matrix[axis, 2]) - start + 0.5) / step - 0.5
-    scale, size = float(matrix[axis, axis]) / step, (stop - start) // step
-    return begin, scale, size, max(sigma, 1e-3), reach_of(sigma) if sigma > 0 else 0
+def _sampled_at(scale: float, begin: float, size_px: int, step: int) -> np.ndarray:
+    """Where the crop's pixels are in the shrunk rectangle ``[size]``, by OpenCV's fixed point."""
+    scale, begin = scale / step, (begin + 0.5) / step - 0.5
+    fine = np.rint(scale * np.arange(size_px) * FIXED) + np.rint(begin * FIXED)
+    return np.floor((fine * STEPS / FIXED) + 0.5) / STEPS

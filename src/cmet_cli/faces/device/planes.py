@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ...media.pixels import PixelFormat
@@ -51,7 +52,9 @@ def downloaded(tensors: Sequence[Tensor]) -> list[np.ndarray]:
     return [a.view(np.uint16) if a.dtype == np.int16 else a for a in arrays]
 
 
-def numbers(values: Sequence[object], device: torch.device) -> Tensor:
+def numbers(values: ArrayLike, device: torch.device) -> Tensor:
     """A few numbers a frame, float32 ``[B, ...]``, without waiting for the device."""
-    staged = torch.tensor(values, dtype=torch.float32, pin_memory=device.type == "cuda")
+    staged = torch.from_numpy(np.asarray(values, np.float32))
+    if device.type == "cuda":
+        staged = staged.pin_memory()
     return staged.to(device, non_blocking=True)
