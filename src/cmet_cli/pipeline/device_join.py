@@ -31,9 +31,7 @@ from ..faces.reach import Reach
 from ..faces.repaint import Planes, Target
 from ..media.reader import Frame
 from .join import Canvas, Place, Rendered, Trust
-
-#: Pixels of faces in their frames, and faces, that are worked on at once: bounds the memory.
-MOST_PIXELS, MOST_FACES = 2**23, 16
+from .on_device import at_once
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,9 +191,7 @@ class _Shot:
 
 def _pieces(faces: Sequence[RenderedOnDevice], places: Sequence[Place]) -> Iterator[slice]:
     """Stretches of one shot, short enough for the memory."""
-    side = max((p.square.side for p in places), default=1.0)
-    most = max(1, min(MOST_FACES, int(MOST_PIXELS / side**2)))
-    start = 0
+    start, most = 0, at_once([p.square for p in places])
     for _, members in groupby(faces, lambda f: f.shot):
         stop = start + len(list(members))
         for first in range(start, stop, most):

@@ -10,9 +10,13 @@ from torch import Tensor
 from ..backends.devices import Compute
 from ..faces.device.crop import crop_rgb
 from ..faces.geometry import Square
+from ..faces.repaint import Planes
 from ..media.pixels import ColourConverter
 from ..media.probe import VideoInfo
 from ..media.reader import Frame
+
+#: Pixels of faces in their frames, and faces, that are worked on at once: bounds the memory.
+MOST_PIXELS, MOST_FACES = 2**23, 16
 
 
 def pixel_device(compute: Compute, info: VideoInfo) -> torch.device | None:
@@ -24,16 +28,28 @@ def pixel_device(compute: Compute, info: VideoInfo) -> torch.device | None:
     return compute.device if compute.device.type == "cuda" and not info.colour.hdr else None
 
 
+def at_once(squares: Sequence[Square]) -> int:
+    """How many faces like these are worked on at a time."""
+    side = max((square.side for square in squares), default=1.0)
+    return max(1, min(MOST_FACES, int(MOST_PIXELS / side**2)))
+
+
 class DeviceCropper:
     """As :class:`~cmet_cli.pipeline.cropper.Cropper`, many frames at once."""
 
     def __init__(self, info: VideoInfo, size_px: int, device: torch.device) -> None:
-        self.size_px, self.layout, self.device = size_px, info.pixel_format, device
-        self.converter = ColourConverter(info.colour, info.pixel_format, info.height)
+        self._size_px, self._layout, self._device = size_px, info.pixel_format, device
+        self._converter = ColourConverter(info.colour, info.pixel_format, info.height)
 
     def __call__(self, frames: Sequence[Frame], squares: Sequence[Square]) -> Tensor:
         """-> RGB float32 ``[B, 3, S, S]`` in [0, 255]."""
-        planes = [frame.planes for frame in frames]
-        layout, converter = self.layout, self.converter
+        few, crops = at_once(squares), []
         with torch.inference_mode():
-            return crop_rgb(planes, squares, self.size_px, layout, converter, self.device)
+            for start in range(0, len(frames), few):
+                planes = [frame.planes for frame in frames[start : start + few]]
+                crops.append(self._crop(planes, squares[start : start + few]))
+            return torch.cat(crops)
+
+    def _crop(self, planes: Sequence[Planes], squares: Sequence[Square]) -> Tensor:
+        layout, converter = self._layout, self._converter
+        return crop_rgb(planes, squares, self._size_px, layout, converter, self._device)

@@ -76,3 +76,11 @@ def _sampled_at(scale: float, begin: float, size_px: int, step: int) -> np.ndarr
     scale, begin = scale / step, (begin + 0.5) / step - 0.5
     fine = np.rint(scale * np.arange(size_px) * FIXED) + np.rint(begin * FIXED)
     return np.floor((fine * STEPS / FIXED) + 0.5) / STEPS
+
+
+def sharpness(pictures: Tensor) -> Tensor:
+    """Variance of the Laplacian of each picture ``[B, 3, S, S]``, ``[B]``."""
+    grey = F.pad(pictures.mean(1, keepdim=True), [1] * 4, mode="reflect")[:, 0]
+    across, down = grey[:, 1:-1], grey[:, :, 1:-1]
+    around = across[:, :, :-2] + across[:, :, 2:] + down[:, :-2] + down[:, 2:]
+    return (around - 4 * grey[:, 1:-1, 1:-1]).flatten(1).var(1, correction=0)
