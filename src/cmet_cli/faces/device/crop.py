@@ -33,16 +33,26 @@ def crop_rgb(
     yuv = []
     for which, sub in alike(layout):
         matrices = [crop_to_plane(square, size_px, *sub) for square in squares]
-        step = min(on_cpu.step_of(matrix) for matrix in matrices)
-        places = [on_cpu.reach(matrix, size_px, step) for matrix in matrices]
-        parts = [
-            on_cpu.rectangle(frame[c], *place)
-            for frame, place in zip(planes, places, strict=True)
-            for c in which
-        ]
-        there = uploaded(parts, device).unflatten(0, (len(planes), len(which)))
-        yuv.append(_cropped(there, matrices, places, size_px, step))
+        steps = [on_cpu.step_of(matrix) for matrix in matrices]
+        # Faces that grow past a step's border are cut one by one; it is rare.
+        runs = [range(len(steps))] if len(set(steps)) == 1 else map(_only, range(len(steps)))
+        crops = []
+        for run in runs:
+            step, there = steps[run[0]], [matrices[k] for k in run]
+            places = [on_cpu.reach(matrix, size_px, step) for matrix in there]
+            parts = [
+                on_cpu.rectangle(planes[k][c], *place)
+                for k, place in zip(run, places, strict=True)
+                for c in which
+            ]
+            numbers_there = uploaded(parts, device).unflatten(0, (len(run), len(which)))
+            crops.append(_cropped(numbers_there, there, places, size_px, step))
+        yuv.append(torch.cat(crops))
     return DeviceColour(converter).to_rgb(torch.cat(yuv, dim=1))
+
+
+def _only(k: int) -> range:
+    return range(k, k + 1)
 
 
 def _cropped(
@@ -63,7 +73,7 @@ def _cropped(
     for axis in (0, 1):
         sizes = [(place[2 + axis] - place[axis]) // step for place in places]
         at = [
-            _sampled_at(matrix[axis, axis], matrix[axis, 2] - place[axis], size_px, step)
+            (_columns, _rows)[axis](*_shrunk(matrix, place, axis, step), size_px)
             for matrix, place in zip(matrices, places, strict=True)
         ]
         told = numbers(np.stack(at), there.device), numbers(sizes, there.device)
@@ -71,11 +81,26 @@ def _cropped(
     return ways[1] @ there @ ways[0].transpose(2, 3)
 
 
-def _sampled_at(scale: float, begin: float, size_px: int, step: int) -> np.ndarray:
-    """Where the crop's pixels are in the shrunk rectangle ``[size]``, by OpenCV's fixed point."""
-    scale, begin = scale / step, (begin + 0.5) / step - 0.5
-    fine = np.rint(scale * np.arange(size_px) * FIXED) + np.rint(begin * FIXED)
-    return np.floor((fine * STEPS / FIXED) + 0.5) / STEPS
+def _shrunk(
+    matrix: np.ndarray, place: tuple[int, int, int, int], axis: int, step: int
+) -> tuple[float, float]:
+    """Pixels of the shrunk rectangle per crop pixel, and where the first of those is in it."""
+    begin = float(matrix[axis, 2]) - place[axis]
+    return float(matrix[axis, axis]) / step, (begin + 0.5) / step - 0.5
+
+
+def _columns(scale: float, begin: float, size_px: int) -> np.ndarray:
+    """Where a crop's columns are looked for ``[size]``, by OpenCV's fixed point."""
+    return _at_steps(np.rint(scale * np.arange(size_px) * FIXED) + np.rint(begin * FIXED))
+
+
+def _rows(scale: float, begin: float, size_px: int) -> np.ndarray:
+    """The same for rows, which it rounds once."""
+    return _at_steps(np.rint((scale * np.arange(size_px) + begin) * FIXED))
+
+
+def _at_steps(fixed: np.ndarray) -> np.ndarray:
+    return np.floor(fixed * STEPS / FIXED + 0.5) / STEPS
 
 
 def sharpness(pictures: Tensor) -> Tensor:
