@@ -161,7 +161,7 @@ def _time_parts(backend: Backend, clip: VideoInfo, folder: Path, found: Measured
     per_second["encode codes"] = n / median_s(lambda: backend.encode(images).cpu())
     render = getattr(backend, "render_moving", backend.render)
     per_second["render"] = n / median_s(lambda: to_pictures(_first(render(source, codes))))
-    few = 1 if pixel_device(backend.compute, clip) is None else n
+    few = 1 if pixel_device(backend.compute) is None else n
     per_second["flow and join"] = few / median_s(_joining(backend, clip, frames[:few]))
     with _writer(clip, folder / "w.mp4", found.frames) as write:
         start = time.perf_counter()
@@ -189,7 +189,7 @@ def _decoded(clip: VideoInfo) -> int:
 def _cropping(backend: Backend, clip: VideoInfo, frames: list[Frame]) -> Callable[[], object]:
     """Cuts a face out of each frame, where an edit does."""
     place, size = _square(len(frames)), backend.crop.size_px
-    device = pixel_device(backend.compute, clip)
+    device = pixel_device(backend.compute)
     squares = [Square(*map(float, row)) for row in place.squares]
     if device is None:
         here = Cropper(clip, size)
@@ -205,7 +205,7 @@ def _cropping(backend: Backend, clip: VideoInfo, frames: list[Frame]) -> Callabl
 
 def _joining(backend: Backend, clip: VideoInfo, frames: list[Frame]) -> Callable[[], object]:
     """Joins a face that moved up by a pixel, where an edit does."""
-    n, device = len(frames), pixel_device(backend.compute, clip)
+    n, device = len(frames), pixel_device(backend.compute)
     codes = np.zeros((n, backend.layout.dim), np.float32)
     edit = FaceEdit(FaceCodes(_square(n), codes, np.ones(n)), codes, codes[:, :1])
     painter = FacePainter(clip, edit, PaintSettings("first", "face"), backend)

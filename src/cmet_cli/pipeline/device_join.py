@@ -102,8 +102,9 @@ class DeviceDifferenceJoin:
                 if there[at.start].shot != self._shot.number:
                     self._shot = _Shot(there[at.start].shot)  # nothing is kept across a cut
                 if self._stream is not None:
-                    for ready in {f.ready for f in there[at] if f.ready is not None}:
-                        self._stream.wait_event(ready)
+                    for face in there[at]:
+                        if face.ready is not None:
+                            self._stream.wait_event(face.ready)
                 out += self._joined(planes[at], there[at], places[at])
         return out
 

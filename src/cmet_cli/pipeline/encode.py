@@ -72,7 +72,7 @@ def encode_faces(
     """Encode every face square of every frame. device: where they are cut; left out, as
     :func:`pixel_device` has it."""
     size_px, n = backend.crop.size_px, len(faces.ticks)
-    device = device or pixel_device(backend.compute, info)
+    device = device or pixel_device(backend.compute)
     here = Cropper(info, size_px)
     there = None if device is None else DeviceCropper(info, size_px, device)
     codes = [np.zeros((n, backend.layout.dim), np.float32) for _ in faces.placements]

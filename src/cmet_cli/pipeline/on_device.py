@@ -19,13 +19,13 @@ from ..media.reader import Frame
 MOST_PIXELS, MOST_FACES = 2**23, 16
 
 
-def pixel_device(compute: Compute, info: VideoInfo) -> torch.device | None:
+def pixel_device(compute: Compute) -> torch.device | None:
     """The device on which faces are cut, compared and painted; None for NumPy and OpenCV.
 
-    On CUDA alone: where the networks share the CPU's memory nothing is gained by tensors, and on
-    MPS nobody has measured it. HDR's curves are in NumPy.
+    On CUDA alone: beside networks on a CPU, OpenCV is several times as fast as tensors, and on MPS
+    nobody has measured it.
     """
-    return compute.device if compute.device.type == "cuda" and not info.colour.hdr else None
+    return compute.device if compute.device.type == "cuda" else None
 
 
 def at_once(squares: Sequence[Square]) -> int:

@@ -73,7 +73,7 @@ class FacePainter:
             if settings.detail == "source"
             else RenderingJoin(canvas, settings.paste)
         )
-        device = device or pixel_device(backend.compute, info)
+        device = device or pixel_device(backend.compute)
         self._there: tuple[DeviceCropper, DeviceDifferenceJoin] | None = None
         if device is not None and self._differs and settings.paste != "none":
             cropper = DeviceCropper(info, backend.crop.size_px, device)

@@ -41,17 +41,20 @@ def luma(pictures: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class DeviceColour:
-    """As :class:`ColourConverter`, for SDR."""
+    """As :class:`ColourConverter`."""
 
     converter: ColourConverter
 
     def to_rgb(self, yuv: Tensor) -> Tensor:
-        """Planes' numbers ``[B, 3, h, w]`` -> RGB in [0, 255], clipped."""
-        offset = column(self.converter.offset, yuv.device)
-        return mixed(yuv - offset, self.converter.rgb_of_yuv).clamp(0, 255)
+        """Planes' numbers ``[B, 3, h, w]`` -> SDR RGB in [0, 255], clipped."""
+        offset, tones = column(self.converter.offset, yuv.device), self.converter.tone_map
+        rgb = mixed(yuv - offset, self.converter.rgb_of_yuv).clamp(0, 255)
+        return rgb if tones is None else tones.to_sdr(rgb / 255, torch) * 255
 
     def to_yuv(self, rgb: Tensor) -> Tensor:
         """The way back, not rounded."""
+        if (tones := self.converter.tone_map) is not None:
+            rgb = tones.from_sdr(rgb / 255, torch) * 255
         return mixed(rgb, self.converter.yuv_of_rgb) + column(self.converter.offset, rgb.device)
 
 

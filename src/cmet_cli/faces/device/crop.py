@@ -64,7 +64,7 @@ def _cropped(
 ) -> Tensor:
     """Rectangles ``[B, P, h, w]`` of planes at these places, shrunk by ``step`` and then cut."""
     if step > 1:
-        there = F.avg_pool2d(there, step)
+        there = (F.avg_pool2d(there, step) + 0.5).floor()  # planes' own numbers, as OpenCV's
     scales = [max(matrix[0, 0], matrix[1, 1]) for matrix in matrices]
     sigmas = [on_cpu.sigma_of(scale, step) for scale in scales]
     blurs = [(max(sigma, 1e-3), reach_of(sigma) if sigma else 0) for sigma in sigmas]
