@@ -99,7 +99,7 @@ class Differ:
         pace, out = on_cpu.PACE + (1 - on_cpu.PACE) * tear, []
         for now, share in zip(residual, pace, strict=True):
             before = now if self._shading is None else self._shading
-            self._shading = before + share * (now - before)
+            self._shading = torch.lerp(before, now, share.expand_as(now))
             out.append(self._shading)
         return torch.stack(out)
 

@@ -53,16 +53,16 @@ def resampling(at: Tensor, sizes: Tensor, width: int, sigmas: Tensor, reaches: T
     narrow = (-0.5 / sigmas.square())[:, None, None]
     reach = reaches[:, None, None]
 
-    def weights(mirrored: Tensor, counts: Tensor) -> Tensor:
-        out = torch.zeros((), device=at.device)
-        for tap, part in ((low, 1 - share), (low + 1, share)):
-            far = tap - mirrored
-            out = out + part * (far.square() * narrow).exp() * (far.abs() <= reach)
-        return out * counts
-
-    matrix = weights(pixel, pixel <= last)
-    matrix = matrix + weights(-pixel, (pixel > 0) & (pixel <= last))
-    matrix = matrix + weights(2 * last - pixel, pixel < last)
+    # Each pixel stands where it is and where the edges mirror it to.
+    here = pixel.expand(last.shape[0], 1, width)
+    mirrored = torch.stack([here, -here, 2 * last - here])
+    there = torch.stack([here <= last, (here > 0) & (here <= last), here < last])
+    far = low - mirrored
+    taps = [
+        part * (away.square() * narrow).exp() * (away.abs() <= reach)
+        for away, part in ((far, 1 - share), (far + 1, share))
+    ]
+    matrix = ((taps[0] + taps[1]) * there).sum(0)
     return matrix / matrix.sum(-1, keepdim=True)
 
 
