@@ -65,19 +65,20 @@ def _cropped(
     """Rectangles ``[B, P, h, w]`` of planes at these places, shrunk by ``step`` and then cut."""
     if step > 1:
         there = (F.avg_pool2d(there, step) + 0.5).floor()  # planes' own numbers, as OpenCV's
-    scales = [max(matrix[0, 0], matrix[1, 1]) for matrix in matrices]
-    sigmas = [on_cpu.sigma_of(scale, step) for scale in scales]
+    sigmas = [on_cpu.sigma_of(max(matrix[0, 0], matrix[1, 1]), step) for matrix in matrices]
     blurs = [(max(sigma, 1e-3), reach_of(sigma) if sigma else 0) for sigma in sigmas]
-    sigma, reach = numbers(blurs, there.device).unbind(1)
     ways = []
-    for axis in (0, 1):
-        sizes = [(place[2 + axis] - place[axis]) // step for place in places]
+    for axis, look in enumerate((_columns, _rows)):
         at = [
-            (_columns, _rows)[axis](*_shrunk(matrix, place, axis, step), size_px)
+            look(*_shrunk(matrix, place, axis, step), size_px)
             for matrix, place in zip(matrices, places, strict=True)
         ]
-        told = numbers(np.stack(at), there.device), numbers(sizes, there.device)
-        ways.append(resampling(*told, there.shape[3 - axis], sigma, reach)[:, None])
+        rows = [
+            ((place[2 + axis] - place[axis]) // step, *gaussian)
+            for place, gaussian in zip(places, blurs, strict=True)
+        ]
+        at_there, rows_there = (numbers(values, there.device) for values in (at, rows))
+        ways.append(resampling(at_there, there.shape[3 - axis], rows_there)[:, None])
     return ways[1] @ there @ ways[0].transpose(2, 3)
 
 

@@ -212,28 +212,18 @@ def _enlarged(fields: Tensor, windows: list[_Window]) -> Tensor:
 
 def _softened(pictures: Tensor, tear: Tensor, windows: list[_Window]) -> Tensor:
     """Pictures without fine detail where the motion tore."""
-    device, boxes, blurs = pictures.device, [], []
-    torn = tear > on_cpu.LEAST_TEAR
-    torn = torn & numbers([w.torn for w in windows], device).bool().view(-1, 1, 1, 1)
-    for axis, over in (([w.x for w in windows], 2), ([w.y for w in windows], 3)):
-        sigmas = [max(0.5, on_cpu.DETAIL * a.there.scale) for a in axis]
+    device, blurs = pictures.device, []
+    for axis, length in (
+        ([w.x for w in windows], pictures.shape[3]),
+        ([w.y for w in windows], pictures.shape[2]),
+    ):
         told = [
-            [a.length, s, reach_of(s), math.ceil(3 * s)] for a, s in zip(axis, sigmas, strict=True)
+            [a.length, sigma, reach_of(sigma)]
+            for a in axis
+            for sigma in [max(0.5, on_cpu.DETAIL * a.there.scale)]
         ]
-        sizes, sigma, reach, around = numbers(told, device).unbind(1)
-        at = torch.arange(pictures.shape[5 - over], dtype=torch.float32, device=device)
-        at = at.expand(len(windows), -1)
-        blurs.append(resampling(at, sizes, at.shape[1], sigma, reach))
-        boxes.append(_around(torn.any(over).flatten(1) & (at < sizes[:, None]), around))
-    low = blurs[1][:, None] @ pictures @ blurs[0][:, None].transpose(2, 3)
-    box = (boxes[0][:, None] & boxes[1][..., None])[:, None]
-    return pictures + tear * box * (low - pictures)
-
-
-def _around(hit: Tensor, more: Tensor) -> Tensor:
-    """From the first to the last hit ``[n, m]`` and ``more [n]`` beyond. bool ``[n, m]``."""
-    at = torch.arange(hit.shape[1], device=hit.device)
-    first = hit.int().argmax(1)
-    last = hit.shape[1] - 1 - hit.flip(1).int().argmax(1)
-    near = (at >= (first - more)[:, None]) & (at <= (last + more)[:, None])
-    return near & hit.any(1, keepdim=True)
+        at = torch.arange(length, dtype=torch.float32, device=device).expand(len(axis), -1)
+        blurs.append(resampling(at, length, numbers(told, device))[:, None])
+    low = blurs[1] @ pictures @ blurs[0].transpose(2, 3)
+    torn = numbers([w.torn for w in windows], device).view(-1, 1, 1, 1)
+    return pictures + tear * torn * (low - pictures)

@@ -40,26 +40,25 @@ def warp(pictures: Tensor, flow: Tensor) -> Tensor:
     return sampled(pictures, at_steps(x + flow[:, 0]), at_steps(y + flow[:, 1]))
 
 
-def resampling(at: Tensor, sizes: Tensor, width: int, sigmas: Tensor, reaches: Tensor) -> Tensor:
+def resampling(at: Tensor, width: int, rows: Tensor) -> Tensor:
     """Matrices that blur rows of numbers and sample them linearly: ``[B, n, width]``.
 
-    at: where, in pixel indices, ``[B, n]``; sizes: how many of the ``width`` numbers there are
-    ``[B]``, reflected beyond; sigmas, reaches: of the Gaussian, in pixels ``[B]`` (reach 0: none).
+    at: where, in pixel indices, ``[B, n]``; rows: how many of the ``width`` numbers each has (they
+    are reflected beyond), and the Gaussian's sigma and reach in pixels (0: none), ``[B, 3]``.
     """
+    sizes, sigmas, reaches = rows[:, :, None, None].unbind(1)
     pixel = torch.arange(width, dtype=torch.float32, device=at.device)
-    last = (sizes.to(at.dtype) - 1)[:, None, None]
+    last = sizes - 1
     low = at.floor()[..., None]
     share = at[..., None] - low
-    narrow = (-0.5 / sigmas.square())[:, None, None]
-    reach = reaches[:, None, None]
-
+    narrow = -0.5 / sigmas.square()
     # Each pixel stands where it is and where the edges mirror it to.
     here = pixel.expand(last.shape[0], 1, width)
     mirrored = torch.stack([here, -here, 2 * last - here])
     there = torch.stack([here <= last, (here > 0) & (here <= last), here < last])
     far = low - mirrored
     taps = [
-        part * (away.square() * narrow).exp() * (away.abs() <= reach)
+        part * (away.square() * narrow).exp() * (away.abs() <= reaches)
         for away, part in ((far, 1 - share), (far + 1, share))
     ]
     matrix = ((taps[0] + taps[1]) * there).sum(0)
@@ -74,9 +73,8 @@ def reach_of(sigma: float) -> int:
 @lru_cache(maxsize=64)
 def _gaussian(size: int, sigma: float, reach: int, device: torch.device) -> Tensor:
     """The matrix ``[size, size]`` of one blur."""
-    at, one = torch.arange(size, dtype=torch.float32)[None], torch.ones(1)
-    matrix = resampling(at, size * one, size, sigma * one, reach * one)
-    return matrix[0].to(device)
+    at = torch.arange(size, dtype=torch.float32)[None]
+    return resampling(at, size, torch.tensor([[size, sigma, reach]]))[0].to(device)
 
 
 def blur(pictures: Tensor, sigma_share: float) -> Tensor:
