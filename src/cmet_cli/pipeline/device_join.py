@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -93,7 +92,7 @@ class DeviceDifferenceJoin:
     ) -> list[Planes]:
         """The frames' planes with the change done; frames in order."""
         out: list[Planes] = []
-        with torch.inference_mode(), self._beside():
+        with torch.inference_mode(), torch.cuda.stream(self._stream):  # None: as it is
             there = [
                 RenderedOnDevice.of(f, self._device) if isinstance(f, Rendered) else f
                 for f in faces
@@ -107,11 +106,6 @@ class DeviceDifferenceJoin:
                             self._stream.wait_event(face.ready)
                 out += self._joined(planes[at], there[at], places[at])
         return out
-
-    @contextmanager
-    def _beside(self) -> Iterator[None]:
-        with torch.cuda.stream(self._stream):  # None: as it is
-            yield
 
     def _joined(
         self,
