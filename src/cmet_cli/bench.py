@@ -21,6 +21,7 @@ from .backends.base import Backend, MovingBackend
 from .backends.devices import DTYPES, describe_machine
 from .backends.images import to_images, to_pictures
 from .backends.loader import published_order
+from .faces.geometry import Square
 from .faces.placement import Placement
 from .media.encoder import EncodeSettings
 from .media.ffmpeg import run_short
@@ -30,10 +31,12 @@ from .media.writer import FrameWriter, StreamPlan
 from .options import no_progress
 from .pipeline.codes import FaceEdit
 from .pipeline.cropper import Cropper
+from .pipeline.device_join import RenderedOnDevice
 from .pipeline.encode import FaceCodes, encode_faces
 from .pipeline.find import follow_faces
 from .pipeline.join import Rendered
-from .pipeline.paint import FacePainter, PaintSettings
+from .pipeline.on_device import DeviceCropper, pixel_device
+from .pipeline.paint import FacePainter, Painted, PaintSettings
 from .pipeline.render import Destination, RenderJob, render_video
 
 REPEATS = 5
@@ -154,13 +157,12 @@ def _time_parts(backend: Backend, clip: VideoInfo, folder: Path, found: Measured
     codes = backend.encode(images)
     source = backend.prepare(images[:1])
     per_second["decode"] = found.frames / median_s(lambda: _decoded(clip))
-    per_second["crop"] = n / median_s(
-        lambda: [cropper(f, place.square(f.index)) for f in frames[:n]]  # type: ignore[arg-type]
-    )
+    per_second["crop"] = n / median_s(_cropping(backend, clip, frames[:n]))
     per_second["encode codes"] = n / median_s(lambda: backend.encode(images).cpu())
     render = getattr(backend, "render_moving", backend.render)
     per_second["render"] = n / median_s(lambda: to_pictures(_first(render(source, codes))))
-    per_second["flow and join"] = 1 / median_s(_joining(backend, clip, frames[0]))
+    few = 1 if pixel_device(backend.compute) is None else n
+    per_second["flow and join"] = few / median_s(_joining(backend, clip, frames[:few]))
     with _writer(clip, folder / "w.mp4", found.frames) as write:
         start = time.perf_counter()
         write(frames[0])
@@ -184,18 +186,38 @@ def _decoded(clip: VideoInfo) -> int:
         return sum(1 for _ in reader)
 
 
-def _joining(backend: Backend, clip: VideoInfo, frame: Frame) -> Callable[[], object]:
-    """Joins a face that moved up by a pixel."""
-    place = _square(1)
-    codes = np.zeros((1, backend.layout.dim), np.float32)
-    edit = FaceEdit(FaceCodes(place, codes, np.ones(1)), codes, codes[:, :1])
+def _cropping(backend: Backend, clip: VideoInfo, frames: list[Frame]) -> Callable[[], object]:
+    """Cuts a face out of each frame, where an edit does."""
+    place, size = _square(len(frames)), backend.crop.size_px
+    device = pixel_device(backend.compute)
+    squares = [Square(*map(float, row)) for row in place.squares]
+    if device is None:
+        here = Cropper(clip, size)
+        return lambda: [here(f, s) for f, s in zip(frames, squares, strict=True)]
+    there = DeviceCropper(clip, size, device)
+
+    def crop() -> None:
+        there(frames, squares)
+        torch.cuda.synchronize(device)
+
+    return crop
+
+
+def _joining(backend: Backend, clip: VideoInfo, frames: list[Frame]) -> Callable[[], object]:
+    """Joins a face that moved up by a pixel, where an edit does."""
+    n, device = len(frames), pixel_device(backend.compute)
+    codes = np.zeros((n, backend.layout.dim), np.float32)
+    edit = FaceEdit(FaceCodes(_square(n), codes, np.ones(n)), codes, codes[:, :1])
     painter = FacePainter(clip, edit, PaintSettings("first", "face"), backend)
-    crop = painter.crop(frame, painter.square(frame))
-    moved = np.roll(crop, 1, axis=0)
-    motion = np.zeros((*crop.shape[:2], 2), np.float32)
-    motion[..., 1] = -1
-    rendered = Rendered(frame, crop, moved, crop, motion)
-    return lambda: painter.paint(frame.planes, rendered)
+    faces: list[Painted] = []
+    for frame in frames:
+        crop = painter.crop(frame, painter.square(frame))
+        motion = np.zeros((*crop.shape[:2], 2), np.float32)
+        motion[..., 1] = -1
+        rendered = Rendered(frame, crop, np.roll(crop, 1, axis=0), crop, motion)
+        faces.append(rendered if device is None else RenderedOnDevice.of(rendered, device))
+    planes = {frame.index: frame.planes for frame in frames}
+    return lambda: painter.paint_all(planes, faces)
 
 
 @contextmanager

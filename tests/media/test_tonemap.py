@@ -57,8 +57,8 @@ def test_an_unedited_face_comes_back_within_one_code(transfer, edges, layout):
     rgb = rng.uniform(0, 255, (200, 200, 3)).astype(np.float32)
     rgb[0] = np.linspace(0, 255, 200)[:, None]  # greys, black and white among them
     yuv = np.rint(sdr.to_yuv(rgb))  # any code of a colour there is
-    inside = ((yuv - sdr._offset) @ sdr._to_rgb.T >= 0).all(-1)
-    inside &= ((yuv - sdr._offset) @ sdr._to_rgb.T <= 255).all(-1)
+    inside = ((yuv - sdr.offset) @ sdr.rgb_of_yuv.T >= 0).all(-1)
+    inside &= ((yuv - sdr.offset) @ sdr.rgb_of_yuv.T <= 255).all(-1)
     back = converter.to_yuv(converter.to_rgb(yuv))
     assert inside.mean() > 0.9
     assert np.abs(back - yuv)[inside].max() < 1

@@ -12,6 +12,16 @@ def to_images(rgb: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
     return torch.from_numpy(rgb).permute(0, 3, 1, 2).div(127.5).sub(1.0).to(device)
 
 
+def of_pixels(rgb: Tensor) -> Tensor:
+    """The same for a tensor ``[B, 3, S, S]`` in [0, 255]."""
+    return rgb.div(127.5).sub(1.0)
+
+
+def to_pixels(images: Tensor) -> Tensor:
+    """The way back, clipped; float32."""
+    return images.float().clamp(-1, 1).add(1).mul(127.5)
+
+
 def to_pictures(images: Tensor) -> np.ndarray:
     """``[B, 3, S, S]`` nominally in [-1, 1] -> ``[B, S, S, 3]`` float32 in [0, 255], clipped."""
-    return images.float().clamp(-1, 1).add(1).mul(127.5).permute(0, 2, 3, 1).cpu().numpy()
+    return to_pixels(images).permute(0, 2, 3, 1).cpu().numpy()

@@ -43,26 +43,40 @@ def crop_rgb(
     return converter.to_rgb(yuv)
 
 
-def _crop_plane(plane: np.ndarray, matrix: np.ndarray, size_px: int) -> np.ndarray:
-    scale_x, scale_y = matrix[0, 0], matrix[1, 1]
+def step_of(matrix: np.ndarray) -> int:
+    """How large the blocks are whose means are taken first."""
+    return max(1, int(max(matrix[0, 0], matrix[1, 1]) / KEPT_SCALE))
+
+
+def reach(matrix: np.ndarray, size_px: int, step: int) -> tuple[int, int, int, int]:
+    """What of a plane a crop sees: left, top, right and bottom, whole blocks; maybe beyond it."""
     x0 = math.floor(matrix[0, 2]) - MARGIN_PX
     y0 = math.floor(matrix[1, 2]) - MARGIN_PX
-    x1 = math.ceil(matrix[0, 2] + scale_x * size_px) + MARGIN_PX
-    y1 = math.ceil(matrix[1, 2] + scale_y * size_px) + MARGIN_PX
-    scale = max(scale_x, scale_y)
-    step = max(1, int(scale / KEPT_SCALE))
-    x1, y1 = x1 + -(x1 - x0) % step, y1 + -(y1 - y0) % step
-    region = _region(plane, x0, y0, x1, y1)
+    x1 = math.ceil(matrix[0, 2] + matrix[0, 0] * size_px) + MARGIN_PX
+    y1 = math.ceil(matrix[1, 2] + matrix[1, 1] * size_px) + MARGIN_PX
+    return x0, y0, x1 + -(x1 - x0) % step, y1 + -(y1 - y0) % step
+
+
+def sigma_of(scale: float, step: int) -> float:
+    """Of the Gaussian, in blocks, that a shrinking by ``scale`` still wants; 0 for none."""
+    if scale <= 1.0:
+        return 0.0
+    # A block's mean is a blur already, of variance (step**2 - 1) / 12.
+    return math.sqrt(BLUR_PER_SCALE**2 * (scale * scale - 1) - (step * step - 1) / 12) / step
+
+
+def _crop_plane(plane: np.ndarray, matrix: np.ndarray, size_px: int) -> np.ndarray:
+    scale, step = max(matrix[0, 0], matrix[1, 1]), step_of(matrix)
+    x0, y0, x1, y1 = reach(matrix, size_px, step)
+    region = rectangle(plane, x0, y0, x1, y1)
     local = matrix - np.array([[0, 0, x0], [0, 0, y0]])
     if step > 1:
-        # Means of whole blocks first: a tenth of the pixels to blur, and the rest of the blur is
-        # that much smaller (a block's mean is one of variance (step**2 - 1) / 12).
+        # Means of whole blocks first: a tenth of the pixels to blur.
         size = (region.shape[1] // step, region.shape[0] // step)
         region = cv2.resize(region, size, interpolation=cv2.INTER_AREA)
         local[:, 2] = (local[:, 2] + 0.5) / step - 0.5
         local[:, :2] /= step
-        left = BLUR_PER_SCALE**2 * (scale * scale - 1) - (step * step - 1) / 12
-        region = cv2.GaussianBlur(region.astype(np.float32), (0, 0), math.sqrt(left) / step)
+        region = cv2.GaussianBlur(region.astype(np.float32), (0, 0), sigma_of(scale, step))
     else:
         region = antialias(region.astype(np.float32), scale)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -71,11 +85,16 @@ def _crop_plane(plane: np.ndarray, matrix: np.ndarray, size_px: int) -> np.ndarr
     )
 
 
-def _region(plane: np.ndarray, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+def rectangle(plane: np.ndarray, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
     """A rectangle of a plane, reflected at the plane's edges where it reaches beyond them."""
     height, width = plane.shape
     if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
         return plane[y0:y1, x0:x1]
+    inside = plane[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
+    above, below, left, right = (max(0, d) for d in (-y0, y1 - height, -x0, x1 - width))
+    if max(above, below) < inside.shape[0] and max(left, right) < inside.shape[1]:
+        # The same numbers twenty times as fast, where it looks no further in than it reaches out.
+        return cv2.copyMakeBorder(inside, above, below, left, right, cv2.BORDER_REFLECT_101)
     rows = _reflect(np.arange(y0, y1), height)
     columns = _reflect(np.arange(x0, x1), width)
     return plane[rows[:, None], columns]

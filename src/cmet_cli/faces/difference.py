@@ -115,7 +115,7 @@ class Differ:
         unless the crop is the whole picture); palette: this person's colours; mouth: where lips
         may part; lips: where they may not, but move as a whole; eyes: where lids are. All
         ``[S, S]`` in [0, 1]."""
-        flow = self._flow(seen)
+        flow = self.flow(seen)
         further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
         flow = flow * mask[..., None]
@@ -153,7 +153,12 @@ class Differ:
         self._shading = self._shading + pace * (residual - self._shading)
         return self._shading
 
-    def _flow(self, seen: Renderings) -> np.ndarray:
+    @property
+    def follows_renderer(self) -> bool:
+        """Whether it is settled that the renderer's own motion is used."""
+        return self._own_motion is True
+
+    def flow(self, seen: Renderings) -> np.ndarray:
         """The renderer's own account of the motion, where that explains the change; else OpenCV's.
 
         Its own is steadier and follows far moves (raised brows), but a renderer may be built so

@@ -39,12 +39,20 @@ class Palette:
         pixels = picture[region > 0.5] @ _TO_YCC.T
         if not len(pixels):
             return
-        low, high = np.quantile(pixels, [TAIL, 1 - TAIL], axis=0).astype(np.float32)
+        self.meet(*np.quantile(pixels, [TAIL, 1 - TAIL], axis=0).astype(np.float32))
+
+    def meet(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Learn from one frame's ranges of Y, Cb and Cr, float32 ``[3]`` each."""
         if self._low is None or self._high is None:
             self._low, self._high = low, high
         else:
             self._low = self._low + np.float32(LEARN) * (low - self._low)
             self._high = self._high + np.float32(LEARN) * (high - self._high)
+
+    @property
+    def ranges(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Low and high, float32 ``[3]`` each; None where nothing was learned."""
+        return None if self._low is None or self._high is None else (self._low, self._high)
 
     def limited(self, basis: np.ndarray, residual: np.ndarray) -> np.ndarray:
         """What of ``residual`` may be added to ``basis`` (both RGB ``[S, S, 3]``). float32.

@@ -23,7 +23,10 @@ class Reach:
 
         expected: its RMS length on a face that the renderer knows well, in shares of the side.
         """
-        found = float(np.square(flow).sum(-1).mean()) / flow.shape[0] ** 2
+        return self.after(float(np.square(flow).sum(-1).mean()) / flow.shape[0] ** 2, expected)
+
+    def after(self, found: float, expected: float) -> np.float32:
+        """The same, from the flow's mean square length in shares of the side."""
         pace = PACE if self._asked > 0 else 1.0
         self._asked += pace * (expected**2 + LEAST**2 - self._asked)
         self._found += pace * (found + LEAST**2 - self._found)

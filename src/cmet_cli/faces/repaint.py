@@ -54,20 +54,22 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
 
 
 @dataclass(frozen=True)
-class _Axis:
+class Axis:
     """One axis of a window. pixels: of the plane; part: of the crop, widened by ``MARGIN`` pixels
-    on both sides; begin: which pixel of the enlarged part is the window's first; shift: how far the
-    fine grid is to be moved for that, as a filter; scale: plane pixels per crop pixel."""
+    on both sides; begin: which pixel of the enlarged part is the window's first; way: how far the
+    fine grid is to be moved for that, in its pixels; shift: the same as a filter; scale: plane
+    pixels per crop pixel; finer: fine pixels per crop pixel."""
 
     pixels: slice
     part: slice
     begin: int
+    way: float
     shift: np.ndarray
     scale: float
     finer: int
 
     @classmethod
-    def of(cls, hit: np.ndarray, whole: slice, scale: float, origin: float) -> _Axis | None:
+    def of(cls, hit: np.ndarray, whole: slice, scale: float, origin: float) -> Axis | None:
         """hit: which pixels of the crop change ``[S]``; whole: the square's pixels in the plane;
         origin: where the crop's first pixel is. None where nothing of it is in the plane."""
         at = np.flatnonzero(hit)
@@ -76,20 +78,20 @@ class _Axis:
         stop = min(whole.stop, math.ceil(origin + (at[-1] + 2) * scale) + 1)
         if stop <= first:
             return None
-        margin = _margin(scale)
+        margin = margin_of(scale)
         # The enlarged part begins here; whole pixels are cut off, the rest is the shift.
         corner = origin + scale * (at[0] - margin - 0.5) + 0.5
         begin, finer = first - round(corner), 4 if len(hit) <= 128 else 2
         part = slice(int(at[0]), int(at[-1]) + 1 + 2 * margin)
-        shift = _shifting((round(corner) - corner) / scale * finer)
-        return cls(slice(first, stop), part, begin, shift, scale, finer)
+        way = (round(corner) - corner) / scale * finer
+        return cls(slice(first, stop), part, begin, way, _shifting(way), scale, finer)
 
     @property
     def of_enlarged(self) -> slice:
         return slice(self.begin, self.begin + self.pixels.stop - self.pixels.start)
 
 
-def _margin(scale: float) -> int:
+def margin_of(scale: float) -> int:
     return 5 + math.ceil(1 / scale)
 
 
@@ -97,15 +99,15 @@ def _margin(scale: float) -> int:
 class _Window:
     """The part of a plane that changes."""
 
-    x: _Axis
-    y: _Axis
+    x: Axis
+    y: Axis
 
     def enlarged(self, values: np.ndarray) -> np.ndarray:
         """Values of the crop's pixels ``[S, S]`` at the window's; those at the border go on beyond
         it. A cubic to two or four times the size, where it is cheap, and straight lines from there
         on; resizing is several times as fast as warping, but must be told where to begin."""
         x, y, replicate = self.x, self.y, cv2.BORDER_REPLICATE
-        above, left = _margin(y.scale), _margin(x.scale)
+        above, left = margin_of(y.scale), margin_of(x.scale)
         # Each field by itself: what lies together in memory is worked on several times as fast.
         values = np.ascontiguousarray(values, np.float32)
         wide = cv2.copyMakeBorder(values, above, above, left, left, replicate)
@@ -132,8 +134,8 @@ def _window(
     """Where in a plane the touched pixels of the crop ``[S, S]`` lie; None where they do not."""
     to_plane = crop_to_plane(square, touched.shape[0], *sub)
     rows, columns = plane_rectangle(square, plane.shape, *sub)
-    x = _Axis.of(np.asarray(touched.any(0)), columns, float(to_plane[0, 0]), float(to_plane[0, 2]))
-    y = _Axis.of(np.asarray(touched.any(1)), rows, float(to_plane[1, 1]), float(to_plane[1, 2]))
+    x = Axis.of(np.asarray(touched.any(0)), columns, float(to_plane[0, 0]), float(to_plane[0, 2]))
+    y = Axis.of(np.asarray(touched.any(1)), rows, float(to_plane[1, 1]), float(to_plane[1, 2]))
     return None if x is None or y is None else _Window(x, y)
 
 

@@ -111,12 +111,13 @@ class ColourConverter:
 
     Where a file does not name its matrix, the picture's height decides, as in players. PQ and HLG
     are tone-mapped to SDR on the way to RGB and back on the way from it, so that networks and
-    whoever looks at the RGB see an SDR picture.
+    whoever looks at the RGB see an SDR picture. rgb_of_yuv, yuv_of_rgb: float32 ``[3, 3]``;
+    offset: of the planes' numbers, float32 ``[3]``; tone_map: None for SDR.
     """
 
     def __init__(self, colour: Colour, pixel_format: PixelFormat, height: int) -> None:
         self.colour = colour = colour.settled(height, rgb=pixel_format.rgb)
-        self._tone_map = TONE_MAPS.get(colour.transfer)
+        self.tone_map = TONE_MAPS.get(colour.transfer)
         kr, kb = colour.luma_weights
         kg = 1 - kr - kb
         to_yuv = np.array(
@@ -136,20 +137,20 @@ class ColourConverter:
         else:
             scale = np.array([219.0, 224.0, 224.0]) * step / 255.0
             offset = np.array([16.0, 128.0, 128.0]) * step
-        self._to_yuv = (to_yuv * scale[:, None]).astype(np.float32)
-        self._offset = offset.astype(np.float32)
-        self._to_rgb = np.linalg.inv(to_yuv * scale[:, None]).astype(np.float32)
+        self.yuv_of_rgb = (to_yuv * scale[:, None]).astype(np.float32)
+        self.offset = offset.astype(np.float32)
+        self.rgb_of_yuv = np.linalg.inv(to_yuv * scale[:, None]).astype(np.float32)
 
     def to_rgb(self, yuv: np.ndarray) -> np.ndarray:
         """``[H, W, 3]`` plane numbers -> SDR RGB in [0, 255], clipped. float32."""
-        rgb = np.clip((yuv - self._offset) @ self._to_rgb.T, 0.0, 255.0)
-        if self._tone_map is not None:
-            rgb = self._tone_map.to_sdr(rgb / np.float32(255)) * np.float32(255)
+        rgb = np.clip((yuv - self.offset) @ self.rgb_of_yuv.T, 0.0, 255.0)
+        if self.tone_map is not None:
+            rgb = self.tone_map.to_sdr(rgb / np.float32(255)) * np.float32(255)
         return rgb
 
     def to_yuv(self, rgb: np.ndarray) -> np.ndarray:
         """``[H, W, 3]`` SDR RGB in [0, 255] -> plane numbers, not rounded. float32."""
         rgb = rgb.astype(np.float32)
-        if self._tone_map is not None:
-            rgb = self._tone_map.from_sdr(rgb / np.float32(255)) * np.float32(255)
-        return rgb @ self._to_yuv.T + self._offset
+        if self.tone_map is not None:
+            rgb = self.tone_map.from_sdr(rgb / np.float32(255)) * np.float32(255)
+        return rgb @ self.yuv_of_rgb.T + self.offset

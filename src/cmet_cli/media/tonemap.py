@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,33 +26,37 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 # ARIB STD-B67
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
 
-Curve = Callable[[np.ndarray], np.ndarray]
+#: NumPy's arrays or torch's tensors, and the module (``xp``) that has ``clip``, ``where`` and the
+#: like for them: torch is not imported here.
+Numbers = Any
+Curve = Callable[[Numbers, Any], Numbers]
 
 
-def _pq_to_light(signal: np.ndarray) -> np.ndarray:
+def _pq_to_light(signal: Numbers, xp: Any) -> Numbers:
     root = signal ** (1 / _M2)
-    return (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1)
+    return (xp.clip(root - _C1, 0, None) / (_C2 - _C3 * root)) ** (1 / _M1)
 
 
-def _light_to_pq(light: np.ndarray) -> np.ndarray:
+def _light_to_pq(light: Numbers, xp: Any) -> Numbers:
     power = light**_M1
     return ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
 
 
-def _hlg_to_light(signal: np.ndarray) -> np.ndarray:
-    scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - _C) / _A) + _B) / 12)
-    return np.minimum(scene, 1) ** HLG_SYSTEM_GAMMA
+def _hlg_to_light(signal: Numbers, xp: Any) -> Numbers:
+    scene = xp.where(signal <= 0.5, signal**2 / 3, (xp.exp((signal - _C) / _A) + _B) / 12)
+    return xp.clip(scene, None, 1) ** HLG_SYSTEM_GAMMA
 
 
-def _light_to_hlg(light: np.ndarray) -> np.ndarray:
+def _light_to_hlg(light: Numbers, xp: Any) -> Numbers:
     scene = light ** (1 / HLG_SYSTEM_GAMMA)
-    upper = _A * np.log(np.maximum(12 * scene - _B, 1e-9)) + _C
-    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), upper)
+    upper = _A * xp.log(xp.clip(12 * scene - _B, 1e-9, None)) + _C
+    return xp.where(scene <= 1 / 12, xp.sqrt(3 * scene), upper)
 
 
 @dataclass(frozen=True)
 class ToneMap:
-    """One transfer function's way to SDR. Arrays are float32 in [0, 1] on both sides."""
+    """One transfer function's way to SDR. Arrays (or tensors, with ``xp=torch``) are float32 in
+    [0, 1] on both sides."""
 
     peak_nits: float
     to_light: Curve  # signal -> share of the peak
@@ -61,23 +66,23 @@ class ToneMap:
     def _bend(self) -> float:
         return (1 - KNEE) / (self.peak_nits / WHITE_NITS - 1)
 
-    def to_sdr(self, signal: np.ndarray) -> np.ndarray:
+    def to_sdr(self, signal: Numbers, xp: Any = np) -> Numbers:
         """HDR signal -> SDR signal, strictly rising; 0 -> 0 and 1 -> 1."""
         peak, bend = self.peak_nits / WHITE_NITS, self._bend
-        light = self.to_light(np.clip(signal, 0, 1)) * peak  # 1 is diffuse white
-        over = np.maximum(light - KNEE, 0) / (peak - KNEE)
+        light = self.to_light(xp.clip(signal, 0, 1), xp) * peak  # 1 is diffuse white
+        over = xp.clip(light - KNEE, 0, None) / (peak - KNEE)
         high = KNEE + (1 - KNEE) * over * (1 + bend) / (over + bend)
-        tone = np.where(light <= KNEE, light, high)
+        tone = xp.where(light <= KNEE, light, high)
         return tone ** (1 / SDR_GAMMA)
 
-    def from_sdr(self, signal: np.ndarray) -> np.ndarray:
+    def from_sdr(self, signal: Numbers, xp: Any = np) -> Numbers:
         """The way back."""
         peak, bend = self.peak_nits / WHITE_NITS, self._bend
-        tone = np.clip(signal, 0, 1) ** SDR_GAMMA
-        share = np.maximum(tone - KNEE, 0) / (1 - KNEE)
+        tone = xp.clip(signal, 0, 1) ** SDR_GAMMA
+        share = xp.clip(tone - KNEE, 0, None) / (1 - KNEE)
         high = KNEE + (peak - KNEE) * share * bend / (1 + bend - share)
-        light = np.where(tone <= KNEE, tone, high)
-        return self.from_light(np.clip(light / peak, 0, 1))
+        light = xp.where(tone <= KNEE, tone, high)
+        return self.from_light(xp.clip(light / peak, 0, 1), xp)
 
 
 #: By ffmpeg's name of the transfer function.

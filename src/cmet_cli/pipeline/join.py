@@ -53,8 +53,11 @@ class Canvas:
 
     def square_mask(self, square: Square) -> np.ndarray:
         """float32 ``[S, S]``: fades at the crop's border unless that is the picture's own."""
-        whole = square.side >= min(self.info.width, self.info.height) - 1
-        return square_mask(self.crop.size_px, faded=not whole)
+        return square_mask(self.crop.size_px, faded=not self.whole(square))
+
+    def whole(self, square: Square) -> bool:
+        """Whether a square is all of the picture."""
+        return square.side >= min(self.info.width, self.info.height) - 1
 
     def limited(self, mask: np.ndarray, head: np.ndarray) -> np.ndarray:
         """A mask, only where the face may change."""
@@ -74,6 +77,16 @@ class Canvas:
         inner = np.zeros_like(mask)
         inner[1:-1, 1:-1] = mask[1:-1, 1:-1]
         return inner
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a face is in its frame, how far its head is off the square's middle (in shares of the
+    side, ``[2]``), and how much of the edit is shown, to 1."""
+
+    square: Square
+    head: np.ndarray
+    weight: float
 
 
 class Join(Protocol):
@@ -108,6 +121,20 @@ class RenderingJoin:
         return self.canvas.square_mask(square)
 
 
+class Trust:
+    """How much of the edit is shown, frame after frame of one shot."""
+
+    def __init__(self) -> None:
+        self._now: float | None = None
+
+    def __call__(self, like: float) -> float:
+        """like: how well the neutral rendering shows the frame."""
+        now = trust(like)
+        before = now if self._now is None else self._now
+        self._now = before + (FALL if now < before else RISE) * (now - before)
+        return self._now if self._now > 0.01 else 0.0
+
+
 class DifferenceJoin:
     """What the edit changed between two renderings is done to the frame's own pixels."""
 
@@ -118,7 +145,7 @@ class DifferenceJoin:
     def _start(self, shot: int) -> None:
         """Nothing is remembered across a cut."""
         self._shot, self._differ, self._palette = shot, Differ(), Palette()
-        self._trust: float | None = None
+        self._trust = Trust()
 
     def __call__(
         self, planes: Planes, rendered: Rendered, square: Square, head: np.ndarray, weight: float
@@ -135,7 +162,7 @@ class DifferenceJoin:
             rendered.expected,
         )
         face = head_mask(canvas.crop.size_px, canvas.face, *map(float, head))
-        weight *= self._trusted(trust(likeness(seen, face)))
+        weight *= self._trust(likeness(seen, face))
         if weight <= 0.0:
             return planes
         self._palette.learn(seen.original, face)
@@ -146,8 +173,3 @@ class DifferenceJoin:
         change = self._differ(seen, region, self._palette, parting, kept, eyes).scaled(weight)
         target = Target(square, canvas.info.pixel_format, canvas.crop.converter)
         return repaint(planes, seen.original, change, target)
-
-    def _trusted(self, now: float) -> float:
-        before = now if self._trust is None else self._trust
-        self._trust = before + (FALL if now < before else RISE) * (now - before)
-        return self._trust if self._trust > 0.01 else 0.0

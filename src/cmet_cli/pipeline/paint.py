@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..backends.base import Backend, MovingBackend
-from ..backends.images import to_images, to_pictures
+from ..backends.images import of_pixels, to_images, to_pictures, to_pixels
 from ..errors import MediaError
 from ..faces.geometry import Square
 from ..faces.placement import Placement
@@ -21,7 +21,12 @@ from ..media.script import Script, open_frames
 from ..options import Detail, Paste, SourceChoice
 from .codes import FaceEdit
 from .cropper import Cropper
-from .join import Canvas, DifferenceJoin, Join, Planes, Rendered, RenderingJoin
+from .device_join import DeviceDifferenceJoin, RenderedOnDevice
+from .join import Canvas, DifferenceJoin, Join, Place, Planes, Rendered, RenderingJoin
+from .on_device import DeviceCropper, pixel_device
+
+#: A frame's face before and after, wherever it is.
+Painted = Rendered | RenderedOnDevice
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,11 @@ class PaintSettings:
 
 
 class FacePainter:
-    """Paints one face of one video."""
+    """Paints one face of one video.
+
+    device: where pixels are worked on; left out, as :func:`pixel_device` has it. Renderings that go
+    into the frame themselves (``detail`` render, bare crops) are joined with OpenCV everywhere.
+    """
 
     def __init__(
         self,
@@ -47,6 +56,8 @@ class FacePainter:
         settings: PaintSettings,
         backend: Backend,
         script: Script | None = None,
+        *,
+        device: torch.device | None = None,
     ) -> None:
         self._info, self._settings, self._backend = info, settings, backend
         self._script = script
@@ -62,6 +73,11 @@ class FacePainter:
             if settings.detail == "source"
             else RenderingJoin(canvas, settings.paste)
         )
+        device = device or pixel_device(backend.compute)
+        self._there: tuple[DeviceCropper, DeviceDifferenceJoin] | None = None
+        if device is not None and self._differs and settings.paste != "none":
+            cropper = DeviceCropper(info, backend.crop.size_px, device)
+            self._there = cropper, DeviceDifferenceJoin(canvas, device)
         best = settings.source == "best"
         self._source_frames = self.placement.source_frames(
             edit.face.fitness(backend.layout) if best else None
@@ -86,10 +102,13 @@ class FacePainter:
         seen = bool(self.placement.weights[index] > 0) and self._source_frames[index] >= 0
         return seen and (not self._differs or self._changes(index))
 
-    def render(self, frames: list[Frame]) -> list[Rendered]:
+    def render(self, frames: list[Frame]) -> Sequence[Painted]:
         """Active frames -> their faces before and after."""
-        out = []
+        out: list[Painted] = []
         for run in self._runs(frames):
+            if self._there is not None:
+                out += self._both_there(run, self._there[0])
+                continue
             originals = [self.crop(f, self.square(f)) for f in run]
             source, at = self._source(run, originals), [f.index for f in run]
             if self._differs:
@@ -101,31 +120,72 @@ class FacePainter:
 
     def _both(self, run: list[Frame], originals: list[np.ndarray], source: Any) -> list[Rendered]:
         """Rendered with edited and with own codes, from one prepared source."""
-        at, backend = [f.index for f in run], self._backend
-        edited, own = (self._on_device(c[at]) for c in (self._codes, self._own_codes))
+        after, before, moved = self._renderings(run, source)
         motion: Iterable[np.ndarray | None] = [None] * len(run)
-        expected: Iterable[float | None] = [None] * len(run)
-        if isinstance(backend, MovingBackend):
-            (after, to), (before, of) = (backend.render_moving(source, c) for c in (edited, own))
-            motion = (to - of).cpu().numpy()
-            change = (self._codes[at] - self._own_codes[at])[:, backend.layout.expression_slice]
-            expected = [backend.expected_motion(c) for c in change]
-        else:
-            after, before = backend.render(source, edited), backend.render(source, own)
+        motion = motion if moved is None else moved.cpu().numpy()
         pictures = to_pictures(after), to_pictures(before)
-        shots = map(int, self.placement.shots[at])
-        parts = zip(run, originals, *pictures, motion, shots, expected, strict=True)
+        parts = zip(run, originals, *pictures, motion, *self._told(run), strict=True)
         return [Rendered(*p) for p in parts]
 
-    def paint(self, planes: Planes, rendered: Rendered) -> Planes:
+    def _both_there(self, run: list[Frame], crop: DeviceCropper) -> list[RenderedOnDevice]:
+        """The same, and nothing of it comes to the host."""
+        originals = crop(run, [self.square(f) for f in run])
+        after, before, moved = self._renderings(run, self._source(run, originals))
+        motion = [None] * len(run) if moved is None else moved.permute(0, 3, 1, 2)
+        pictures = originals, to_pixels(after), to_pixels(before)
+        ready = torch.cuda.Event() if originals.is_cuda else None
+        if ready is not None:
+            ready.record(torch.cuda.current_stream(originals.device))
+        known = [ready] * len(run)
+        parts = zip(run, *pictures, motion, *self._told(run), known, strict=True)
+        return [RenderedOnDevice(*p) for p in parts]
+
+    def _renderings(self, run: list[Frame], source: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Images after and before, and how pixels moved between ``[B, S, S, 2]``."""
+        at, backend = [f.index for f in run], self._backend
+        edited, own = (self._on_device(c[at]) for c in (self._codes, self._own_codes))
+        if not isinstance(backend, MovingBackend):
+            return backend.render(source, edited), backend.render(source, own), None
+        (after, to), (before, of) = (backend.render_moving(source, c) for c in (edited, own))
+        return after, before, to - of
+
+    def _told(self, run: list[Frame]) -> tuple[list[int], list[float | None]]:
+        """Each frame's shot, and how far the renderer should have moved it."""
+        at, backend = [f.index for f in run], self._backend
+        shots, expected = self.placement.shots[at].tolist(), list[float | None]([None] * len(run))
+        if isinstance(backend, MovingBackend):
+            change = (self._codes[at] - self._own_codes[at])[:, backend.layout.expression_slice]
+            expected = [backend.expected_motion(c) for c in change]
+        return shots, expected
+
+    def paint(self, planes: Planes, rendered: Painted) -> Planes:
         """The frame's planes with the edited face joined in."""
         index = rendered.frame.index
-        head, weight = self.placement.head_offsets[index], float(self.placement.weights[index])
-        return self._join(planes, rendered, self.square(rendered.frame), head, weight)
+        return self.paint_all({index: planes}, [rendered])[index]
 
-    def bare(self, rendered: Rendered) -> np.ndarray:
+    def paint_all(
+        self, planes: Mapping[int, Planes], rendered: Sequence[Painted]
+    ) -> dict[int, Planes]:
+        """The same for many frames, by their indices; in order."""
+        at = [r.frame.index for r in rendered]
+        places = [self._place(r.frame) for r in rendered]
+        if self._there is not None:
+            new = self._there[1]([planes[i] for i in at], rendered, places)
+            return dict(zip(at, new, strict=True))
+        out = {}
+        for i, face, place in zip(at, rendered, places, strict=True):
+            assert isinstance(face, Rendered)
+            out[i] = self._join(planes[i], face, place.square, place.head, place.weight)
+        return out
+
+    def _place(self, frame: Frame) -> Place:
+        head, weight = self.placement.head_offsets, self.placement.weights
+        return Place(self.square(frame), head[frame.index], float(weight[frame.index]))
+
+    def bare(self, rendered: Painted) -> np.ndarray:
         """The edited crop alone, RGB float32 ``[S, S, 3]`` in [0, 255]."""
         if not self._differs:
+            assert isinstance(rendered, Rendered)
             return rendered.edited
         frame = rendered.frame
         painted = replace(frame, planes=self.paint(frame.planes, rendered))
@@ -162,16 +222,19 @@ class FacePainter:
                 runs.append([frame])
         return runs
 
-    def _source(self, run: list[Frame], originals: list[np.ndarray]) -> Any:
+    def _source(self, run: list[Frame], originals: list[np.ndarray] | Tensor) -> Any:
         """The prepared source of a run: of a whole shot, or one per frame."""
         if self._own_source:
-            return self._prepare(np.stack(originals))
+            return self._prepare(originals)
         index = int(self._source_frames[run[0].index])
         if self._kept is None or self._kept[0] != index:
             # The first frame of a shot lends its face, and is the first one met.
-            crop = self._borrowed.pop(index, originals[0])
-            self._kept = (index, self._prepare(crop[None]))
+            borrowed = self._borrowed.pop(index, None)
+            crops = originals[:1] if borrowed is None else [borrowed]
+            self._kept = (index, self._prepare(crops))
         return self._kept[1]
 
-    def _prepare(self, crops: np.ndarray) -> Any:
-        return self._backend.prepare(to_images(crops, self._backend.compute.device))
+    def _prepare(self, crops: list[np.ndarray] | Tensor) -> Any:
+        if isinstance(crops, Tensor):
+            return self._backend.prepare(of_pixels(crops))
+        return self._backend.prepare(to_images(np.stack(crops), self._backend.compute.device))

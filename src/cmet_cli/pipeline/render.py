@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from .codes import FaceEdit
 from .cropper import batches
 from .find import FaceMap
 from .join import Planes, Rendered
-from .paint import FacePainter, PaintSettings
+from .paint import FacePainter, Painted, PaintSettings
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def render_video(
 
 
 #: For each painter its face in a group of frames.
-Faces = list[list[Rendered]]
+Faces = list[Sequence[Painted]]
 
 
 def rendered_ahead(
@@ -120,9 +120,7 @@ def whole_frames(
     """Whole frames before and after, every face painted in turn."""
     edited: dict[int, Planes] = {frame.index: frame.planes for frame in group}
     for painter, rendered in zip(painters, faces, strict=True):
-        for face in rendered:
-            index = face.frame.index
-            edited[index] = painter.paint(edited[index], face)
+        edited |= painter.paint_all(edited, rendered)
     for frame in group:
         yield frame.planes, edited[frame.index]
 
@@ -135,7 +133,9 @@ def bare_crops(
     known = np.flatnonzero(painter.placement.present)
     for frame in group:
         if frame.index in rendered:
-            old, new = rendered[frame.index].original, painter.bare(rendered[frame.index])
+            face = rendered[frame.index]
+            assert isinstance(face, Rendered)  # bare crops are painted on the host
+            old, new = face.original, painter.bare(face)
         else:
             nearest = known[np.argmin(np.abs(known - frame.index))]
             square = painter.placement.square(int(nearest))

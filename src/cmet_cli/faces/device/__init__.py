@@ -1,0 +1,1 @@
+"""What ``faces/`` does frame by frame with NumPy and OpenCV: many frames at once, on a GPU."""

@@ -1,0 +1,160 @@
+"""As :mod:`..difference`, which says why, for many frames at once on the device.
+
+Names and constants are those of there. Pictures are float32 ``[B, 3, S, S]`` in [0, 255], flows
+``[B, 2, S, S]`` (right, down) in pixels, masks ``[B, 1, S, S]`` in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .. import difference as on_cpu
+from .colour import column, limited, luma
+from .sampling import blur, dilate, down_mean, warp
+
+
+@dataclass(frozen=True, eq=False)
+class Renderings:
+    """Faces three times, and how the renderer says pixels moved from edited to neutral."""
+
+    original: Tensor
+    neutral: Tensor
+    edited: Tensor
+    flow: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Where:
+    """Where a change may be, where lips may part (or, kept, where they may not), where lids are."""
+
+    region: Tensor
+    mouth: Tensor | None
+    lips: Tensor | None
+    eyes: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """What the frames before say of each frame. low, high: the palette's ranges ``[B, 3, 1, 1]``,
+    further: how much more motion there is to be ``[B, 1, 1, 1]``."""
+
+    low: Tensor
+    high: Tensor
+    further: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """flow ``[B, 2, S, S]``, residual ``[B, 3, S, S]``, tear ``[B, 1, S, S]``."""
+
+    flow: Tensor
+    residual: Tensor
+    tear: Tensor
+
+    def scaled(self, weights: Tensor) -> Difference:
+        """A part of each change; weights up to 1, ``[B, 1, 1, 1]``."""
+        return Difference(self.flow * weights, self.residual * weights, self.tear * weights)
+
+
+class Differ:
+    """Finds what changed in the frames of one shot, in order."""
+
+    def __init__(self) -> None:
+        self._shading: Tensor | None = None
+
+    def __call__(self, seen: Renderings, where: Where, person: Person) -> Difference:
+        flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
+        mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
+        flow = flow * mask
+        raw = blur(seen.edited - warp(seen.neutral, flow), on_cpu.RESIDUAL_SIGMA)
+        tear = blur(luma(raw).abs(), on_cpu.TEAR_SIGMA)
+        tear = smoothstep(tear, on_cpu.TEAR_FROM, on_cpu.TEAR_TO) * mask
+        drawn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
+        tear = tear * smoothstep(drawn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
+        # Where there is no more motion to be, this adds nothing.
+        more = further * (flow if mouth is None else without_parting(flow, mouth))
+        more = more * (1 - float(on_cpu.CALM_EYES) * where.eyes)
+        raw, tear = warp(torch.cat([raw, tear], dim=1), more).split([3, 1], dim=1)
+        flow = flow + more
+        if lips is not None:
+            flow = without_parting(flow, lips)
+            raw, tear = raw * (1 - lips), tear * (1 - lips)
+        raw = self._steadied(raw, tear)
+        raw = raw * (1 + (on_cpu.DEEPER - 1) * tear * (luma(raw) < 0))
+        wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
+        skin = warp(seen.original, flow)
+        residual = limited(skin, wanted, person.low, person.high)
+        if mouth is not None:
+            gap = parted(flow, skin, where.region) * mouth * mask
+            gap = gap * smoothstep(-luma(raw), on_cpu.TEAR_FROM, on_cpu.TEAR_TO)
+            dark = torch.minimum(residual, skin * (column(on_cpu.CAVITY, skin.device) - 1))
+            residual = residual + gap * (dark - residual)
+            tear = torch.maximum(tear, gap)
+        return Difference(flow, residual, tear)
+
+    def _steadied(self, residual: Tensor, tear: Tensor) -> Tensor:
+        pace, out = on_cpu.PACE + (1 - on_cpu.PACE) * tear, []
+        for now, share in zip(residual, pace, strict=True):
+            before = now if self._shading is None else self._shading
+            self._shading = torch.lerp(before, now, share.expand_as(now))
+            out.append(self._shading)
+        return torch.stack(out)
+
+
+def _shading(residual: Tensor) -> Tensor:
+    size = luma(residual).abs() * on_cpu.SHADING + 1e-3
+    return on_cpu.SHADING * on_cpu.MOST_SHADING * torch.tanh(size / on_cpu.MOST_SHADING) / size
+
+
+def changed(seen: Renderings) -> Tensor:
+    apart = blur(seen.edited - seen.neutral, on_cpu.RESIDUAL_SIGMA).abs().amax(1, keepdim=True)
+    apart = dilate(apart, round(on_cpu.REACH * apart.shape[-1]))
+    far = blur(apart, on_cpu.CHANGE_SIGMA)
+    return smoothstep(far, on_cpu.CHANGE_FROM, on_cpu.CHANGE_TO)
+
+
+def moving(flow: Tensor) -> Tensor:
+    far = flow.square().sum(1, keepdim=True).sqrt() / flow.shape[-1]
+    return smoothstep(blur(far, on_cpu.CHANGE_SIGMA), on_cpu.MOVING_FROM, on_cpu.MOVING_TO)
+
+
+def stretch(flow: Tensor) -> Tensor:
+    down, right = torch.gradient(flow, dim=(2, 3))
+    area = (1 + right[:, :1]) * (1 + down[:, 1:]) - right[:, 1:] * down[:, :1]
+    return (1 - area).clamp(0, 1)
+
+
+def parted(flow: Tensor, skin: Tensor, face: Tensor) -> Tensor:
+    (down,) = torch.gradient(flow[:, 1:], dim=2)
+    new = blur((-down).clamp(0, 1), on_cpu.TEAR_SIGMA)
+    red = (skin[:, :1] - skin[:, 1:].mean(1, keepdim=True)) / (luma(skin) + on_cpu.PLAIN)
+    usual = _total(red * face) / (_total(face) + 1e-6) + 1e-3
+    lips = blur(red, on_cpu.TEAR_SIGMA) / usual.clamp(min=0.02)
+    lips = smoothstep(lips, on_cpu.RED_FROM, on_cpu.RED_TO)
+    return smoothstep(new, on_cpu.PARTED_FROM, on_cpu.PARTED_TO) * lips
+
+
+def likeness(original: Tensor, neutral: Tensor, region: Tensor) -> Tensor:
+    """Of each frame, ``[B]``."""
+    total = _total(region) + 1e-6
+    a, b = (luma(p) for p in (original, neutral))
+    a, b = (p - _total(p * region) / total for p in (a, b))
+    shared, va, vb = (_total(region * x * y) / total for x, y in ((a, b), (a, a), (b, b)))
+    least = on_cpu.PLAIN**2
+    return ((shared + least) / ((va * vb).sqrt() + least)).flatten()
+
+
+def _total(field: Tensor) -> Tensor:
+    return field.sum((2, 3), keepdim=True)
+
+
+def without_parting(flow: Tensor, lips: Tensor) -> Tensor:
+    return flow + lips * (down_mean(flow) - flow)
+
+
+def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
+    x = ((x - low) / (high - low)).clamp(0, 1)
+    return x * x * (3 - 2 * x)

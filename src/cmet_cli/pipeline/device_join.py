@@ -1,0 +1,236 @@
+"""As ``DifferenceJoin``, on a GPU: a run of frames at once, from renderings that stay there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..faces import difference as on_cpu
+from ..faces.blend import head_mask, square_mask
+from ..faces.device.colour import ranges
+from ..faces.device.difference import (
+    Differ,
+    Person,
+    Renderings,
+    Where,
+    likeness,
+)
+from ..faces.device.masks import moved, on_device
+from ..faces.device.planes import downloaded, numbers
+from ..faces.device.repaint import repaint
+from ..faces.device.sampling import blur
+from ..faces.geometry import Square
+from ..faces.palette import Palette
+from ..faces.reach import Reach
+from ..faces.repaint import Planes, Target
+from ..media.reader import Frame
+from .join import Canvas, Place, Rendered, Trust
+from .on_device import at_once
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedOnDevice:
+    """As :class:`Rendered`: crops RGB float32 ``[3, S, S]`` in [0, 255], motion ``[2, S, S]``.
+    ready: after which they are, where another stream of the GPU makes them."""
+
+    frame: Frame
+    original: Tensor
+    edited: Tensor
+    neutral: Tensor
+    motion: Tensor | None = None
+    shot: int = 0
+    expected: float | None = None
+    ready: torch.cuda.Event | None = None
+
+    @classmethod
+    def of(cls, rendered: Rendered, device: torch.device) -> RenderedOnDevice:
+        """A copy of what is on the host."""
+
+        def there(picture: np.ndarray) -> Tensor:
+            return torch.from_numpy(picture).to(device).permute(2, 0, 1)
+
+        assert rendered.neutral is not None
+        return cls(
+            rendered.frame,
+            there(rendered.original),
+            there(rendered.edited),
+            there(rendered.neutral),
+            None if rendered.motion is None else there(rendered.motion),
+            rendered.shot,
+            rendered.expected,
+        )
+
+    def on_host(self) -> on_cpu.Renderings:
+        """As OpenCV takes them; waits for the device."""
+        there = [self.original, self.neutral, self.edited]
+        arrays = downloaded(there if self.motion is None else [*there, self.motion])
+        original, neutral, edited, *motion = (
+            np.ascontiguousarray(array.transpose(1, 2, 0)) for array in arrays
+        )
+        return on_cpu.Renderings(original, neutral, edited, motion[0] if motion else None)
+
+
+class DeviceDifferenceJoin:
+    """Joins one face of one video, run after run of frames."""
+
+    def __init__(self, canvas: Canvas, device: torch.device) -> None:
+        self._canvas, self._device, self._masks = canvas, device, _Masks(canvas, device)
+        self._shot = _Shot(0)
+        # Beside the networks, which work on the next frames meanwhile.
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def __call__(
+        self,
+        planes: Sequence[Planes],
+        faces: Sequence[Rendered | RenderedOnDevice],
+        places: Sequence[Place],
+    ) -> list[Planes]:
+        """The frames' planes with the change done; frames in order."""
+        out: list[Planes] = []
+        with torch.inference_mode(), torch.cuda.stream(self._stream):  # None: as it is
+            there = [
+                RenderedOnDevice.of(f, self._device) if isinstance(f, Rendered) else f
+                for f in faces
+            ]
+            for at in _pieces(there, places):
+                if there[at.start].shot != self._shot.number:
+                    self._shot = _Shot(there[at.start].shot)  # nothing is kept across a cut
+                if self._stream is not None:
+                    for face in there[at]:
+                        if face.ready is not None:
+                            self._stream.wait_event(face.ready)
+                out += self._joined(planes[at], there[at], places[at])
+        return out
+
+    def _joined(
+        self,
+        planes: Sequence[Planes],
+        faces: Sequence[RenderedOnDevice],
+        places: Sequence[Place],
+    ) -> list[Planes]:
+        """Frames of one shot. What is a few numbers a frame is carried on from frame to frame on
+        the host, by the same code as on a CPU."""
+        shot, out, masks = self._shot, list(planes), self._masks.of(places)
+        pictures = [torch.stack([getattr(f, name) for f in faces]) for name in _PICTURES]
+        (likes,) = downloaded([likeness(pictures[0], pictures[1], masks.face)])
+        trusted = [shot.trust(float(like)) for like in likes]
+        weights = [p.weight * share for p, share in zip(places, trusted, strict=True)]
+        at = [k for k, weight in enumerate(weights) if weight > 0]
+        if not at:
+            return out
+        if len(at) < len(faces):
+            faces, places = [faces[k] for k in at], [places[k] for k in at]
+            rows = numbers(at, self._device).long()
+            pictures, masks = [p[rows] for p in pictures], self._masks.of(places)
+        original, neutral, edited = pictures
+        seen = Renderings(original, neutral, edited, self._flow(faces))
+        person = self._person(seen, masks.face, faces)
+        shown = numbers([min(1.0, weights[k]) for k in at], self._device).view(-1, 1, 1, 1)
+        change = shot.differ(seen, masks.where, person).scaled(shown)
+        info, converter = self._canvas.info, self._canvas.crop.converter
+        targets = [Target(p.square, info.pixel_format, converter) for p in places]
+        new = repaint([planes[k] for k in at], original, change, targets)
+        for k, frame in zip(at, new, strict=True):
+            out[k] = frame
+        return out
+
+    def _flow(self, faces: Sequence[RenderedOnDevice]) -> Tensor:
+        """The renderer's own motion; until it is settled that this is good (once a shot), and where
+        it is not, what is decided and found on the host. ``[B, 2, S, S]``."""
+        decide, found = self._shot.flows, list[Tensor]()
+        for face in faces:
+            if decide.follows_renderer:
+                break
+            flow = torch.from_numpy(decide.flow(face.on_host())).permute(2, 0, 1)
+            found.append(flow.to(self._device))
+        own = [f.motion for f in faces[len(found) :] if f.motion is not None]
+        if not own:
+            return torch.stack(found)
+        theirs = blur(torch.stack(own), on_cpu.MOTION_SIGMA)
+        return torch.cat([torch.stack(found), theirs]) if found else theirs
+
+    def _person(self, seen: Renderings, face: Tensor, faces: Sequence[RenderedOnDevice]) -> Person:
+        ends, counts = ranges(seen.original, face)
+        far = seen.flow.square().sum(1).mean((1, 2)) / seen.flow.shape[-1] ** 2
+        shot, told = self._shot, list[list[float]]()
+        for (low, high), count, found, one in zip(
+            *downloaded([ends, counts, far]), faces, strict=True
+        ):
+            if count:
+                shot.palette.meet(low, high)
+            least, most = shot.palette.ranges or _EVERYTHING
+            expected = one.expected
+            further = 0.0 if expected is None else shot.reach.after(float(found), expected)
+            told.append([*least.tolist(), *most.tolist(), float(further)])
+        low, high, further_there = numbers(told, self._device)[..., None, None].split([3, 3, 1], 1)
+        return Person(low, high, further_there)
+
+
+_PICTURES = ("original", "neutral", "edited")
+_EVERYTHING = (np.full(3, -np.inf, np.float32), np.full(3, np.inf, np.float32))
+
+
+class _Shot:
+    """What one shot's frames are remembered by."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.flows, self.differ = on_cpu.Differ(), Differ()
+        self.palette, self.reach, self.trust = Palette(), Reach(), Trust()
+
+
+def _pieces(faces: Sequence[RenderedOnDevice], places: Sequence[Place]) -> Iterator[slice]:
+    """Stretches of one shot, short enough for the memory."""
+    start, most = 0, at_once([p.square for p in places])
+    for _, members in groupby(faces, lambda f: f.shot):
+        stop = start + len(list(members))
+        for first in range(start, stop, most):
+            yield slice(first, min(first + most, stop))
+        start = stop
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    face: Tensor
+    where: Where
+
+
+class _Masks:
+    """A canvas's masks, made once and moved with the heads."""
+
+    def __init__(self, canvas: Canvas, device: torch.device) -> None:
+        self._canvas, self._device = canvas, device
+        size, still = canvas.crop.size_px, np.zeros(2, np.float32)
+        self._face = on_device(head_mask(size, canvas.face, 0.0, 0.0), device)
+        self._border = on_device(square_mask(size, True), device)
+        everything = np.ones((size, size), np.float32)
+        names = ("lips" if canvas.keep_lips else "mouth", "eyes")
+        self._parts = [on_device(canvas.area(name, still), device) for name in names]
+        limited = canvas.limited(everything, still)
+        self._areas = on_device(limited, device) if canvas.areas else None
+        self._regions: dict[bool, Tensor] = {}
+
+    def of(self, places: Sequence[Place]) -> _Found:
+        """``[B, 1, S, S]`` each."""
+        offsets = np.stack([p.head for p in places])
+        heads = numbers(offsets.tolist(), self._device)
+        # A head in the middle of its square needs no fading, as on the CPU.
+        off = (heads != 0).any(1).view(-1, 1, 1, 1)
+        face = moved(self._face, heads) * torch.where(off, self._border, 1.0)
+        region = torch.cat([self._region(p.square) for p in places])
+        if self._areas is not None:
+            region = region * moved(self._areas, heads)
+        lips, eyes = (moved(part, heads) * face for part in self._parts)
+        keep = self._canvas.keep_lips
+        return _Found(face, Where(region, None if keep else lips, lips if keep else None, eyes))
+
+    def _region(self, square: Square) -> Tensor:
+        whole = self._canvas.whole(square)
+        if whole not in self._regions:
+            self._regions[whole] = on_device(self._canvas.region(square), self._device)
+        return self._regions[whole]

@@ -1,0 +1,268 @@
+"""The device's way of working on pixels, on the CPU device, beside that of NumPy and OpenCV."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from cmet_cli.faces import difference as host
+from cmet_cli.faces.blend import face_mask, head_mask
+from cmet_cli.faces.calibration import FaceEllipse
+from cmet_cli.faces.crop import crop_rgb
+from cmet_cli.faces.device import colour, crop, sampling
+from cmet_cli.faces.device import difference as device
+from cmet_cli.faces.device.masks import moved, on_device
+from cmet_cli.faces.device.repaint import repaint as repaint_there
+from cmet_cli.faces.geometry import Square, plane_rectangle
+from cmet_cli.faces.palette import Palette
+from cmet_cli.faces.reach import Reach
+from cmet_cli.faces.repaint import Target, repaint
+from cmet_cli.media.pixels import FORMATS, Colour, ColourConverter
+from cmet_cli.pipeline.encode import sharpness_of
+
+SIZE, HEIGHT, WIDTH = 64, 270, 480
+CPU = torch.device("cpu")
+#: Inside, over a corner, over the lower edge, larger than the picture; small and large steps.
+SQUARES = [
+    Square(240.3, 131.7, 193.1),
+    Square(20.2, 30.1, 130.4),
+    Square(300.6, 250.9, 111.7),
+    Square(240.0, 135.0, 560.0),
+]
+
+
+def soft(seed: int, channels: int, sigma: float, shape: tuple[int, int] = (SIZE, SIZE)):
+    """Noise of spread 1, float32 ``[h, w, channels]``."""
+    noise = np.random.default_rng(seed).standard_normal((*shape, channels)).astype(np.float32)
+    out = cv2.GaussianBlur(noise, (0, 0), sigma).reshape(*shape, channels)
+    return out / out.std()
+
+
+def picture(seed: int) -> np.ndarray:
+    return np.clip(128 + 45 * soft(seed, 3, 1.5), 0, 255)
+
+
+FLOW = 3 * soft(1, 2, 3.0)
+FACE = face_mask(SIZE, FaceEllipse((0.5, 0.53), (0.33, 0.385)))
+
+
+def there(*arrays: np.ndarray) -> torch.Tensor:
+    """``[S, S, C]`` or ``[S, S]`` each -> ``[B, C, S, S]``."""
+    return torch.from_numpy(np.stack([a.reshape(*a.shape[:2], -1) for a in arrays])).permute(
+        0, 3, 1, 2
+    )
+
+
+def here(tensor: torch.Tensor) -> np.ndarray:
+    return tensor[0].permute(1, 2, 0).squeeze(-1).numpy()
+
+
+def planes_of(layout: str, seed: int = 0) -> tuple[np.ndarray, ...]:
+    kind = FORMATS[layout]
+    middle = 2.0 ** (kind.bits - 1)
+    return tuple(
+        np.clip(middle * (1 + 0.3 * soft(seed + k, 1, 1.0, shape)[..., 0]), 0, 2 * middle - 1)
+        .astype(kind.dtype)
+        for k, shape in enumerate(kind.plane_shapes(WIDTH, HEIGHT))
+    )  # fmt: skip
+
+
+SMUDGE = 8 * soft(4, 3, 4) * (FACE > 0.9)[..., None]
+RENDERED = host.Renderings(picture(2), picture(2), picture(2) + SMUDGE)
+SEEN = device.Renderings(
+    there(RENDERED.original), there(RENDERED.neutral), there(RENDERED.edited), there(FLOW)
+)
+PICTURES = ("original", "neutral", "edited")
+PAIRS = {
+    "blur": (host.blur(picture(2), 0.03), sampling.blur(there(picture(2)), 0.03)),
+    "warp": (host.warp(picture(2), FLOW), sampling.warp(there(picture(2)), there(FLOW))),
+    "down_mean": (host.down_mean(FLOW), sampling.down_mean(there(FLOW))),
+    "stretch": (host.stretch(FLOW), device.stretch(there(FLOW))),
+    "moving": (host.moving(FLOW * 0.1), device.moving(there(FLOW * 0.1))),
+    "changed": (host.changed(RENDERED), device.changed(SEEN)),
+    "parted": (
+        host.parted(FLOW, picture(2), FACE),
+        device.parted(there(FLOW), there(picture(2)), there(FACE)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_each_step_gives_the_numbers_of_its_twin(name):
+    on_host, on_the_device = PAIRS[name]
+    assert on_host.std() > 0.02  # a field of nothing would agree with anything
+    assert np.abs(on_host - here(on_the_device)).max() < 2e-3
+
+
+def test_an_ellipse_is_dilated_whole():
+    for reach in (1, 3, 13):
+        shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
+        wide = cv2.dilate(picture(3)[..., 0], shape)
+        assert np.array_equal(wide, here(sampling.dilate(there(picture(3)[..., 0]), reach)))
+
+
+def test_masks_move_with_the_head():
+    ellipse = FaceEllipse((0.5, 0.53), (0.33, 0.385))
+    heads = np.array([[0.0, 0.0], [0.043, -0.021]], np.float32)
+    found = moved(on_device(FACE, CPU), torch.from_numpy(heads))
+    fades = sampling.warp(found, torch.zeros(2, 2, SIZE, SIZE))  # the border's is the join's
+    for head, mask in zip(heads, fades, strict=True):
+        inner = (slice(6, -6), slice(6, -6))
+        exact = head_mask(SIZE, ellipse, *map(float, head))
+        assert np.abs(exact - mask[0].numpy())[inner].max() < 1e-3
+
+
+def test_a_persons_colours_are_learned_and_kept_to():
+    palette, face = Palette(), np.random.default_rng(0).uniform(0, 1, (SIZE, SIZE))
+    face = face.astype(np.float32)
+    palette.learn(picture(2), face)
+    none = np.zeros_like(face)
+    ends, counts = colour.ranges(there(picture(2), picture(2)), there(face, none))
+    assert counts.tolist() == [int((face > 0.5).sum()), 0]
+    assert np.abs(ends[0].numpy() - np.stack(palette.ranges)).max() < 1e-3
+    residual = 60 * soft(5, 3, 2.0)
+    low, high = ends[:1, :, :, None, None].unbind(1)
+    kept = colour.limited(there(picture(3)), there(residual), low, high)
+    wanted = palette.limited(picture(3), residual)
+    assert np.abs(wanted - residual).max() > 20
+    assert np.abs(wanted - here(kept)).max() < 2e-3
+
+
+def test_likeness_and_sharpness():
+    dull = replace(RENDERED, neutral=RENDERED.original * 0.6 + picture(7) * 0.4)
+    like = device.likeness(there(dull.original), there(dull.neutral), there(FACE))
+    assert float(like) == pytest.approx(host.likeness(dull, FACE), abs=1e-4)
+    assert float(crop.sharpness(there(picture(2)))) == pytest.approx(
+        sharpness_of(picture(2)), rel=1e-4
+    )
+
+
+def part(rows: slice) -> np.ndarray:
+    """A part of the face, float32 ``[S, S]`` in [0, 1]."""
+    mask = np.zeros((SIZE, SIZE), np.float32)
+    mask[rows] = 1
+    return cv2.GaussianBlur(mask, (0, 0), 1.5) * FACE
+
+
+def opening_mouth() -> tuple[list[host.Renderings], np.ndarray, np.ndarray]:
+    """Three frames of lips that part and skin that moves, where lips are, and where lids are."""
+    mouth, eyes = part(slice(36, 56)), part(slice(16, 28))
+    skin = np.array([185, 140, 120], np.float32) + 12 * soft(1, 3, 2.0)
+    skin[43:48, 22:42] = (170, 95, 95)
+    motion = 0.3 * FLOW * FACE[..., None]
+    motion[..., 1] += (np.arange(SIZE) - 45)[:, None] * -0.7 * part(slice(40, 51))
+    dark = 30 * part(slice(43, 48))[..., None]
+    seen = [
+        host.Renderings(now, now, host.warp(now, -way) - share * dark, way, 0.05)
+        for now, share, way in ((skin + 2 * k, s, s * motion) for k, s in enumerate((0.6, 0.8, 1)))
+    ]
+    return seen, mouth, eyes
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_changed_is_found_alike_frame_after_frame(kept):
+    """Further than the renderer says, with lips that may part or stay as they were."""
+    seen, mouth, eyes = opening_mouth()
+    lips = (None, mouth) if kept else (mouth, None)
+    differ, palette, reach, exact, told = host.Differ(), Palette(), Reach(), [], []
+    differ._own_motion = True
+    flows = [host.blur(one.motion, host.MOTION_SIGMA) for one in seen]
+    for one, flow in zip(seen, flows, strict=True):
+        palette.learn(one.original, FACE)
+        exact.append(differ(one, FACE, palette, *lips, eyes))
+        told.append(np.concatenate([*palette.ranges, [reach(flow, one.expected)]]))
+    person = torch.from_numpy(np.stack(told))[..., None, None].float().split([3, 3, 1], dim=1)
+    assert float(person[2].min()) > 0.1
+    pictures = [there(*(getattr(one, name) for one in seen)) for name in PICTURES]
+    masks = [None if mask is None else there(*[mask] * 3) for mask in (FACE, *lips, eyes)]
+    found = device.Differ()(
+        device.Renderings(*pictures, there(*flows)), device.Where(*masks), device.Person(*person)
+    )
+    assert kept or exact[-1].tear.max() > 0.5
+    for k, change in enumerate(exact):
+        for name, most in (("flow", 1.0), ("residual", 5.0), ("tear", 0.0)):
+            wanted, got = getattr(change, name), here(getattr(found, name)[k : k + 1])
+            assert np.abs(wanted).max() >= most
+            assert np.abs(wanted - got).max() < 2e-3
+
+
+#: Layouts and transfer functions: SDR, HLG, PQ.
+KINDS = [
+    ("yuv420p", "unknown"),
+    ("yuv422p10le", "bt709"),
+    ("yuv444p", "unknown"),
+    ("gbrp", "unknown"),
+    ("yuv420p10le", "arib-std-b67"),
+    ("yuv420p10le", "smpte2084"),
+]
+
+
+@pytest.mark.parametrize(("layout", "transfer"), KINDS)
+def test_crops_are_those_of_opencv(layout, transfer):
+    kind = FORMATS[layout]
+    converter = ColourConverter(Colour(transfer=transfer), kind, HEIGHT)
+    frames = [planes_of(layout, 10 * k) for k in range(len(SQUARES))]
+    cut = crop.crop_rgb(frames, SQUARES, SIZE, kind, converter, CPU).permute(0, 2, 3, 1).numpy()
+    for planes, square, found in zip(frames, SQUARES, cut, strict=True):
+        exact = crop_rgb(planes, square, SIZE, kind, converter)
+        apart = np.abs(exact - found)
+        assert exact.std() > 5
+        assert np.quantile(apart, 0.999) < 0.01
+
+
+def change(seed: int, torn: bool) -> host.Difference:
+    """Inside a face, nothing around it."""
+    inside = np.where(FACE > 0.2, FACE, 0)[..., None]
+    tear = (np.clip(soft(seed + 2, 1, 3.0), 0, 1) * inside)[..., 0]
+    motion, residual = 2 * soft(seed, 2, 4.0) * inside, 25 * soft(seed + 1, 3, 4.0) * inside
+    return host.Difference(motion, residual, tear * np.float32(torn))
+
+
+@pytest.mark.parametrize(("layout", "transfer"), KINDS)
+def test_planes_are_repainted_alike_and_what_is_not_touched_stays(layout, transfer):
+    kind = FORMATS[layout]
+    converter = ColourConverter(Colour(transfer=transfer), kind, HEIGHT)
+    frames = [planes_of(layout, 10 * k) for k in range(len(SQUARES))]
+    crops = [crop_rgb(p, s, SIZE, kind, converter) for p, s in zip(frames, SQUARES, strict=True)]
+    changes = [change(20 + k, torn=k != 2) for k in range(len(SQUARES))]
+    targets = [Target(square, kind, converter) for square in SQUARES]
+    together = device.Difference(
+        there(*(c.flow for c in changes)),
+        there(*(c.residual for c in changes)),
+        there(*(c.tear for c in changes)),
+    )
+    found = repaint_there(frames, there(*crops), together, targets)
+    level = 2 ** (kind.bits - 8)
+    for k, old in enumerate(frames):
+        exact = repaint(old, crops[k], changes[k], targets[k])
+        for c, (a, b, before) in enumerate(zip(exact, found[k], old, strict=True)):
+            assert b.dtype == before.dtype
+            sub = (1, 1) if c == 0 else (kind.sub_x, kind.sub_y)
+            beyond = np.ones(before.shape, bool)
+            beyond[plane_rectangle(SQUARES[k], before.shape, *sub)] = False
+            assert np.array_equal(b[beyond], before[beyond])
+            apart = np.abs(a.astype(int) - b.astype(int))
+            touched = (a != before).sum()
+            assert touched > 0.005 * before.size
+            assert np.abs(a.astype(int) - before).max() > 20 * level
+            # A place that falls between two of OpenCV's may go either way.
+            assert (apart > 0).sum() < 0.005 * touched
+            assert (apart > level).sum() <= 1 + 1e-4 * touched
+
+
+def test_no_change_gives_the_planes_themselves():
+    kind = FORMATS["yuv420p"]
+    converter = ColourConverter(Colour(), kind, HEIGHT)
+    nothing = torch.zeros(2, 6, SIZE, SIZE).split([2, 3, 1], dim=1)
+    frames = [planes_of("yuv420p"), planes_of("yuv420p", 5)]
+    targets = [Target(square, kind, converter) for square in SQUARES[:2]]
+    crops = there(picture(1), picture(2))
+    after = repaint_there(frames, crops, device.Difference(*nothing), targets)
+    assert all(
+        a is b for old, new in zip(frames, after, strict=True)
+        for a, b in zip(old, new, strict=True)
+    )  # fmt: skip

@@ -1,0 +1,202 @@
+"""Painting on the device beside painting with OpenCV, both on the CPU: the same pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from faces_in_pictures import neutral_clip, write_video
+from test_detail import ShiftBackend, planes, same
+from toy import Constant, toy_model
+
+from cmet_cli import EditOptions, EmotionEditor
+from cmet_cli.backends.devices import Compute
+from cmet_cli.faces.placement import Placement
+from cmet_cli.media.clock import Timeline
+from cmet_cli.media.probe import VideoInfo, probe_video
+from cmet_cli.media.reader import Frame, FrameReader
+from cmet_cli.options import RuntimeOptions
+from cmet_cli.pipeline import encode, paint
+from cmet_cli.pipeline.codes import FaceEdit, change_for, edit_codes
+from cmet_cli.pipeline.on_device import pixel_device
+from cmet_cli.pipeline.paint import FacePainter, PaintSettings
+from cmet_cli.pipeline.preview import encode_stretch
+from cmet_cli.pipeline.render import whole_frames
+
+CPU = torch.device("cpu")
+N, CUT = 8, 5
+OPTIONS = EditOptions(detail="source", lips="video", crf=0)
+TIMELINE = Timeline(np.arange(N) / 25)
+
+
+@pytest.fixture(scope="module")
+def mini() -> EmotionEditor:
+    """In fp32: bf16, which some CPUs have, makes much of a last bit."""
+    return EmotionEditor.from_weights(model="mini", runtime=RuntimeOptions(precision="fp32"))
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory) -> Path:
+    """A drawn person that no training has seen, who leaves the picture to the left a little."""
+    clip = neutral_clip(100_001, N)
+    frames = np.full((N, 360, 480, 3), 120, np.uint8)
+    for i in range(N):
+        frames[i, 20:340, :300] = clip.frame(i, 320)[:, 20:]
+    return write_video(tmp_path_factory.mktemp("p") / "person.mkv", frames)
+
+
+@dataclass(frozen=True)
+class Shown:
+    info: VideoInfo
+    frames: list[Frame]
+    edit: FaceEdit
+
+
+def shown(mini: EmotionEditor, video: Path, emotion: str) -> Shown:
+    """Two shots, a head that moves in its square, a face that fades in."""
+    info = probe_video(video)
+    with FrameReader(info) as reader:
+        frames = list(reader)
+    still = Placement.everywhere(N, 320)
+    squares = np.stack([140 + np.linspace(0, 3, N), np.full(N, 180.4), np.full(N, 320.0)], 1)
+    where = replace(
+        still,
+        squares=squares.astype(np.float32),
+        head_offsets=np.linspace(0, 0.03, 2 * N, dtype=np.float32).reshape(2, N).T.copy(),
+        weights=np.clip(np.arange(N) / 3, 0, 1).astype(np.float32),
+        shots=(np.arange(N) >= CUT).astype(int),
+    )
+    face = encode_stretch(info, frames, where, mini.backend)
+    change = change_for(mini.model.mixture(emotion), OPTIONS, TIMELINE)
+    return Shown(info, frames, edit_codes(face, TIMELINE, change, mini.backend.layout))
+
+
+def painters(mini: EmotionEditor, scene: Shown, settings: PaintSettings) -> list[FacePainter]:
+    """On the host and on the device."""
+    return [
+        FacePainter(scene.info, scene.edit, settings, mini.backend, device=device)
+        for device in (None, CPU)
+    ]
+
+
+def painted(painter: FacePainter, frames: list[Frame], at_once: int) -> list[tuple]:
+    """In groups, as an edit does it."""
+    out = []
+    for start in range(0, len(frames), at_once):
+        group = frames[start : start + at_once]
+        faces = painter.render([f for f in group if painter.active(f.index)])
+        out += [after for _, after in whole_frames(group, [painter], [faces])]
+    return out
+
+
+@pytest.mark.parametrize(
+    ("layout", "emotion", "more"),
+    [
+        ("yuv420p", "happy", {}),
+        ("yuv422p10le", "surprised", {"keep_lips": True}),
+        ("yuv444p", "surprised", {"areas": ("upper", "mouth"), "source": "frame"}),
+    ],
+)
+def test_the_planes_are_those_of_opencv(mini, person, make_media, layout, emotion, more):
+    video = make_media(f"there_{layout}.mkv", f"-i {person} -c:v libx264 -qp 0 -pix_fmt {layout}")
+    scene = shown(mini, video, emotion)
+    settings = PaintSettings(**({"source": "first", "paste": "face"} | more))
+    host, device = painters(mini, scene, settings)
+    pairs = zip(painted(host, scene.frames, 1), painted(device, scene.frames, 3), strict=True)
+    level = 4 if "10" in layout else 1
+    changed = differing = far = 0
+    for frame, (a, b) in zip(scene.frames, pairs, strict=True):
+        for old, one, other in zip(frame.planes, a, b, strict=True):
+            assert other.dtype == old.dtype
+            assert np.array_equal(other[:, 400:], old[:, 400:])
+            apart = np.abs(one.astype(int) - other.astype(int))
+            changed += (one != old).sum()
+            differing, far = differing + (apart > 0).sum(), far + (apart > level).sum()
+    assert changed > 0.03 * sum(p.size for f in scene.frames for p in f.planes)
+    # What falls between two of OpenCV's thirty-seconds of a pixel may go either way.
+    assert differing < 3e-3 * changed
+    assert far < 3e-4 * changed
+
+
+def test_codes_and_sharpness_are_those_of_opencv(mini, person):
+    reading = mini.read(person, replace(OPTIONS, face_detector="none"))
+    found = encode.encode_faces(
+        reading.info, reading.faces, mini.backend, lambda *_: None, device=CPU
+    )
+    for there, here in zip(found, reading.people, strict=True):
+        assert np.abs(there.codes - here.codes).max() < 1e-2 * np.abs(here.codes).max()
+        assert there.sharpness == pytest.approx(here.sharpness, rel=1e-3)
+
+
+def test_two_edits_of_one_place_are_done_one_after_the_other(mini, person):
+    """The second paints over what the first has painted."""
+    scene = shown(mini, person, "happy")
+    scene.edit.face.placement.weights[:] = 1.0
+    both = [painters(mini, scene, PaintSettings("first", "face")) for _ in range(2)]
+    seen = []
+    for pair in zip(*both, strict=True):
+        faces = [p.render(scene.frames[:3]) for p in pair]
+        seen.append([after for _, after in whole_frames(scene.frames[:3], list(pair), faces)])
+    once = painted(both[0][0], scene.frames[:3], 3)
+    for a, b, c in zip(*seen, once, strict=True):
+        assert np.mean(a[0] != b[0]) < 1e-3
+        assert np.mean(a[0] != c[0]) > 0.02
+
+
+def edited(monkeypatch, editor: EmotionEditor, *request, **how) -> None:
+    """A whole edit on the device."""
+    with monkeypatch.context() as patch:
+        for module in (paint, encode):
+            patch.setattr(module, "pixel_device", lambda *_: CPU)
+        editor.edit(*request, **how)
+
+
+def test_asking_for_nothing_changes_nothing(mini, person, voice, tmp_path, monkeypatch):
+    output = tmp_path / "out.mkv"
+    options = replace(OPTIONS, intensity=0.0, face_detector="none")
+    edited(monkeypatch, mini, person, voice, output, neutral=voice, options=options)
+    assert same(person, output)
+
+
+def test_the_same_rendering_twice_gives_the_frames_themselves(mini, person):
+    scene = shown(mini, person, "happy")
+    device = painters(mini, scene, PaintSettings("first", "face"))[1]
+    faces = [
+        replace(face, edited=face.neutral, motion=torch.zeros_like(face.motion))
+        for face in device.render(scene.frames[:4])
+    ]
+    after = device.paint_all({f.index: f.planes for f in scene.frames}, faces)
+    for frame in scene.frames[:4]:
+        pairs = zip(after[frame.index], frame.planes, strict=True)
+        assert all(a is b for a, b in pairs)
+
+
+def test_a_renderer_that_does_not_tell_its_motion(person, tmp_path, monkeypatch):
+    """Flow is OpenCV's then, and the rest is done on the device."""
+    model = toy_model(tmp_path)
+    model.backend = ShiftBackend()
+    options = replace(OPTIONS, face_detector="none")
+    here, there = tmp_path / "here.mkv", tmp_path / "there.mkv"
+    EmotionEditor(model).edit(person, Constant(2.0), here, options=options)
+    edited(monkeypatch, EmotionEditor(model), person, Constant(2.0), there, options=options)
+    before, one, other = (np.stack([p[0] for p in planes(v)]) for v in (person, here, there))
+    changed = (one != before).mean()
+    assert changed > 0.02
+    assert (one != other).mean() < 5e-3 * changed
+
+
+def test_a_face_that_is_not_followed_is_left_alone(mini, person):
+    scene = shown(mini, person, "happy")
+    device = painters(mini, scene, PaintSettings("first", "face"))[1]
+    noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0)) * 255
+    faces = [replace(face, neutral=noise) for face in device.render(scene.frames[:4])]
+    after = device.paint_all({f.index: f.planes for f in scene.frames}, faces)
+    assert all(after[f.index] is f.planes for f in scene.frames[:4])
+
+
+def test_cuda_alone_works_on_pixels():
+    for name, expected in (("cuda:1", "cuda:1"), ("cpu", "None"), ("mps", "None")):
+        assert str(pixel_device(Compute(torch.device(name), "fp32", 8))) == expected
