@@ -228,11 +228,14 @@ def _faint(pair: Pair, config: PhotographicConfig, rng: np.random.Generator) -> 
     plain = _amount(rng, batch, config.faint) * _enlarged(_normal(rng, batch, 1, 4, 4), size)
     # Mostly fainter: drawings have the plainest features there are.
     gain = (plain - config.faint * _amount(rng, batch, 1)).clamp(-1.6, 0.5).exp()
-    both = []
-    for picture, share in ((pair.source, gain), (pair.target, sampled(gain, pair.flow))):
+
+    def fainter(picture: Tensor, share: Tensor) -> Tensor:
         coarse = _enlarged(F.interpolate(picture, size=COARSE_CELLS, mode="area"), size)
-        both.append((coarse + share * (picture - coarse)).clamp(-1, 1))
-    return Pair(*both, pair.flow, pair.head)
+        return (coarse + share * (picture - coarse)).clamp(-1, 1)
+
+    source = fainter(pair.source, gain)
+    target = fainter(pair.target, sampled(gain, pair.flow))
+    return Pair(source, target, pair.flow, pair.head)
 
 
 def _bent(
