@@ -130,6 +130,17 @@ def test_a_part_of_another_size_is_refused(made, tmp_path):
         load(inspect_folder(tmp_path), CPU)
 
 
+def test_an_ear_for_unknown_tracks_is_refused(made, tmp_path):
+    _, out, _ = made
+    for path in (p for p in out.iterdir() if p.is_file()):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["speech"]["tracks"] = 5
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="tracks or none"):
+        load_speech_encoder(inspect_folder(tmp_path), CPU.device)
+
+
 @pytest.mark.parametrize("motion", [[[1.0, 2.0]], [["far"] * 10] * 10, [[1e999] * 10] * 10, 7])
 def test_a_table_of_motion_that_is_none_is_refused(motion, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"motion": motion}))

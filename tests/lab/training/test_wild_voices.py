@@ -105,7 +105,7 @@ def test_numbers_of_a_style_go_both_ways():
 
 
 def test_a_speaker_is_neutral_first_and_the_same_again():
-    config = WildConfig(speakers=2, seconds=0.8, ordinary=0.0, wildness=(1.0, 1.0))
+    config = WildConfig(speakers=2, seconds=0.8, wildness=(1.0, 1.0))
     emotions, waves, styles = spoken(config, 0)
     assert (emotions[:NEUTRALS] == 0).all()
     assert len(set(emotions[NEUTRALS:])) == len(emotions) - NEUTRALS

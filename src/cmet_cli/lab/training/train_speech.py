@@ -30,7 +30,7 @@ from .wild_voices import NEUTRALS, WildSpeech
 
 MINI_NETWORK = SpeechNetConfig(tracks=TRACKS)
 SCHEDULE = TrainConfig(
-    steps=3000,
+    steps=4000,
     batch=48,
     learning_rate=2e-3,
     warmup_steps=30,

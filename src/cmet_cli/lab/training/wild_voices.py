@@ -17,7 +17,7 @@ from ...emotion.speech.mini import level_wave
 from ...emotion.speech.tracks import speech_tracks
 from ...media.mel import mel_spectrogram
 from ...options import Progress, no_progress
-from ..avatar.emotions import EMOTIONS, LEVELS, Prosody, intensity, prosody
+from ..avatar.emotions import EMOTIONS, LEVELS, Prosody, prosody
 from ..avatar.phones import random_sentence
 from ..avatar.voice import SAMPLE_RATE_HZ, Voice, speak
 from .made_once import Recipe
@@ -29,18 +29,6 @@ NEUTRALS, ACTED = 2, 5  # sentences of a speaker
 _ACTING = Prosody(0.08, 0.25, 0.12, 0.12, 2.0, 0.12, 0.5, 1.0, 0.5, 0.015, 0.5, 0.02)
 _HABIT = Prosody(0.0, 0.30, 0.08, 0.0, 0.0, 0.10, 0.5, 0.0, 0.6, 0.005, 0.5, 0.0)
 _LOGARITHMIC = ("pitch", "pitch_range", "rate", "jitter", "breath", "formant", "tremor_hz")
-#: How actors show strong emotions by what is published of it (Banse and Scherer 1996, Juslin and
-#: Laukka 2003, rounded, put down before any recording was heard): pitch rises further than in the
-#: avatar world for whatever is aroused, tempo changes less, and tremor and breath are slight.
-_ACTORS = {
-    "angry": Prosody(1.60, 0.25, -0.15, 1.08, 9.0, 0.80, 0.025, 5.5, 0.03, 0.0, 6.0, 1.02),
-    "contempt": Prosody(0.95, 0.12, -0.25, 0.90, 0.0, 0.40, 0.015, 1.0, 0.06, 0.0, 6.0, 0.97),
-    "disgusted": Prosody(1.05, 0.17, -0.15, 0.82, 2.0, 0.55, 0.035, 2.0, 0.10, 0.01, 4.0, 0.94),
-    "fear": Prosody(1.85, 0.14, 0.05, 1.20, 2.0, 0.30, 0.020, 1.0, 0.20, 0.05, 7.0, 1.03),
-    "happy": Prosody(1.60, 0.28, 0.05, 1.08, 5.0, 0.60, 0.010, 3.5, 0.05, 0.0, 6.0, 1.08),
-    "sad": Prosody(0.98, 0.08, -0.22, 0.80, -5.0, 0.15, 0.012, -4.0, 0.20, 0.02, 4.0, 0.97),
-    "surprised": Prosody(1.70, 0.38, 0.45, 1.00, 4.0, 0.65, 0.010, 2.0, 0.12, 0.0, 6.0, 0.98),
-}
 STYLE_NAMES = tuple(f.name for f in fields(Prosody) if f.name != "tremor_hz")
 
 
@@ -57,12 +45,11 @@ class VoiceRanges:
 
 @dataclass(frozen=True)
 class WildConfig:
-    """ordinary: share of the speakers whose wildness is 0; wildness: range of the others'."""
+    """wildness: range it is drawn from, evenly, by the speaker."""
 
-    speakers: int = 3000
+    speakers: int = 2000
     seconds: float = 3.2
     first_voice: int = 0
-    ordinary: float = 0.3
     wildness: tuple[float, float] = (0.0, 1.0)
     voices: VoiceRanges = field(default_factory=VoiceRanges)
     recordings: RecordingRanges = field(default_factory=RecordingRanges)
@@ -122,7 +109,7 @@ def spoken(config: WildConfig, i: int) -> tuple[np.ndarray, list[np.ndarray], np
 
     float32 ``[7, 11]``."""
     rng = np.random.default_rng([config.seed, config.first_voice + i])
-    wildness = float(rng.uniform(*config.wildness)) * float(rng.random() >= config.ordinary)
+    wildness = float(rng.uniform(*config.wildness))
     voice = wild_voice(config.first_voice + i, config.voices, wildness, rng)
     habit = style_numbers(Prosody())
     habit = habit + wildness * _deviation(_HABIT) * rng.standard_normal(len(habit))
@@ -143,11 +130,7 @@ def acting(emotion: str, wildness: float, rng: np.random.Generator) -> np.ndarra
     It may be stronger or weaker as a whole, and any part of it may be all but left out.
     """
     level = int(rng.choice(LEVELS))
-    plain = style_numbers(Prosody())
-    pull = style_numbers(prosody(emotion, level)) - plain
-    if emotion in _ACTORS:
-        actors = (style_numbers(_ACTORS[emotion]) - plain) * intensity(level)
-        pull = pull + min(1.0, wildness) * rng.random() * (actors - pull)
+    pull = style_numbers(prosody(emotion, level)) - style_numbers(Prosody())
     whole = np.exp(wildness * rng.normal(0, 0.25))
     parts = 1 + wildness * rng.uniform(-0.9, 0.5, len(pull))
     own = 0.6 if emotion == EMOTIONS[0] else 1.0
