@@ -105,9 +105,7 @@ def _speaker(job: tuple[WildConfig, int]) -> tuple[np.ndarray, ...]:
 
 
 def spoken(config: WildConfig, i: int) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
-    """The ``i``-th speaker's sentences: emotions ``[7]``, recordings float32 ``[n]``, and styles
-
-    float32 ``[7, 11]``."""
+    """Of the ``i``-th speaker: emotions ``[7]``, waves float32 ``[n]``, styles ``[7, 11]``."""
     rng = np.random.default_rng([config.seed, config.first_voice + i])
     wildness = float(rng.uniform(*config.wildness))
     voice = wild_voice(config.first_voice + i, config.voices, wildness, rng)
