@@ -30,6 +30,7 @@ from cmet_cli.lab.training.train_mini import PART_FILES, MiniConfig, export_part
 from cmet_cli.lab.training.train_renderer import RendererConfig, to_tensor
 from cmet_cli.lab.training.train_speech import SpeechConfig
 from cmet_cli.lab.training.voices import VoicesConfig
+from cmet_cli.lab.training.wild_voices import WildConfig
 from cmet_cli.lab.training.world import WorldConfig
 from cmet_cli.options import RuntimeOptions
 from cmet_cli.weights.folder import inspect_folder
@@ -50,7 +51,8 @@ TINY = MiniConfig(
     renderer=RENDERER,
     voices=VoicesConfig(clips=20, seconds=1.6, voices=3, workers=1),
     lips=LipsConfig(network=Audio2LipConfig(channels=(4, 4, 6, 6, 8)), train=SHORT, frames=4),
-    speech=SpeechConfig(network=SpeechNetConfig(channels=(12, 12), dim=8), train=SHORT),
+    wild=WildConfig(speakers=3, seconds=1.0, workers=1),
+    speech=SpeechConfig(network=SpeechNetConfig(tracks=9, channels=(12, 12), dim=8), train=SHORT),
     connector=ConnectorTraining(
         model=ConnectorConfig(width=16, layers=1, heads=2, feedforward=16, speech_dim=8),
         schedule=SHORT,
@@ -89,7 +91,7 @@ def test_it_loads_as_an_edit_loads_it(made):
     assert backend.render(source, torch.zeros(1, 36)).shape == (1, 3, 16, 16)
     speech = load_speech_encoder(weights, CPU.device)
     assert speech.feature(np.zeros(3200, np.float32)).shape == (8,)
-    for stage in ("world", "encoder", "renderer", "voices", "lips", "speech", "connector"):
+    for stage in ("world", "encoder", "renderer", "voices", "lips", "wild", "speech", "connector"):
         assert stage in stages, stage
 
 
@@ -126,6 +128,17 @@ def test_a_part_of_another_size_is_refused(made, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="has shape"):
         load(inspect_folder(tmp_path), CPU)
+
+
+def test_an_ear_for_unknown_tracks_is_refused(made, tmp_path):
+    _, out, _ = made
+    for path in (p for p in out.iterdir() if p.is_file()):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["speech"]["tracks"] = 5
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="tracks or none"):
+        load_speech_encoder(inspect_folder(tmp_path), CPU.device)
 
 
 @pytest.mark.parametrize("motion", [[[1.0, 2.0]], [["far"] * 10] * 10, [[1e999] * 10] * 10, 7])

@@ -13,6 +13,7 @@ from ...weights.folder import MINI_SPEECH_FILE, Weights
 from ...weights.sections import read_sections
 from .encoder import EMOTION2VEC, SpeechEncoder
 from .speechnet import SpeechNet, SpeechNetConfig
+from .tracks import TRACKS
 
 
 def load_speech_encoder(weights: Weights, device: torch.device) -> SpeechEncoder:
@@ -59,6 +60,8 @@ def load_speechnet(weights: Weights, sizes: dict[str, object]) -> SpeechNet:
         config = SpeechNetConfig(**sizes)  # type: ignore[arg-type]
     except TypeError as error:
         raise CheckpointError(f"{weights.config}: wrong sizes of the speech encoder") from error
+    if config.tracks not in (0, TRACKS):
+        raise CheckpointError(f"{weights.config}: the speech encoder hears {TRACKS} tracks or none")
     with torch.device("meta"):
         network = SpeechNet(config)
     load_strict(network, read_tensors(path), path)

@@ -7,6 +7,7 @@ import torch
 
 from ...media.mel import mel_spectrogram
 from .speechnet import SpeechNet
+from .tracks import speech_tracks
 
 
 class MiniSpeechEncoder:
@@ -22,8 +23,16 @@ class MiniSpeechEncoder:
     @torch.inference_mode()
     def feature(self, wave: np.ndarray) -> np.ndarray:
         """16 kHz mono float32 ``[n]`` -> utterance feature float32 ``[dim]``."""
-        mel = mel_spectrogram(level_wave(torch.from_numpy(wave)))
-        return self._network(mel[None].to(self._device))[0].float().cpu().numpy()
+        sound = level_wave(torch.from_numpy(wave))
+        heard = mel_spectrogram(sound)
+        if self._network.config.tracks:
+            heard = torch.cat([about_own_mean(heard), speech_tracks(sound)])
+        return self._network(heard[None].to(self._device))[0].float().cpu().numpy()
+
+
+def about_own_mean(mel: torch.Tensor) -> torch.Tensor:
+    """Without what a microphone or a room adds to a band all the time. ``[..., T]``."""
+    return mel - mel.mean(-1, keepdim=True)
 
 
 TARGET_RMS = 0.08

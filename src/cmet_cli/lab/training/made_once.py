@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from ...media.files import atomic_path
 from ...options import Progress, no_progress
 
 Tables = TypeVar("Tables")
+LONGEST_NAME = 100  # of a configuration that is written out; of longer ones a hash is
 CHUNK = 4  # entries handed to a process at a time
 
 
@@ -53,6 +55,8 @@ class Recipe(Generic[Tables]):
     def load(self, folder: Path, progress: Progress = no_progress) -> Tables:
         """From ``folder``, or made now and kept there."""
         chosen = "-".join(str(v) for k, v in asdict(self.config).items() if k != "workers")
+        if len(chosen) > LONGEST_NAME:
+            chosen = hashlib.sha256(chosen.encode()).hexdigest()[:16]
         path = folder / f"{self.name}-{chosen}.npz"
         if not path.is_file():
             folder.mkdir(parents=True, exist_ok=True)

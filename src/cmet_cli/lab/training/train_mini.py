@@ -36,6 +36,7 @@ from .train_lips import LipsConfig, train_lips
 from .train_renderer import RendererConfig, train_encoder, train_joint
 from .train_speech import SpeechConfig, train_speech
 from .voices import VoicesConfig, load_speech
+from .wild_voices import WildConfig, load_wild
 from .world import WorldConfig, load_world
 
 MODEL_NAME = "mini"
@@ -58,6 +59,7 @@ class MiniConfig:
     renderer: RendererConfig = field(default_factory=RendererConfig)
     voices: VoicesConfig = field(default_factory=VoicesConfig)
     lips: LipsConfig = field(default_factory=LipsConfig)
+    wild: WildConfig = field(default_factory=WildConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     connector: ConnectorTraining | None = None  # None: made for the speech encoder's width
     connector_world: WorldSpec = field(default_factory=WorldSpec)
@@ -79,8 +81,9 @@ def train_mini(
 ) -> None:
     """Make the mini model. A stopped run goes on where it was, in the same ``run_dir``.
 
-    Stages, in order: ``world``, ``encoder``, ``renderer``, ``voices``, ``lips``, ``speech``,
-    ``connector``, ``emotions``. out_dir: gets the weights, ``config.json`` and the named emotions.
+    Stages, in order: ``world``, ``encoder``, ``renderer``, ``voices``, ``lips``, ``wild``,
+    ``speech``, ``connector``, ``emotions``. out_dir: gets the weights, ``config.json`` and the
+    named emotions.
     """
     config = config or MiniConfig()
     threads = torch.get_num_threads()
@@ -111,10 +114,11 @@ def make_renderer(run_dir: Path, config: MiniConfig, progress: Progress = no_pro
 def make_listeners(
     run_dir: Path, config: MiniConfig, progress: Progress = no_progress
 ) -> tuple[Audio2Lip, SpeechNet]:
-    """Stages ``voices``, ``lips`` and ``speech``."""
+    """Stages ``voices``, ``lips``, ``wild`` and ``speech``."""
     voices = load_speech(config.voices, run_dir / "voices", progress)
     lips = train_lips(voices, config.lips, run_dir / "lips", progress)
-    return lips, train_speech(voices, config.speech, run_dir / "speech", progress)
+    wild = load_wild(config.wild, run_dir / "wild", progress)
+    return lips, train_speech(wild, config.speech, run_dir / "speech", progress)
 
 
 def make_connector(
