@@ -39,6 +39,12 @@ LIPS_SIGMA = 0.14
 #: share of each colour of the lips' own that the dark of a mouth keeps.
 PARTED_FROM, PARTED_TO = 0.2, 0.45
 CAVITY = np.array([0.48, 0.32, 0.32], np.float32)
+#: A lower lip's thickness and half the height of a mouth that opens wide, in shares of the side.
+LOWER_LIP, MOUTH_HEIGHT, LIP_SIGMA = 0.055, 0.1, 0.005
+#: Where a mouth opens, by the share of new skin; and from which share of the way down on skin
+#: belongs to the lower lip.
+OPENS_FROM, OPENS_TO = 0.1, 0.3
+LIP_FROM, LIP_TO = 0.15, 0.5
 #: What is at least so red beside the face around it is lip or skin; teeth and dark are not.
 RED_FROM, RED_TO = 0.45, 0.8
 #: Motion, in shares of the crop's side, that counts as a change even where nothing shows.
@@ -117,6 +123,8 @@ class Differ:
         ``[S, S]`` in [0, 1]."""
         flow = self.flow(seen)
         further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
+        if mouth is not None:
+            flow = with_whole_lip(flow, mouth)
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
         flow = flow * mask[..., None]
         moved = warp(seen.neutral, flow)
@@ -124,7 +132,7 @@ class Differ:
         tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
         tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
         if further:  # what was drawn goes along with the skin
-            more = further * (flow if mouth is None else without_parting(flow, mouth))
+            more = further * flow
             if eyes is not None:
                 more = more * (1 - CALM_EYES * eyes)[..., None]
             raw, tear = (warp(part, more) for part in (raw, tear))
@@ -272,6 +280,24 @@ def warp(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
 def without_parting(flow: np.ndarray, lips: np.ndarray) -> np.ndarray:
     """Motion with that of the lips as a whole where they are: ``[S, S]`` in [0, 1]."""
     return flow + lips[..., None] * (down_mean(flow) - flow)
+
+
+def with_whole_lip(flow: np.ndarray, mouth: np.ndarray) -> np.ndarray:
+    """Motion in which a lower lip that goes down keeps its thickness, so that only what is above it
+    is drawn out: a small renderer's motion is smooth, and draws out the lip itself. The upper lip
+    stays as it was. float32 ``[S, S, 2]``."""
+    side, down = flow.shape[0], np.ascontiguousarray(flow[..., 1])
+    thick, reach = max(1, round(LOWER_LIP * side)), round(MOUTH_HEIGHT * side)
+    column = np.ones((thick + 1, 1), np.uint8)
+    with_what_is_below = cv2.erode(down, column, anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
+    lowest = cv2.erode(down, np.ones((2 * reach + 1, 1), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    depth = np.clip(down / np.minimum(lowest, np.float32(-1e-3)), 0, 1)
+    drawn_out = blur(np.clip(-np.gradient(down, axis=0), 0, 1).astype(np.float32), TEAR_SIGMA)
+    opens = cv2.dilate(smoothstep(drawn_out, OPENS_FROM, OPENS_TO), column, anchor=(0, thick))
+    more = opens * mouth * smoothstep(depth, LIP_FROM, LIP_TO) * (with_what_is_below - down)
+    out = flow.copy()
+    out[..., 1] += blur(more, LIP_SIGMA)
+    return out
 
 
 def down_mean(flow: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import difference as on_cpu
 from .colour import column, limited, luma
-from .sampling import blur, dilate, down_mean, warp
+from .sampling import blur, column_most, dilate, down_mean, warp
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,8 @@ class Differ:
 
     def __call__(self, seen: Renderings, where: Where, person: Person) -> Difference:
         flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
+        if mouth is not None:
+            flow = with_whole_lip(flow, mouth)
         mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
         flow = flow * mask
         raw = blur(seen.edited - warp(seen.neutral, flow), on_cpu.RESIDUAL_SIGMA)
@@ -75,8 +77,7 @@ class Differ:
         drawn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
         tear = tear * smoothstep(drawn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
         # Where there is no more motion to be, this adds nothing.
-        more = further * (flow if mouth is None else without_parting(flow, mouth))
-        more = more * (1 - float(on_cpu.CALM_EYES) * where.eyes)
+        more = further * flow * (1 - float(on_cpu.CALM_EYES) * where.eyes)
         raw, tear = warp(torch.cat([raw, tear], dim=1), more).split([3, 1], dim=1)
         flow = flow + more
         if lips is not None:
@@ -153,6 +154,20 @@ def _total(field: Tensor) -> Tensor:
 
 def without_parting(flow: Tensor, lips: Tensor) -> Tensor:
     return flow + lips * (down_mean(flow) - flow)
+
+
+def with_whole_lip(flow: Tensor, mouth: Tensor) -> Tensor:
+    side, down = flow.shape[-1], flow[:, 1:]
+    thick, reach = max(1, round(on_cpu.LOWER_LIP * side)), round(on_cpu.MOUTH_HEIGHT * side)
+    below = -column_most(-down, 0, thick)
+    lowest = -column_most(-down, reach, reach)
+    depth = (down / lowest.clamp(max=-1e-3)).clamp(0, 1)
+    (slope,) = torch.gradient(down, dim=2)
+    drawn_out = blur((-slope).clamp(0, 1), on_cpu.TEAR_SIGMA)
+    opens = smoothstep(drawn_out, on_cpu.OPENS_FROM, on_cpu.OPENS_TO)
+    more = column_most(opens, thick, 0) * mouth * (below - down)
+    more = blur(more * smoothstep(depth, on_cpu.LIP_FROM, on_cpu.LIP_TO), on_cpu.LIP_SIGMA)
+    return torch.cat([flow[:, :1], down + more], dim=1)
 
 
 def smoothstep(x: Tensor, low: float, high: float) -> Tensor:

@@ -105,3 +105,10 @@ def dilate(pictures: Tensor, reach: int) -> Tensor:
         rows = F.max_pool2d(pictures, (1, wide), 1, (0, wide // 2))
         out = torch.maximum(out, F.max_pool2d(rows, (2 * up + 1, 1), 1, (up, 0)))
     return out
+
+
+def column_most(pictures: Tensor, up: int, down: int) -> Tensor:
+    """The largest value from ``up`` pixels above each to ``down`` below it, ``[B, 1, h, w]``; the
+    border goes on beyond it."""
+    padded = F.pad(pictures, (0, 0, up, down), mode="replicate")
+    return F.max_pool2d(padded, (up + down + 1, 1), 1)
