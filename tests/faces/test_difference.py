@@ -15,6 +15,7 @@ from cmet_cli.faces.difference import (
     parted,
     stretch,
     trust,
+    with_whole_lip,
 )
 from cmet_cli.faces.geometry import Square
 from cmet_cli.faces.palette import Palette
@@ -242,3 +243,27 @@ def test_a_timid_motion_is_carried_on_less_in_the_eyes():
     in_eyes, beside = flow[SIZE // 4], flow[3 * SIZE // 4]
     assert beside == pytest.approx(1.5, abs=0.1)
     assert 1.0 <= in_eyes < 1.2
+
+
+def test_a_lower_lip_that_goes_down_keeps_its_thickness():
+    """A smooth motion draws out the lip; what is wanted draws out what is above it."""
+    row = np.arange(SIZE, dtype=np.float32)
+    down = -6 * np.exp(-0.5 * ((row - 44) / 4) ** 2)
+    flow = np.zeros((SIZE, SIZE, 2), np.float32)
+    flow[..., 1] = down[:, None]
+    whole = with_whole_lip(flow, EVERYWHERE)
+    middle = SIZE // 2
+    lip = whole[40:45, middle, 1]
+    assert np.ptp(lip) < 0.5 * np.ptp(flow[40:45, middle, 1])
+    assert lip.max() < -5
+    # Above the opening nothing moves more than it did, and the lips' corners neither.
+    np.testing.assert_allclose(whole[:34, middle, 1], flow[:34, middle, 1], atol=0.15)
+    np.testing.assert_array_equal(whole[..., 0], flow[..., 0])
+    nowhere = with_whole_lip(flow, np.zeros((SIZE, SIZE), np.float32))
+    np.testing.assert_allclose(nowhere, flow, atol=1e-6)
+
+
+def test_a_mouth_that_does_not_open_moves_as_it_did():
+    flow = np.zeros((SIZE, SIZE, 2), np.float32)
+    flow[..., 1] = -3.0
+    np.testing.assert_allclose(with_whole_lip(flow, EVERYWHERE), flow, atol=1e-5)
