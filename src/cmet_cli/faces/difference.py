@@ -132,7 +132,7 @@ class Differ:
         tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
         tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
         if further:  # what was drawn goes along with the skin
-            more = further * flow
+            more = further * (flow if mouth is None else without_parting(flow, mouth))
             if eyes is not None:
                 more = more * (1 - CALM_EYES * eyes)[..., None]
             raw, tear = (warp(part, more) for part in (raw, tear))

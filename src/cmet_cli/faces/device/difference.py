@@ -77,7 +77,8 @@ class Differ:
         drawn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
         tear = tear * smoothstep(drawn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
         # Where there is no more motion to be, this adds nothing.
-        more = further * flow * (1 - float(on_cpu.CALM_EYES) * where.eyes)
+        more = further * (flow if mouth is None else without_parting(flow, mouth))
+        more = more * (1 - float(on_cpu.CALM_EYES) * where.eyes)
         raw, tear = warp(torch.cat([raw, tear], dim=1), more).split([3, 1], dim=1)
         flow = flow + more
         if lips is not None:

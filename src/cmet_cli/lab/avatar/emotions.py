@@ -92,11 +92,11 @@ _FACES = {
     },
     "fear": {
         "brow_inner_raise": 0.95,
-        "brow_outer_raise": 0.50,
+        "brow_outer_raise": 0.25,
         "brow_furrow": 0.50,
         "eye_open": 1.00,
         "lip_stretch": 0.95,
-        "jaw_drop": 0.20,
+        "jaw_drop": 0.40,
     },
     "happy": {
         "corner_left": 1.00,
