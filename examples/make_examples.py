@@ -25,7 +25,7 @@ VOICES = {
     "fear": 100_106,
     "disgusted": 100_107,
     "contempt": 100_108,
-    "sarcastic": 100_109,
+    "sarcastic": 100_111,
     "charismatic": 100_110,
 }
 EDITS = (("neutral.mp4", e, 1.0) for e in ("happy", "sad", "angry", "surprised", "sarcastic"))
