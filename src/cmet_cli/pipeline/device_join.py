@@ -225,6 +225,7 @@ class _Masks:
         region = torch.cat([self._region(p.square) for p in places])
         if self._areas is not None:
             region = region * moved(self._areas, heads)
+        region = region * face
         lips, eyes = (moved(part, heads) * face for part in self._parts)
         keep = self._canvas.keep_lips
         return _Found(face, Where(region, None if keep else lips, lips if keep else None, eyes))

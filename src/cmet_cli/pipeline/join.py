@@ -166,7 +166,8 @@ class DifferenceJoin:
         if weight <= 0.0:
             return planes
         self._palette.learn(seen.original, face)
-        region = canvas.limited(canvas.region(square), head)
+        # Drawn jaws take what is beside them along; what is filmed there stays.
+        region = canvas.limited(canvas.region(square), head) * face
         kept = canvas.area("lips", head) * face if canvas.keep_lips else None
         parting = None if canvas.keep_lips else canvas.area("mouth", head) * face
         eyes = canvas.area("eyes", head) * face

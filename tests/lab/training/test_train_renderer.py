@@ -85,7 +85,7 @@ def test_neutral_is_nought_and_every_emotion_survives_its_ten_numbers():
         face = mean_expression(emotion)
         back = space.decode_expression(space.encode_expression(face))
         lost = np.linalg.norm((back - face) / EXPRESSION_SPREAD)
-        assert lost < 0.11 * np.linalg.norm(face / EXPRESSION_SPREAD), emotion
+        assert lost < 0.14 * np.linalg.norm(face / EXPRESSION_SPREAD), emotion
 
 
 def test_kept_code_space_holds_faces_about_as_well_as_a_fitted_one():
