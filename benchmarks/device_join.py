@@ -9,10 +9,8 @@ Without a GPU ``--device cpu`` shows that it runs, and nothing about speed.
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy as np
 import torch
 
 from cmet_cli.backends.devices import describe_machine
+from cmet_cli.bench import median_s
 from cmet_cli.faces.blend import face_mask
 from cmet_cli.faces.calibration import FaceEllipse
 from cmet_cli.faces.difference import warp
@@ -115,13 +114,7 @@ def on_device(clip: Clip, device: torch.device) -> Callable[[], list[Planes]]:
 
 def rate(work: Callable[[], list[Planes]], frames: int, repeats: int) -> float:
     """Frames a second, the median of several runs after one that does not count."""
-    work()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return frames / statistics.median(times)
+    return frames / median_s(work, repeats)
 
 
 def apart(clip: Clip, some: list[Planes], others: list[Planes]) -> str:
