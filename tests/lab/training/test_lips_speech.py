@@ -74,8 +74,6 @@ def test_speech_covers_emotions_levels_and_voices(speech):
     assert set(speech.emotion) == set(range(len(EMOTIONS)))
     assert len(set(speech.level)) == 2  # two rounds of the ten emotions
     assert len(set(speech.voice)) > 2
-    neutral = speech.emotion == 0
-    assert np.ptp(speech.prosody[neutral], axis=0).max() == 0
     again = synthesise(dataclasses.replace(VOICES, clips=2))
     np.testing.assert_array_equal(again.mel, speech.mel[:2])
 

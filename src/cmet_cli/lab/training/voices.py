@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,10 @@ import torch
 from ...media.mel import CLIP, RANGE_DB, mel_spectrogram
 from ...options import Progress, no_progress
 from ..avatar.clip import make_clip
-from ..avatar.emotions import EMOTIONS, LEVELS, Prosody, prosody
+from ..avatar.emotions import EMOTIONS, LEVELS
 from .made_once import Recipe
 
 MEL_PER_DB = 2 * CLIP / RANGE_DB  # a gain only shifts a log-mel picture
-SILENCE_RMS = 1e-4
-PROSODY_NAMES = tuple(f.name for f in fields(Prosody) if f.name != "tremor_hz")
 
 
 @dataclass(frozen=True)
@@ -33,19 +31,14 @@ class VoicesConfig:
 
 @dataclass(frozen=True, eq=False)
 class Speech:
-    """mel: float16 ``[n, 80, T]`` of the sound as it is; loudness_db: float32 ``[n]``, its RMS;
-
-    lips: float32 ``[n, frames, 3]`` at 25 Hz; emotion, voice: int64 ``[n]``; level: int64 ``[n]``,
-    1 to 3; prosody: float32 ``[n, 11]``, the style that was asked for.
-    """
+    """mel: float16 ``[n, 80, T]`` of the sound as it is; lips: float32 ``[n, frames, 3]`` at 25 Hz;
+    emotion, voice: int64 ``[n]``; level: int64 ``[n]``, 1 to 3."""
 
     mel: np.ndarray
-    loudness_db: np.ndarray
     lips: np.ndarray
     emotion: np.ndarray
     voice: np.ndarray
     level: np.ndarray
-    prosody: np.ndarray
 
 
 def speech_recipe(config: VoicesConfig) -> Recipe[Speech]:
@@ -77,8 +70,4 @@ def _clip(job: tuple[VoicesConfig, int]) -> tuple[np.ndarray, ...]:
         seed=int(rng.integers(1 << 31)),
     )
     mel = mel_spectrogram(torch.from_numpy(clip.wave)).numpy().astype(np.float16)
-    rms = max(float(np.sqrt(np.mean(clip.wave**2))), SILENCE_RMS)
-    asked = prosody(EMOTIONS[emotion], level)
-    style = np.array([getattr(asked, name) for name in PROSODY_NAMES], np.float32)
-    loudness = np.float32(20 * np.log10(rms))
-    return mel, loudness, clip.lips, np.int64(emotion), np.int64(voice), np.int64(level), style
+    return mel, clip.lips, np.int64(emotion), np.int64(voice), np.int64(level)
