@@ -23,6 +23,8 @@ from tiny import TINY, TINY_CLASSES
 from cmet_cli.media.program import bundled_ffmpeg, find_ffmpeg
 
 torch.set_num_threads(2)
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # kernels run on the CPU; asked when Triton is imported
 # A shell that starts the suite in the background lets it ignore Ctrl-C, and its children with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,5 @@
-"""The device's way of working on pixels, on the CPU device, beside that of NumPy and OpenCV."""
+"""The device's way of working on pixels beside that of NumPy and OpenCV: on a GPU where there is
+one, else on the CPU device."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from cmet_cli.media.pixels import FORMATS, Colour, ColourConverter
 from cmet_cli.pipeline.encode import sharpness_of
 
 SIZE, HEIGHT, WIDTH = 64, 270, 480
-CPU = torch.device("cpu")
+DEVICE = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 #: Inside, over a corner, over the lower edge, larger than the picture; small and large steps.
 SQUARES = [
     Square(240.3, 131.7, 193.1),
@@ -52,13 +53,12 @@ FACE = face_mask(SIZE, FaceEllipse((0.5, 0.53), (0.33, 0.385)))
 
 def there(*arrays: np.ndarray) -> torch.Tensor:
     """``[S, S, C]`` or ``[S, S]`` each -> ``[B, C, S, S]``."""
-    return torch.from_numpy(np.stack([a.reshape(*a.shape[:2], -1) for a in arrays])).permute(
-        0, 3, 1, 2
-    )
+    stacked = np.stack([a.reshape(*a.shape[:2], -1) for a in arrays])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).to(DEVICE)
 
 
 def here(tensor: torch.Tensor) -> np.ndarray:
-    return tensor[0].permute(1, 2, 0).squeeze(-1).numpy()
+    return tensor[0].permute(1, 2, 0).squeeze(-1).cpu().numpy()
 
 
 def planes_of(layout: str, seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -108,12 +108,14 @@ def test_an_ellipse_is_dilated_whole():
 def test_masks_move_with_the_head():
     ellipse = FaceEllipse((0.5, 0.53), (0.33, 0.385))
     heads = np.array([[0.0, 0.0], [0.043, -0.021]], np.float32)
-    found = moved(on_device(FACE, CPU), torch.from_numpy(heads))
-    fades = sampling.warp(found, torch.zeros(2, 2, SIZE, SIZE))  # the border's is the join's
+    found = moved(on_device(FACE, DEVICE), torch.from_numpy(heads).to(DEVICE))
+    fades = sampling.warp(
+        found, torch.zeros(2, 2, SIZE, SIZE, device=DEVICE)
+    )  # the border's is the join's
     for head, mask in zip(heads, fades, strict=True):
         inner = (slice(6, -6), slice(6, -6))
         exact = head_mask(SIZE, ellipse, *map(float, head))
-        assert np.abs(exact - mask[0].numpy())[inner].max() < 1e-3
+        assert np.abs(exact - mask[0].cpu().numpy())[inner].max() < 1e-3
 
 
 def test_a_persons_colours_are_learned_and_kept_to():
@@ -123,7 +125,7 @@ def test_a_persons_colours_are_learned_and_kept_to():
     none = np.zeros_like(face)
     ends, counts = colour.ranges(there(picture(2), picture(2)), there(face, none))
     assert counts.tolist() == [int((face > 0.5).sum()), 0]
-    assert np.abs(ends[0].numpy() - np.stack(palette.ranges)).max() < 1e-3
+    assert np.abs(ends[0].cpu().numpy() - np.stack(palette.ranges)).max() < 1e-3
     residual = 60 * soft(5, 3, 2.0)
     low, high = ends[:1, :, :, None, None].unbind(1)
     kept = colour.limited(there(picture(3)), there(residual), low, high)
@@ -175,7 +177,8 @@ def test_what_changed_is_found_alike_frame_after_frame(kept):
         palette.learn(one.original, FACE)
         exact.append(differ(one, FACE, palette, *lips, eyes))
         told.append(np.concatenate([*palette.ranges, [reach(flow, one.expected)]]))
-    person = torch.from_numpy(np.stack(told))[..., None, None].float().split([3, 3, 1], dim=1)
+    person = torch.from_numpy(np.stack(told))[..., None, None].float()
+    person = person.to(DEVICE).split([3, 3, 1], dim=1)
     assert float(person[2].min()) > 0.1
     pictures = [there(*(getattr(one, name) for one in seen)) for name in PICTURES]
     masks = [None if mask is None else there(*[mask] * 3) for mask in (FACE, *lips, eyes)]
@@ -206,7 +209,12 @@ def test_crops_are_those_of_opencv(layout, transfer):
     kind = FORMATS[layout]
     converter = ColourConverter(Colour(transfer=transfer), kind, HEIGHT)
     frames = [planes_of(layout, 10 * k) for k in range(len(SQUARES))]
-    cut = crop.crop_rgb(frames, SQUARES, SIZE, kind, converter, CPU).permute(0, 2, 3, 1).numpy()
+    cut = (
+        crop.crop_rgb(frames, SQUARES, SIZE, kind, converter, DEVICE)
+        .permute(0, 2, 3, 1)
+        .cpu()
+        .numpy()
+    )
     for planes, square, found in zip(frames, SQUARES, cut, strict=True):
         exact = crop_rgb(planes, square, SIZE, kind, converter)
         apart = np.abs(exact - found)
@@ -257,7 +265,7 @@ def test_planes_are_repainted_alike_and_what_is_not_touched_stays(layout, transf
 def test_no_change_gives_the_planes_themselves():
     kind = FORMATS["yuv420p"]
     converter = ColourConverter(Colour(), kind, HEIGHT)
-    nothing = torch.zeros(2, 6, SIZE, SIZE).split([2, 3, 1], dim=1)
+    nothing = torch.zeros(2, 6, SIZE, SIZE, device=DEVICE).split([2, 3, 1], dim=1)
     frames = [planes_of("yuv420p"), planes_of("yuv420p", 5)]
     targets = [Target(square, kind, converter) for square in SQUARES[:2]]
     crops = there(picture(1), picture(2))

@@ -35,7 +35,9 @@ TIMELINE = Timeline(np.arange(N) / 25)
 @pytest.fixture(scope="module")
 def mini() -> EmotionEditor:
     """In fp32: bf16, which some CPUs have, makes much of a last bit."""
-    return EmotionEditor.from_weights(model="mini", runtime=RuntimeOptions(precision="fp32"))
+    return EmotionEditor.from_weights(
+        model="mini", runtime=RuntimeOptions(device="cpu", precision="fp32")
+    )
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,17 @@ What is small and sensitive stays in float32, as there.
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...log import log
 from .decoder import INSTANCE_NORM_EPS, Decoder, SourceFeatures, StyledConv, ToFlow, ToRGB
 from .layers import (
     ACTIVATION_GAIN,
@@ -25,6 +30,9 @@ from .layers import (
 )
 from .networks import EDTalk
 from .visual_encoder import AppearanceEncoder, EncoderBlock
+
+if TYPE_CHECKING:
+    from .fused import FusedDecoder
 
 #: From this side on, and for so few pictures at a time, the style goes into the weights.
 FOLD_SIDE, FOLD_BATCH = 64, 4
@@ -47,9 +55,31 @@ class Form:
     def __call__(self, tensor: Tensor) -> Tensor:
         return tensor.detach().to(self.dtype).contiguous(memory_format=self.order)
 
+    def vector(self, values: Tensor) -> Tensor:
+        """One number a channel."""
+        return values.detach().flatten().to(self.dtype)
+
     def blur(self, channels: int, gain: float, device: torch.device) -> Tensor:
         kernel = binomial_kernel(gain).to(device)
         return self(kernel.expand(channels, 1, 4, 4).clone())
+
+
+@lru_cache(maxsize=8)
+def has_kernels(device: torch.device) -> bool:
+    """Whether the kernels of :mod:`.fused` run there.
+
+    Triton comes with torch for CUDA on Linux, but needs a C compiler the first time: so one is run.
+    """
+    if device.type != "cuda" or importlib.util.find_spec("triton") is None:
+        return False
+    try:
+        from .kernels import activated
+
+        activated(torch.zeros(1, 1, 1, 1, device=device), torch.zeros(1, device=device))
+    except Exception as error:  # whatever it lacks, the other way does without
+        log.info("no Triton kernels on %s: %s", device, error)
+        return False
+    return True
 
 
 class FastEDTalk:
@@ -64,7 +94,14 @@ class FastEDTalk:
         self._model = model
         trunk = model.enc["net_app"]
         assert isinstance(trunk, AppearanceEncoder)
-        self._encoder, self._decoder = _Encoder(trunk, form), _Decoder(model.dec, form)
+        self._encoder: Callable[[Tensor], tuple[Tensor, list[Tensor]]]
+        self._decoder: _Decoder | FusedDecoder
+        if has_kernels(device):
+            from .fused import FusedDecoder, FusedEncoder
+
+            self._encoder, self._decoder = FusedEncoder(trunk, form), FusedDecoder(model.dec, form)
+        else:
+            self._encoder, self._decoder = _Encoder(trunk, form), _Decoder(model.dec, form)
 
     def encode(self, images: Tensor) -> Tensor:
         """``images [B, 3, S, S]`` in [-1, 1] -> codes ``[B, code_dim]``."""
@@ -169,23 +206,32 @@ class _StyledConv:
         return F.conv2d(x, self._blur, bias, padding=1, groups=self._channels)
 
 
+class Details:
+    """What of a decoder depends on the source alone."""
+
+    def __init__(self, decoder: Decoder, form: Form) -> None:
+        self._form = form
+        blocks: list[Any] = list(decoder.fineadainresblock)  # torch knows them as any module
+        self._convs = [(form(b.conv2.weight), form.vector(b.conv2.bias)) for b in blocks]
+
+    def __call__(self, latent: Tensor, features: list[Tensor]) -> SourceFeatures:
+        details = []
+        for (weight, bias), feature in zip(self._convs, features, strict=True):
+            raw = F.conv2d(feature, weight, bias, padding=1).float()
+            details.append(self._form(instance_norm(raw)))
+        return SourceFeatures(latent, tuple(features), tuple(details))
+
+
 class _Decoder:
     def __init__(self, decoder: Decoder, form: Form) -> None:
         self._form, self._plain = form, decoder
         self._start = form(decoder.input.input)
         self._first = _StyledConv(decoder.conv1, form)
         self._convs = [_StyledConv(c, form) for c in decoder.convs if isinstance(c, StyledConv)]
-        self._details = [
-            (form(block.conv2.weight), block.conv2.bias.detach().to(form.dtype))  # type: ignore[union-attr, arg-type, operator]
-            for block in decoder.fineadainresblock
-        ]
+        self._details = Details(decoder, form)
 
     def prepare(self, latent: Tensor, features: list[Tensor]) -> SourceFeatures:
-        details = []
-        for (weight, bias), feature in zip(self._details, features, strict=True):
-            raw = F.conv2d(feature, weight, bias, padding=1).float()
-            details.append(self._form(instance_norm(raw)))
-        return SourceFeatures(latent, tuple(features), tuple(details))
+        return self._details(latent, features)
 
     def __call__(
         self, source: SourceFeatures, direction: Tensor, expression: Tensor
