@@ -117,9 +117,13 @@ class RendererLosses:
 
     def joint(self, step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
         """Mixtures painted from the sources' own codes or, at a falling share, from true ones."""
-        config, model = self.config, self.model
-        batch = draw_batch(self.shelf, config, config.joint.batch, rng)
-        pair = batch.pair
+        config = self.config
+        return self.painted(step, draw_batch(self.shelf, config, config.joint.batch, rng))
+
+    def painted(self, step: int, batch: Batch) -> Mapping[str, Tensor]:
+        """The joint stage's losses of a batch that is drawn; of the step only the share of true
+        codes depends."""
+        config, model, pair = self.config, self.model, batch.pair
         latent, features = model.encode(pair.source)
         codes = model.latent_to_codes(latent).float()
         lips, pose, expression = batch.drivers
