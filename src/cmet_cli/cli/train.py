@@ -142,18 +142,29 @@ def mini(
         Path, typer.Option("--run-dir", help="What is drawn and trained on the way.")
     ] = Path("runs/mini"),
     threads: Annotated[int, typer.Option("--threads", help="CPU threads of PyTorch.")] = 2,
+    device: Annotated[
+        str, typer.Option("--device", help="Of the renderer: auto, cpu, cuda, cuda:N.")
+    ] = "auto",
+    workers: Annotated[
+        int, typer.Option("--workers", help="Processes that draw and speak.", min=1)
+    ] = 2,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Make the mini model from nothing: the world, the renderer, the listeners, the connector.
 
-    A stopped run goes on where it was.
+    A stopped run goes on where it was, on the kind of device where it was: a GPU trains in larger
+    batches.
     """
     _use_threads(threads)
-    from ..lab.training.train_mini import MiniConfig, train_mini
+    from ..backends.devices import resolve
+    from ..lab.training.train_mini import mini_config, train_mini
 
+    place = resolve(RuntimeOptions(device=device)).device
+    if device == "auto" and place.type != "cuda":  # tried on no other kind
+        place = resolve(RuntimeOptions(device="cpu")).device
     with progress_bars(quiet, unit="/s") as progress:
-        train_mini(run_dir, out, MiniConfig(threads=threads), progress)
+        train_mini(run_dir, out, mini_config(place, threads, workers), progress, place)
     typer.echo(str(out))
 
 

@@ -10,6 +10,8 @@ import torch
 from cmet_cli.lab.avatar.face import draw
 from cmet_cli.lab.avatar.face_state import FaceState
 from cmet_cli.lab.avatar.identity import Identity
+from cmet_cli.lab.training.batches import to_tensor
+from cmet_cli.lab.training.noise import Noise
 from cmet_cli.lab.training.photographic import (
     Pair,
     PhotographicConfig,
@@ -19,7 +21,6 @@ from cmet_cli.lab.training.photographic import (
     sampled,
     skin_motion,
 )
-from cmet_cli.lab.training.train_renderer import to_tensor
 
 SIDE, BATCH = 32, 4
 NOTHING = PhotographicConfig(**dict.fromkeys(vars(PhotographicConfig()), 0.0))
@@ -93,7 +94,7 @@ def test_a_bent_pair_still_fits_and_lies_elsewhere():
 
 
 def test_a_bend_neither_shifts_nor_scales_a_face():
-    bends = _bends(64, SIDE, np.random.default_rng(0))
+    bends = _bends(64, SIDE, Noise(np.random.default_rng(0)))
     assert 0.3 < bends.std() < 1.5
     weight = torch.exp(-still()[0].square().sum(-1) / 0.8)
     for basis in (torch.ones(SIDE, SIDE), still()[0, ..., 0], still()[0, ..., 1]):
@@ -142,8 +143,8 @@ def test_pictures_of_a_group_lie_alike():
 
 def test_skin_motion_composes_the_maps():
     grid = np.stack(np.meshgrid(*[(np.arange(32) + 0.5) / 16 - 1] * 2), -1).astype(np.float16)
-    there = np.repeat(grid[None], BATCH, 0)
-    flow, head = skin_motion(there, there + np.float16(0.25), SIDE)
+    there = torch.from_numpy(np.repeat(grid[None], BATCH, 0))
+    flow, head = skin_motion(there, there + 0.25, SIDE)
     inside = slice(4, SIDE - 8)
     assert torch.allclose(flow[:, inside, inside], still()[:, inside, inside] + 0.25, atol=0.02)
     assert head[0, 0, SIDE // 2, SIDE // 2] == 1

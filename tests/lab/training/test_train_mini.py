@@ -20,14 +20,15 @@ from cmet_cli.emotion.speech.choose import encoder_name, load_speech_encoder
 from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
 from cmet_cli.errors import CheckpointError
 from cmet_cli.lab.avatar.emotions import EMOTIONS, mean_expression
+from cmet_cli.lab.training.batches import to_tensor
 from cmet_cli.lab.training.clip_features import WorldSpec
 from cmet_cli.lab.training.code_space import code_space
 from cmet_cli.lab.training.loop import TrainConfig
+from cmet_cli.lab.training.renderer_config import RendererConfig
 from cmet_cli.lab.training.renderer_quality import contact_sheet, draw_edit_trials, renderer_report
 from cmet_cli.lab.training.train_connector import ConnectorTraining
 from cmet_cli.lab.training.train_lips import LipsConfig
 from cmet_cli.lab.training.train_mini import PART_FILES, MiniConfig, export_part, train_mini
-from cmet_cli.lab.training.train_renderer import RendererConfig, to_tensor
 from cmet_cli.lab.training.train_speech import SpeechConfig
 from cmet_cli.lab.training.voices import VoicesConfig
 from cmet_cli.lab.training.wild_voices import WildConfig

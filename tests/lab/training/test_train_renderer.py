@@ -14,6 +14,7 @@ from cmet_cli.lab.avatar.emotions import EMOTIONS, mean_expression
 from cmet_cli.lab.avatar.face import draw
 from cmet_cli.lab.avatar.face_state import EXPRESSION_SPREAD, FaceState
 from cmet_cli.lab.avatar.identity import Identity
+from cmet_cli.lab.training.batches import Shelf, draw_batch, to_tensor
 from cmet_cli.lab.training.code_space import (
     EXPRESSION,
     LIPS,
@@ -24,13 +25,11 @@ from cmet_cli.lab.training.code_space import (
     sample_faces,
 )
 from cmet_cli.lab.training.loop import CHECKPOINT_FILE, TrainConfig, read_log
+from cmet_cli.lab.training.renderer_config import RendererConfig
 from cmet_cli.lab.training.train_renderer import (
-    RendererConfig,
     RendererLosses,
     _picture_errors,
-    draw_batch,
     start_weights,
-    to_tensor,
     train_encoder,
     train_joint,
 )
@@ -166,7 +165,7 @@ def test_a_world_is_drawn_once(world, tmp_path):
 
 def test_targets_are_mixtures_of_the_batch(world):
     plain = dataclasses.replace(CONFIG, photographic=None)
-    batch = draw_batch(world, plain, 6, np.random.default_rng(1))
+    batch = draw_batch(Shelf.of(world), plain, 6, np.random.default_rng(1))
     lips, pose, expression = batch.drivers
     mixed = torch.cat(
         [
@@ -200,7 +199,7 @@ def from_tensor(image: torch.Tensor) -> np.ndarray:
 
 def test_expression_only_targets_keep_lips_and_pose(world):
     config = dataclasses.replace(CONFIG, expression_only_share=1.0, neutral_share=1.0)
-    batch = draw_batch(world, config, 6, np.random.default_rng(1))
+    batch = draw_batch(Shelf.of(world), config, 6, np.random.default_rng(1))
     assert (batch.drivers[:2] == torch.arange(6)).all()
     assert (batch.drivers[2] != torch.arange(6)).all()
 
@@ -235,7 +234,7 @@ def test_joint_stage_learns_a_fixed_batch(world):
 
 
 def test_picture_losses_know_a_right_picture_from_a_wrong_one(world):
-    batch = draw_batch(world, CONFIG, 4, np.random.default_rng(1))
+    batch = draw_batch(Shelf.of(world), CONFIG, 4, np.random.default_rng(1))
     right = _picture_errors(batch.pair.target, batch, 6.0)
     wrong = _picture_errors(batch.pair.target.flip(0), batch, 6.0)
     assert all(float(value) == 0 for value in right.values())

@@ -1,7 +1,7 @@
 """One supervised training loop for every network: schedule, average, log, exact resume.
 
 What a step draws at random depends on the seed and the step's number alone, so a resumed run is
-bit for bit the run that was never stopped.
+the run that was never stopped: bit for bit on a CPU; a GPU adds in whatever order comes.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def train(
     module.to(device or torch.device("cpu")).train()
     run = _Run(module, config, run_dir, rates or {})
     run.load()
-    end = config.steps if stop_at is None else min(stop_at, config.steps)
+    end = run.end = config.steps if stop_at is None else min(stop_at, config.steps)
     kind = (device or torch.device("cpu")).type
     with torch.random.fork_rng(), (run_dir / LOG_FILE).open("a", encoding="utf-8") as log:
         while run.step < end:
@@ -130,22 +130,29 @@ class _Run:
         self, module: nn.Module, config: TrainConfig, run_dir: Path, rates: Mapping[str, float]
     ) -> None:
         self.module, self.config, self.folder = module, config, run_dir
-        self.step = 0
+        self.step, self.end = 0, config.steps
         groups: dict[float, list[nn.Parameter]] = {}
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
                 factor = next((f for p, f in rates.items() if name.startswith(p)), 1.0)
                 groups.setdefault(factor, []).append(parameter)
+        self.trained = [p for parameters in groups.values() for p in parameters]
+        self.on_gpu = any(p.is_cuda for p in self.trained)
         self.optimizer = torch.optim.AdamW(
             [{"params": p, "factor": f} for f, p in groups.items()],
             lr=config.learning_rate,
             betas=config.betas,
             weight_decay=config.weight_decay,
+            fused=True if self.on_gpu else None,
         )
-        self.average = self._copy() if config.ema_decay else {}
-
-    def _copy(self) -> dict[str, Tensor]:
-        return {name: t.detach().clone() for name, t in self.module.state_dict().items()}
+        self.average: dict[str, Tensor] = {}
+        self._averaged: tuple[list[Tensor], list[Tensor]] = [], []
+        if config.ema_decay:
+            live = self.module.state_dict()  # shares the memory that the optimiser changes
+            self.average = {name: t.detach().clone() for name, t in live.items()}
+            smooth = [name for name, t in live.items() if t.is_floating_point()]
+            self._averaged = [self.average[n] for n in smooth], [live[n] for n in smooth]
+            self._counts = [(self.average[n], live[n]) for n in live if n not in smooth]
 
     def advance(self, loss_fn: LossFunction, kind: str) -> dict[str, float]:
         """One step: -> what the log shows of it."""
@@ -158,34 +165,40 @@ class _Run:
         with torch.autocast(kind, torch.bfloat16, enabled=config.bf16):
             losses = loss_fn(step, np.random.default_rng(int(seeds[1])))
         loss = losses[LOSS]
-        if not torch.isfinite(loss):
-            raise CmetError(
-                f"{self.folder}: the loss of step {step} is {float(loss.detach())}",
-                "lower the learning rate; the last checkpoint is intact",
-            )
+        shown = self._due(config.log_every)
+        # A GPU is not waited for at every step; weights that a bad loss has spoilt give another.
+        if not self.on_gpu or shown or self._due(config.checkpoint_every):
+            self._check_finite(loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        trained = [p for group in self.optimizer.param_groups for p in group["params"]]
-        norm = nn.utils.clip_grad_norm_(trained, config.clip_norm or math.inf)
+        norm = nn.utils.clip_grad_norm_(self.trained, config.clip_norm or math.inf)
         self.optimizer.step()
         self.step += 1
         self._update_average()
-        if self.step % config.log_every and self.step != config.steps:
+        if not shown:
             return {"step": self.step}  # not worth waiting for the numbers
         values = {name: float(value.detach()) for name, value in losses.items()}
         return {"step": self.step, **values, "rate": rate, "norm": float(norm)}
+
+    def _due(self, every: int) -> bool:
+        """Whether something is done every so many steps and at the last, after the step to come."""
+        return (self.step + 1) % every == 0 or self.step + 1 == self.end
+
+    def _check_finite(self, loss: Tensor) -> None:
+        if not torch.isfinite(loss):
+            raise CmetError(
+                f"{self.folder}: the loss of step {self.step} is {float(loss.detach())}",
+                "lower the learning rate; the last checkpoint is intact",
+            )
 
     @torch.no_grad()
     def _update_average(self) -> None:
         if not self.average:
             return
         decay = min(self.config.ema_decay, (1 + self.step) / (EMA_WARMUP_STEPS + self.step))
-        for name, value in self.module.state_dict().items():
-            mine = self.average[name]
-            if mine.is_floating_point():
-                mine.lerp_(value, 1 - decay)
-            else:
-                mine.copy_(value)
+        torch._foreach_lerp_(*self._averaged, 1 - decay)
+        for mine, live in self._counts:
+            mine.copy_(live)
 
     def save(self) -> None:
         """Write the checkpoint under a temporary name, then put it in place."""

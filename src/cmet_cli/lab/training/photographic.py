@@ -8,6 +8,7 @@ and compression are in the source alone, and a good rendering leaves them out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from ..avatar.motion import GRID
 from ..avatar.warp import PIVOT_V
+from .noise import CPU, Noise, enlarged, pixel_centres
 
 #: Cells of a bend across the picture, and how often its inverse is mended.
 BEND_CELLS, INVERSION_STEPS = 5, 4
@@ -67,17 +69,13 @@ class Pair:
     head: Tensor
 
 
-def skin_motion(
-    to_quiet: np.ndarray, from_quiet: np.ndarray, size_px: int
-) -> tuple[Tensor, Tensor]:
+def skin_motion(to_quiet: Tensor, from_quiet: Tensor, size_px: int) -> tuple[Tensor, Tensor]:
     """A target's map to the quiet face and a source's map from it, float16 ``[B, 32, 32, 2]`` each
     -> flow ``[B, S, S, 2]`` and head ``[B, 1, S, S]``, as in :class:`Pair`."""
-    there, back = (torch.from_numpy(m).float().permute(0, 3, 1, 2) for m in (to_quiet, from_quiet))
+    there, back = (m.float().permute(0, 3, 1, 2) for m in (to_quiet, from_quiet))
     assert there.shape[-1] == GRID
-    quiet = F.interpolate(there, size=size_px, mode="bicubic", align_corners=False)
-    points = quiet.permute(0, 2, 3, 1)
-    fine = F.interpolate(back, size=size_px, mode="bicubic", align_corners=False)
-    flow = sampled(fine, points).permute(0, 2, 3, 1)
+    points = enlarged(there, size_px).permute(0, 2, 3, 1)
+    flow = sampled(enlarged(back, size_px), points).permute(0, 2, 3, 1)
     across, down = points[..., 0] / _OVAL[0], (points[..., 1] - _OVAL_V) / _OVAL[1]
     head = ((1.15 - (across.square() + down.square()).sqrt()) / 0.15).clamp(0, 1)
     return flow, head[:, None]
@@ -89,25 +87,26 @@ def sampled(pictures: Tensor, at: Tensor) -> Tensor:
 
 
 def photographed(pair: Pair, config: PhotographicConfig, rng: np.random.Generator) -> Pair:
-    """The same pair as if it had been filmed."""
+    """The same pair as if it had been filmed, on whatever device it is."""
     batch, size = len(pair.source), pair.source.shape[-1]
+    noise = Noise(rng, pair.source.device)
     if config.faint:
-        pair = _faint(pair, config, rng)
-    skin = _skin(batch, size, config, rng)
+        pair = _faint(pair, config, noise)
+    skin = _skin(batch, size, config, noise)
     source = _lit(pair.source, skin)
     target = _lit(pair.target, sampled(skin, pair.flow))
-    shared = _light(batch, size, config, rng)
+    shared = _light(batch, size, config, noise)
     source, target = (_lit(p, shared) for p in (source, target))
-    tone = _Tone.drawn(batch, config, rng)
+    tone = _Tone.drawn(batch, config, noise)
     source, target = tone(source), tone(target)
-    grid, scale = _stretched(batch, size, config, rng)
+    grid, scale = _stretched(batch, size, config, noise)
     source, target, head = (sampled(p, grid) for p in (source, target, pair.head))
     flow = sampled(pair.flow.permute(0, 3, 1, 2), grid).permute(0, 2, 3, 1) / scale
     if config.bend:
-        source, target, flow, head = _bent(Pair(source, target, flow, head), config, rng)
-    softness = torch.from_numpy(rng.uniform(0, config.blur, batch).astype(np.float32))
+        source, target, flow, head = _bent(Pair(source, target, flow, head), config, noise)
+    softness = noise.uniform(config.blur, batch)
     source, target = _blurred(source, softness), _blurred(target, softness)
-    return Pair(_recorded(source, config, rng), target, flow, head)
+    return Pair(_recorded(source, config, noise), target, flow, head)
 
 
 @dataclass(frozen=True)
@@ -120,16 +119,22 @@ class Place:
 
     @classmethod
     def drawn(
-        cls, groups: int, each: int, c: PhotographicConfig, rng: np.random.Generator
+        cls,
+        groups: int,
+        each: int,
+        c: PhotographicConfig,
+        rng: np.random.Generator,
+        device: torch.device = CPU,
     ) -> Place:
         """``each`` pictures of a group lie alike, so that one may lend another its pose."""
-        x, y, size = _normal(rng, 3, groups).clamp(-2, 2).repeat_interleave(each, 1)
+        x, y, size = Noise(rng, device).normal(3, groups).clamp(-2, 2).repeat_interleave(each, 1)
         shift = torch.stack([c.across * x, c.down[0] + c.down[1] * y], -1)
         return cls(shift, c.size * size)
 
     def pose(self, pose: Tensor) -> Tensor:
         """What becomes of pose parameters ``[B, 6]``."""
-        scale, pivot = self.size.exp()[:, None], torch.tensor([0.0, PIVOT_V])
+        scale, pivot = self.size.exp()[:, None], torch.zeros(2, device=pose.device)
+        pivot[1] = PIVOT_V
         shift = scale * (pivot + pose[:, :2]) + self.shift - pivot
         size = pose[:, 3:4] + self.size[:, None]
         return torch.cat([shift, pose[:, 2:3], size, pose[:, 4:]], 1)
@@ -138,7 +143,7 @@ class Place:
         """The same pair elsewhere in the picture; what comes in from outside repeats its edge."""
         batch, size = len(pair.source), pair.source.shape[-1]
         scale = self.size.exp()
-        theta = torch.zeros(batch, 2, 3)
+        theta = torch.zeros(batch, 2, 3, device=scale.device)
         theta[:, 0, 0] = theta[:, 1, 1] = 1 / scale
         theta[:, :, 2] = -self.shift / scale[:, None]
         grid = F.affine_grid(theta, [batch, 1, size, size], align_corners=False)
@@ -148,36 +153,23 @@ class Place:
         return Pair(source, target, flow, head)
 
 
-def _normal(rng: np.random.Generator, *shape: int) -> Tensor:
-    return torch.from_numpy(rng.standard_normal(shape, np.float32))
-
-
-def _amount(rng: np.random.Generator, batch: int, spread: float) -> Tensor:
-    """``[B, 1, 1, 1]``, from nothing to well above the spread."""
-    return torch.from_numpy(np.abs(rng.normal(0, spread, (batch, 1, 1, 1))).astype(np.float32))
-
-
-def _enlarged(noise: Tensor, size: int) -> Tensor:
-    return F.interpolate(noise, size=size, mode="bicubic", align_corners=False)
-
-
-def _skin(batch: int, size: int, config: PhotographicConfig, rng: np.random.Generator) -> Tensor:
+def _skin(batch: int, size: int, config: PhotographicConfig, noise: Noise) -> Tensor:
     """Logarithm of brightness: patches (beards, shadows, a mask of sun), then pores, freckles."""
-    out = torch.zeros(batch, 3, size, size)
+    out = torch.zeros(batch, 3, size, size, device=noise.device)
     for cells, spread in (
         (6, config.patches),
         (14, config.patches),
         (30, config.texture),
         (size, config.texture),
     ):
-        grey = _enlarged(_normal(rng, batch, 1, cells, cells), size)
-        tint = _enlarged(_normal(rng, batch, 3, cells, cells), size)
-        out = out + _amount(rng, batch, spread) * (grey + 0.25 * tint)
+        grey = enlarged(noise.normal(batch, 1, cells, cells), size)
+        tint = enlarged(noise.normal(batch, 3, cells, cells), size)
+        out = out + noise.amount(batch, spread) * (grey + 0.25 * tint)
     return out
 
 
-def _light(batch: int, size: int, config: PhotographicConfig, rng: np.random.Generator) -> Tensor:
-    return _amount(rng, batch, config.light) * _enlarged(_normal(rng, batch, 1, 3, 3), size)
+def _light(batch: int, size: int, config: PhotographicConfig, noise: Noise) -> Tensor:
+    return noise.amount(batch, config.light) * enlarged(noise.normal(batch, 1, 3, 3), size)
 
 
 def _lit(pictures: Tensor, light: Tensor) -> Tensor:
@@ -194,11 +186,11 @@ class _Tone:
     colour: Tensor
 
     @classmethod
-    def drawn(cls, batch: int, config: PhotographicConfig, rng: np.random.Generator) -> _Tone:
-        gain = (config.cast * _normal(rng, batch, 3, 1, 1)).exp()
-        gamma = (config.contrast * _normal(rng, batch, 1, 1, 1)).exp()
+    def drawn(cls, batch: int, config: PhotographicConfig, noise: Noise) -> _Tone:
+        gain = (config.cast * noise.normal(batch, 3, 1, 1)).exp()
+        gamma = (config.contrast * noise.normal(batch, 1, 1, 1)).exp()
         # Mostly paler than the drawings: skin on film is less colourful.
-        colour = (config.colour * (_normal(rng, batch, 1, 1, 1) - 0.5)).exp().clamp(0, 1.6)
+        colour = (config.colour * (noise.normal(batch, 1, 1, 1) - 0.5)).exp().clamp(0, 1.6)
         return cls(gain, gamma, colour)
 
     def __call__(self, pictures: Tensor) -> Tensor:
@@ -208,29 +200,29 @@ class _Tone:
 
 
 def _stretched(
-    batch: int, size: int, config: PhotographicConfig, rng: np.random.Generator
+    batch: int, size: int, config: PhotographicConfig, noise: Noise
 ) -> tuple[Tensor, Tensor]:
     """A sampling grid ``[B, S, S, 2]`` and its scale ``[B, 1, 1, 2]``: wider or narrower faces.
 
     Width against height only: how large a face is and where it lies are codes of the pose.
     """
-    ratio = (config.stretch * _normal(rng, batch)).clamp(-0.25, 0.25)
+    ratio = (config.stretch * noise.normal(batch)).clamp(-0.25, 0.25)
     scale = torch.stack([(ratio / 2).exp(), (-ratio / 2).exp()], -1)
-    theta = torch.zeros(batch, 2, 3)
+    theta = torch.zeros(batch, 2, 3, device=noise.device)
     theta[:, 0, 0], theta[:, 1, 1] = scale[:, 0], scale[:, 1]
     grid = F.affine_grid(theta, [batch, 1, size, size], align_corners=False)
     return grid, scale[:, None, None]
 
 
-def _faint(pair: Pair, config: PhotographicConfig, rng: np.random.Generator) -> Pair:
+def _faint(pair: Pair, config: PhotographicConfig, noise: Noise) -> Pair:
     """Brows, lips, eyes and creases less or more plain than they are drawn, each in its place."""
     batch, size = len(pair.source), pair.source.shape[-1]
-    plain = _amount(rng, batch, config.faint) * _enlarged(_normal(rng, batch, 1, 4, 4), size)
+    plain = noise.amount(batch, config.faint) * enlarged(noise.normal(batch, 1, 4, 4), size)
     # Mostly fainter: drawings have the plainest features there are.
-    gain = (plain - config.faint * _amount(rng, batch, 1)).clamp(-1.6, 0.5).exp()
+    gain = (plain - config.faint * noise.amount(batch, 1)).clamp(-1.6, 0.5).exp()
 
     def fainter(picture: Tensor, share: Tensor) -> Tensor:
-        coarse = _enlarged(F.interpolate(picture, size=COARSE_CELLS, mode="area"), size)
+        coarse = enlarged(F.interpolate(picture, size=COARSE_CELLS, mode="area"), size)
         return (coarse + share * (picture - coarse)).clamp(-1, 1)
 
     source = fainter(pair.source, gain)
@@ -239,15 +231,13 @@ def _faint(pair: Pair, config: PhotographicConfig, rng: np.random.Generator) -> 
 
 
 def _bent(
-    pair: Pair, config: PhotographicConfig, rng: np.random.Generator
+    pair: Pair, config: PhotographicConfig, noise: Noise
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """A pair whose features lie elsewhere: source, target, flow, head."""
     batch, size = len(pair.source), pair.source.shape[-1]
-    axis = (torch.arange(size) + 0.5) * 2 / size - 1
-    still = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
-    amount = _amount(rng, batch, config.bend).clamp_max(2 * config.bend)
-    bend = amount * _bends(batch, size, rng)
-    grid = still + bend.permute(0, 2, 3, 1)
+    amount = noise.amount(batch, config.bend).clamp_max(2 * config.bend)
+    bend = amount * _bends(batch, size, noise)
+    grid = pixel_centres(size, noise.device) + bend.permute(0, 2, 3, 1)
     source, target, head = (sampled(p, grid) for p in (pair.source, pair.target, pair.head))
     # Where a target pixel's skin was in the source as it came, then where that has been bent to.
     came = sampled(pair.flow.permute(0, 3, 1, 2), grid).permute(0, 2, 3, 1)
@@ -257,25 +247,33 @@ def _bent(
     return source, target, flow, head
 
 
-def _bends(batch: int, size: int, rng: np.random.Generator) -> Tensor:
+def _bends(batch: int, size: int, noise: Noise) -> Tensor:
     """Smooth displacements ``[B, 2, S, S]`` of unit spread, mostly alike left and right. How large
     a face is, how it is turned and where it lies are codes of the pose and taken out."""
-    coarse = _normal(rng, batch, 2, BEND_CELLS, BEND_CELLS)
-    mirrored = coarse.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
-    field = _enlarged(0.7 * (coarse + mirrored) + 0.35 * (coarse - mirrored), size)
-    axis = (torch.arange(size) + 0.5) * 2 / size - 1
-    down, across = torch.meshgrid(axis, axis, indexing="ij")
+    coarse = noise.normal(batch, 2, BEND_CELLS, BEND_CELLS)
+    mirrored = coarse.flip(-1)
+    mirrored = torch.cat([-mirrored[:, :1], mirrored[:, 1:]], 1)
+    field = enlarged(0.7 * (coarse + mirrored) + 0.35 * (coarse - mirrored), size)
+    basis, fit = _linear_parts(size, noise.device)
+    parts = field.reshape(batch, 2, -1) @ fit
+    return field - (parts @ basis).reshape(field.shape)
+
+
+@lru_cache(maxsize=16)
+def _linear_parts(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What is even or linear over a picture ``[3, S * S]``, and what finds how much of it there is
+    in a field ``[S * S, 3]``."""
+    across, down = pixel_centres(size).unbind(-1)
     # Even a part of what is linear goes: only the middle of the picture has a face in it.
     weight = torch.exp(-(across.square() + down.square()) / 0.8)
     basis = torch.stack([torch.ones_like(across), across, down]).reshape(3, -1)
     weighted = basis * weight.reshape(1, -1)
-    parts = field.reshape(batch, 2, -1) @ weighted.T @ torch.linalg.inv(weighted @ basis.T)
-    return field - (parts @ basis).reshape(field.shape)
+    return basis.to(device), (weighted.T @ torch.linalg.inv(weighted @ basis.T)).to(device)
 
 
 def _blurred(pictures: Tensor, sigma: Tensor) -> Tensor:
     """A Gaussian per picture, sigma ``[B]`` in pixels."""
-    reach = torch.arange(-3, 4, dtype=torch.float32)
+    reach = torch.arange(-3, 4, dtype=torch.float32, device=sigma.device)
     kernel = torch.exp(-0.5 * (reach / sigma.clamp_min(0.1)[:, None]).square())
     kernel = kernel / kernel.sum(-1, keepdim=True)  # [B, 7]
     batch, channels, size = pictures.shape[0], pictures.shape[1], pictures.shape[-1]
@@ -286,13 +284,13 @@ def _blurred(pictures: Tensor, sigma: Tensor) -> Tensor:
     return x.reshape(pictures.shape)
 
 
-def _recorded(pictures: Tensor, config: PhotographicConfig, rng: np.random.Generator) -> Tensor:
+def _recorded(pictures: Tensor, config: PhotographicConfig, noise: Noise) -> Tensor:
     """Grain, and colour kept at half the resolution or coarse brightness, as codecs do."""
     batch, size = len(pictures), pictures.shape[-1]
-    pictures = pictures + _amount(rng, batch, config.grain / 127.5) * _normal(rng, *pictures.shape)
-    coarse = _enlarged(F.avg_pool2d(pictures, 2), size)
+    pictures = pictures + noise.amount(batch, config.grain / 127.5) * noise.normal(*pictures.shape)
+    coarse = enlarged(F.avg_pool2d(pictures, 2), size)
     grey = pictures.mean(1, keepdim=True)
     colour_only = grey + coarse - coarse.mean(1, keepdim=True)
-    kind = torch.from_numpy(rng.uniform(size=(batch, 1, 1, 1)).astype(np.float32))
+    kind = noise.uniform(1.0, batch, 1, 1, 1)
     pictures = torch.where(kind < config.blocks, colour_only, pictures)
     return torch.where(kind < config.blocks / 3, coarse, pictures).clamp(-1, 1)

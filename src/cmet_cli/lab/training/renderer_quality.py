@@ -16,8 +16,8 @@ from ..avatar.face import draw
 from ..avatar.face_state import POSE_SPREAD, FaceState
 from ..avatar.identity import Identity
 from ..seeds import EVALUATION_SEEDS
+from .batches import to_tensor
 from .code_space import EXPRESSION, code_space
-from .train_renderer import to_tensor
 from .world import POSE_STRAY, sample_lips
 
 BATCH = 32

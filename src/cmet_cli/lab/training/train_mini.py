@@ -29,11 +29,13 @@ from ..seeds import CALIBRATION_SEEDS
 from .clip_features import WorldFeatures, WorldSpec, load_all
 from .emotion_presets import VOICES, export_presets, world_presets
 from .gain import calibrate_gain, code_error_score, draw_trials, predict
+from .noise import CPU
 from .pairs import FeatureBank
 from .reach import motion_table
+from .renderer_config import RendererConfig, gpu_config
 from .train_connector import ConnectorTraining, mini_training, train_connector
 from .train_lips import LipsConfig, train_lips
-from .train_renderer import RendererConfig, train_encoder, train_joint
+from .train_renderer import train_encoder, train_joint
 from .train_speech import SpeechConfig, train_speech
 from .voices import VoicesConfig, load_speech
 from .wild_voices import WildConfig, load_wild
@@ -73,30 +75,44 @@ class MiniConfig:
     threads: int = 1
 
 
+def mini_config(device: torch.device, threads: int = 1, workers: int = 2) -> MiniConfig:
+    """The mini model's hyper-parameters on a device. workers: processes that draw and speak."""
+    start = MiniConfig(threads=threads)
+    return dataclasses.replace(
+        start,
+        renderer=gpu_config() if device.type == "cuda" else start.renderer,
+        world=dataclasses.replace(start.world, workers=workers),
+        voices=dataclasses.replace(start.voices, workers=workers),
+        wild=dataclasses.replace(start.wild, workers=workers),
+    )
+
+
 def train_mini(
     run_dir: Path,
     out_dir: Path,
     config: MiniConfig | None = None,
     progress: Progress = no_progress,
+    device: torch.device = CPU,
 ) -> None:
     """Make the mini model. A stopped run goes on where it was, in the same ``run_dir``.
 
     Stages, in order: ``world``, ``encoder``, ``renderer``, ``voices``, ``lips``, ``wild``,
     ``speech``, ``connector``, ``emotions``. out_dir: gets the weights, ``config.json`` and the
-    named emotions.
+    named emotions. device: trains the renderer; the other networks, which are smaller, stay on the
+    CPU.
     """
     config = config or MiniConfig()
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        export_part(out_dir, "edtalk", make_renderer(run_dir, config, progress))
+        export_part(out_dir, "edtalk", make_renderer(run_dir, config, progress, device))
         audio2lip, speech = make_listeners(run_dir, config, progress)
         export_part(out_dir, "audio2lip", audio2lip)
         export_part(out_dir, "speech", speech)
         connector, gain = make_connector(run_dir, config, speech, progress)
         export_part(out_dir, "connector", connector)
-        ear = load_speech_encoder(inspect_folder(out_dir), torch.device("cpu"))
+        ear = load_speech_encoder(inspect_folder(out_dir), CPU)
         export_presets(out_dir, world_presets(ear, config.preset_voices, progress))
         table = [[round(float(v), 7) for v in row] for row in motion_table(config.motion_pairs)]
         write_config(out_dir, name=MODEL_NAME, gain=gain, source=config.source, motion=table)
@@ -104,11 +120,16 @@ def train_mini(
         torch.set_num_threads(threads)
 
 
-def make_renderer(run_dir: Path, config: MiniConfig, progress: Progress = no_progress) -> EDTalk:
-    """Stages ``world``, ``encoder`` and ``renderer``."""
+def make_renderer(
+    run_dir: Path,
+    config: MiniConfig,
+    progress: Progress = no_progress,
+    device: torch.device = CPU,
+) -> EDTalk:
+    """Stages ``world``, ``encoder`` and ``renderer``. Returns the renderer on the device."""
     world = load_world(config.world, run_dir / "world", progress)
-    encoder = train_encoder(world, config.renderer, run_dir / "encoder", progress)
-    return train_joint(encoder, world, config.renderer, run_dir / "renderer", progress)
+    encoder = train_encoder(world, config.renderer, run_dir / "encoder", progress, device)
+    return train_joint(encoder, world, config.renderer, run_dir / "renderer", progress, device)
 
 
 def make_listeners(
