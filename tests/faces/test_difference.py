@@ -79,6 +79,17 @@ def test_a_renderers_own_motion_is_used_where_it_explains_the_change_and_not_whe
         assert found == pytest.approx(expected, abs=0.05 if own < 0 else 0.2)
 
 
+def test_where_nothing_can_be_decided_nothing_is_looked_for(monkeypatch):
+    """Renderings that are nearly alike: a renderer's own motion will do, and costs nothing."""
+    differ, picture = Differ(), texture()
+    monkeypatch.setattr(differ, "_seen_flow", None)
+    said = np.full((SIZE, SIZE, 2), 0.3, np.float32)
+    assert np.array_equal(differ.flow(Renderings(picture, picture, picture + 0.9, said)), said)
+    assert not differ.follows_renderer
+    with pytest.raises(TypeError):
+        differ.flow(Renderings(picture, picture, picture + 1.1, said))
+
+
 def test_blue_from_the_drawn_world_stays_out_and_shade_comes_in():
     skin = np.broadcast_to(np.array([180, 130, 105], np.float32), (SIZE, SIZE, 3)).copy()
     skin += (texture(1) - 128) * 0.1

@@ -34,7 +34,10 @@ def remembered_batch(key: str, run: Callable[[int], object]) -> int:
 
 def best_batch(run: Callable[[int], object], clock: Callable[[], float] = time.perf_counter) -> int:
     """Ever larger ones until a frame gets no cheaper, memory ends, or the time for trying does."""
-    best, best_s, begun = 1, float("inf"), clock()
+    best, best_s = 1, float("inf")
+    with contextlib.suppress(torch.OutOfMemoryError):
+        run(1)  # the very first call builds kernels and plans: longer than all trying, maybe
+    begun = clock()
     for size in CANDIDATES:
         if clock() - begun + 2 * size * best_s > BUDGET_S and size > 1:
             break

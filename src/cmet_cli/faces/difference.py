@@ -166,6 +166,11 @@ class Differ:
         """Whether it is settled that the renderer's own motion is used."""
         return self._own_motion is True
 
+    @property
+    def settled(self) -> bool:
+        """Whether it is settled whose motion is used."""
+        return self._own_motion is not None
+
     def flow(self, seen: Renderings) -> np.ndarray:
         """The renderer's own account of the motion, where that explains the change; else OpenCV's.
 
@@ -175,7 +180,8 @@ class Differ:
         if seen.motion is None or self._own_motion is False:
             return self._seen_flow(seen)
         own = blur(seen.motion, MOTION_SIGMA)
-        if self._own_motion is None:
+        # No motion explains more than there is; where that is too little, all are alike.
+        if self._own_motion is None and _left(seen, seen.neutral) >= LEAST_EXPLAINED:
             looked = self._seen_flow(seen)
             by_own, by_looks = (_explained(seen, flow) for flow in (own, looked))
             if by_looks < LEAST_EXPLAINED:
@@ -210,8 +216,12 @@ def _shading(residual: np.ndarray) -> np.ndarray:
 
 def _explained(seen: Renderings, flow: np.ndarray) -> float:
     """How much of the change the motion explains, in mean square grey levels."""
-    still = float(np.square(seen.edited - seen.neutral).mean())
-    return still - float(np.square(seen.edited - warp(seen.neutral, flow)).mean())
+    return _left(seen, seen.neutral) - _left(seen, warp(seen.neutral, flow))
+
+
+def _left(seen: Renderings, picture: np.ndarray) -> float:
+    """What of the edited rendering a picture does not show, in mean square grey levels."""
+    return float(np.square(seen.edited - picture).mean())
 
 
 def changed(seen: Renderings) -> np.ndarray:

@@ -128,7 +128,7 @@ class DeviceDifferenceJoin:
             rows = numbers(at, self._device).long()
             pictures, masks = [p[rows] for p in pictures], self._masks.of(places)
         original, neutral, edited = pictures
-        seen = Renderings(original, neutral, edited, self._flow(faces))
+        seen = Renderings(original, neutral, edited, self._flow(faces, neutral, edited))
         person = self._person(seen, masks.face, faces)
         shown = numbers([min(1.0, weights[k]) for k in at], self._device).view(-1, 1, 1, 1)
         change = shot.differ(seen, masks.where, person).scaled(shown)
@@ -139,13 +139,16 @@ class DeviceDifferenceJoin:
             out[k] = frame
         return out
 
-    def _flow(self, faces: Sequence[RenderedOnDevice]) -> Tensor:
+    def _flow(self, faces: Sequence[RenderedOnDevice], neutral: Tensor, edited: Tensor) -> Tensor:
         """The renderer's own motion; until it is settled that this is good (once a shot), and where
         it is not, what is decided and found on the host. ``[B, 2, S, S]``."""
         decide, found = self._shot.flows, list[Tensor]()
-        for face in faces:
+        for face, asks in zip(faces, self._asks(faces, neutral, edited), strict=True):
             if decide.follows_renderer:
                 break
+            if not asks and face.motion is not None:
+                found.append(blur(face.motion[None], on_cpu.MOTION_SIGMA)[0])
+                continue
             flow = torch.from_numpy(decide.flow(face.on_host())).permute(2, 0, 1)
             found.append(flow.to(self._device))
         own = [f.motion for f in faces[len(found) :] if f.motion is not None]
@@ -153,6 +156,17 @@ class DeviceDifferenceJoin:
             return torch.stack(found)
         theirs = blur(torch.stack(own), on_cpu.MOTION_SIGMA)
         return torch.cat([torch.stack(found), theirs]) if found else theirs
+
+    def _asks(
+        self, faces: Sequence[RenderedOnDevice], neutral: Tensor, edited: Tensor
+    ) -> list[bool]:
+        """Which faces the host is to look at; where little changed there is nothing to settle."""
+        if self._shot.flows.follows_renderer:
+            return [False] * len(faces)
+        if self._shot.flows.settled:
+            return [True] * len(faces)
+        (change,) = downloaded([(edited - neutral).square().mean((1, 2, 3))])
+        return [bool(c) for c in change >= on_cpu.LEAST_EXPLAINED]
 
     def _person(self, seen: Renderings, face: Tensor, faces: Sequence[RenderedOnDevice]) -> Person:
         ends, counts = ranges(seen.original, face)
