@@ -7,6 +7,7 @@ numbers as one frame after the other, on more than one core.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,8 +18,9 @@ import numpy as np
 from .detection import Detection, FaceDetector, NearDetector
 from .regions import Box
 
-#: Frames that are measured ahead, and threads that do it.
-FRAMES_AHEAD, THREADS = 3, 2
+#: Threads that measure, and frames that are measured ahead.
+THREADS = min(8, max(2, (os.cpu_count() or 2) // 2))
+FRAMES_AHEAD = THREADS + 1
 
 _Near = list[Detection | None]
 

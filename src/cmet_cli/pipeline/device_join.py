@@ -146,7 +146,7 @@ class DeviceDifferenceJoin:
         for face, asks in zip(faces, self._asks(faces, neutral, edited), strict=True):
             if decide.follows_renderer:
                 break
-            if not asks and face.motion is not None:
+            if not (asks or decide.settled) and face.motion is not None:
                 found.append(blur(face.motion[None], on_cpu.MOTION_SIGMA)[0])
                 continue
             flow = torch.from_numpy(decide.flow(face.on_host())).permute(2, 0, 1)
