@@ -18,7 +18,7 @@ from ..repaint import Axis, Planes, Target, margin_of
 from .colour import DeviceColour
 from .difference import Difference
 from .planes import alike, downloaded, numbers, rounded, uploaded
-from .sampling import at_steps, reach_of, resampling, sampled, warp
+from .sampling import at_steps, sampled, warp
 
 #: A cubic between pixels goes beyond them by less than this share of their range.
 OVERSHOOT = 0.25
@@ -37,7 +37,8 @@ def repaint(
     extents = _extents(change, touched)
     layout, colour = targets[0].layout, DeviceColour(targets[0].converter)
     moved = warp(crops, change.flow)
-    residual = colour.to_yuv((moved + change.residual).clamp(0, 255)) - colour.to_yuv(moved)
+    coarse = colour.to_yuv(moved)
+    residual = colour.to_yuv((moved + change.residual).clamp(0, 255)) - coarse
     residual = residual * touched  # not even by rounding
     done: list[tuple[Tensor, range, list[_Window]]] = []
     for which, sub in alike(layout):
@@ -50,9 +51,8 @@ def repaint(
             parts = [rectangle(planes[w.frame][c], *w.source) for w in windows for c in which]
             parts_there = uploaded(parts, crops.device).unflatten(0, (len(windows), len(which)))
             at = numbers([w.frame for w in windows], crops.device).long()
-            fields = torch.cat(
-                [change.flow, change.tear, residual[:, which.start : which.stop]], dim=1
-            )[at]
+            both = [part[:, which.start : which.stop] for part in (residual, coarse)]
+            fields = torch.cat([change.flow, change.tear, *both], dim=1)[at]
             done.append((_repainted(parts_there, fields, windows, layout.bits), which, windows))
     out = [list(frame) for frame in planes]
     for host, (_, which, windows) in zip(downloaded([d[0] for d in done]), done, strict=True):
@@ -172,8 +172,8 @@ class _Window:
 def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int) -> Tensor:
     """Planes' new numbers ``[n, P, h, w]``, each window in its upper left corner.
 
-    source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear and residuals on the
-    crop's grid ``[n, 3 + P, S, S]``.
+    source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear, residuals and
+    the crop's own numbers, moved, on its grid ``[n, 3 + 2 P, S, S]``.
     """
     fine = _enlarged(fields, windows)
     where = []
@@ -185,9 +185,11 @@ def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int
         where.append(at_steps(place + fine[:, k] * scale))
     x, y = where
     new = sampled(source, x, y, "bicubic")
+    residual, coarse = fine[:, 3:].chunk(2, dim=1)
     if any(w.torn for w in windows):
-        new = _softened(new, fine[:, 2:3].clamp(0, 1), windows)
-    return rounded(new + fine[:, 3:], bits)
+        torn = numbers([w.torn for w in windows], source.device).view(-1, 1, 1, 1)
+        new = new + torn * fine[:, 2:3].clamp(0, 1) * (coarse - new)
+    return rounded(new + residual, bits)
 
 
 def _enlarged(fields: Tensor, windows: list[_Window]) -> Tensor:
@@ -208,22 +210,3 @@ def _enlarged(fields: Tensor, windows: list[_Window]) -> Tensor:
         shape = len(windows), y.shape[1], x.shape[1]
         fine = sampled(fine, x[:, None].expand(shape), y[..., None].expand(shape), mode)
     return fine
-
-
-def _softened(pictures: Tensor, tear: Tensor, windows: list[_Window]) -> Tensor:
-    """Pictures without fine detail where the motion tore."""
-    device, blurs = pictures.device, []
-    for axis, length in (
-        ([w.x for w in windows], pictures.shape[3]),
-        ([w.y for w in windows], pictures.shape[2]),
-    ):
-        told = [
-            [a.length, sigma, reach_of(sigma)]
-            for a in axis
-            for sigma in [max(0.5, on_cpu.DETAIL * a.there.scale)]
-        ]
-        at = torch.arange(length, dtype=torch.float32, device=device).expand(len(axis), -1)
-        blurs.append(resampling(at, length, numbers(told, device))[:, None])
-    low = blurs[1] @ pictures @ blurs[0].transpose(2, 3)
-    torn = numbers([w.torn for w in windows], device).view(-1, 1, 1, 1)
-    return pictures + tear * torn * (low - pictures)
