@@ -41,6 +41,9 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     coarse = to_yuv(moved)
     residual = to_yuv(np.clip(moved + change.residual, 0, 255)) - coarse
     residual[~touched] = 0  # not even by rounding
+    if float(change.tear.max()) > LEAST_TEAR:
+        # Where motion draws out one fine row, no blur of it is what the crop shows there.
+        residual += change.tear[..., None] * coarse
     out, peak = [], 2**target.layout.bits - 1
     motions: dict[tuple[int, ...], _Motion | None] = {}  # both chroma planes have the same
     for c, plane in enumerate(planes):
@@ -50,7 +53,7 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
             motions[sub] = None if window is None else _Motion.of(change, window, plane.shape)
         motion = motions[sub]
         if motion is not None:
-            plane = _repaint(plane, coarse[..., c], residual[..., c], motion, peak)
+            plane = _repaint(plane, residual[..., c], motion, peak)
         out.append(plane)
     return tuple(out)
 
@@ -146,7 +149,8 @@ class _Motion:
     """What is done to the pixels of planes of one size.
 
     source: the part of the plane that they come from; x, y: from where in it, ``[h, w]`` of the
-    window; tear: where fine detail gives way, None where it nowhere does. float32.
+    window; tear: where the plane's own numbers give way to the crop's, None where they nowhere do.
+    float32.
     """
 
     window: _Window
@@ -167,7 +171,7 @@ class _Motion:
         y -= np.float32(rows.start)
         tear = None
         if float(change.tear.max()) > LEAST_TEAR:
-            tear = np.clip(window.enlarged(change.tear), 0, 1)
+            tear = window.enlarged(change.tear)
         return cls(window, (rows, columns), x, y, tear)
 
 
@@ -177,9 +181,7 @@ def _span(at: np.ndarray, size: int) -> slice:
     return slice(max(0, min(low, 2 * size - 1 - high)), min(size, max(high, 1 - low)))
 
 
-def _repaint(
-    plane: np.ndarray, coarse: np.ndarray, residual: np.ndarray, motion: _Motion, peak: int
-) -> np.ndarray:
+def _repaint(plane: np.ndarray, added: np.ndarray, motion: _Motion, peak: int) -> np.ndarray:
     window = motion.window
     # At whole places this gives the pixels themselves, so that nothing changes where nothing moves.
     # OpenCV's cubic is four times as fast on float32 as on bytes, and rounds nothing.
@@ -191,11 +193,10 @@ def _repaint(
         borderMode=cv2.BORDER_REFLECT_101,
     )
     if motion.tear is not None:
-        # Where motion draws out one fine row, no blur of it is what the crop shows there.
-        new = new + motion.tear * (window.enlarged(coarse) - new)
+        new = new * (1 - motion.tear)
     # One pass that adds, rounds and keeps within the type.
     depth = cv2.CV_8U if plane.dtype == np.uint8 else cv2.CV_16U
-    new = cv2.add(new, window.enlarged(residual), dtype=depth)
+    new = cv2.add(new, window.enlarged(added), dtype=depth)
     out = plane.copy()
     out[window.y.pixels, window.x.pixels] = np.minimum(new, peak) if depth == cv2.CV_16U else new
     return out

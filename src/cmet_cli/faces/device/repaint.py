@@ -40,6 +40,9 @@ def repaint(
     coarse = colour.to_yuv(moved)
     residual = colour.to_yuv((moved + change.residual).clamp(0, 255)) - coarse
     residual = residual * touched  # not even by rounding
+    torn = [extent.tear > on_cpu.LEAST_TEAR for extent in extents]
+    tear = change.tear * numbers(torn, crops.device).view(-1, 1, 1, 1)
+    added = residual + tear * coarse
     done: list[tuple[Tensor, range, list[_Window]]] = []
     for which, sub in alike(layout):
         found = (
@@ -51,8 +54,7 @@ def repaint(
             parts = [rectangle(planes[w.frame][c], *w.source) for w in windows for c in which]
             parts_there = uploaded(parts, crops.device).unflatten(0, (len(windows), len(which)))
             at = numbers([w.frame for w in windows], crops.device).long()
-            both = [part[:, which.start : which.stop] for part in (residual, coarse)]
-            fields = torch.cat([change.flow, change.tear, *both], dim=1)[at]
+            fields = torch.cat([change.flow, tear, added[:, which.start : which.stop]], dim=1)[at]
             done.append((_repainted(parts_there, fields, windows, layout.bits), which, windows))
     out = [list(frame) for frame in planes]
     for host, (_, which, windows) in zip(downloaded([d[0] for d in done]), done, strict=True):
@@ -135,7 +137,6 @@ class _Window:
     frame: int
     x: _Axis
     y: _Axis
-    torn: bool
 
     @classmethod
     def of(
@@ -156,8 +157,7 @@ class _Window:
                 ((extent.columns, columns, to_plane[0]), (extent.rows, rows, to_plane[1]))
             )
         )
-        torn = extent.tear > on_cpu.LEAST_TEAR
-        return None if x is None or y is None else cls(frame, x, y, torn)
+        return None if x is None or y is None else cls(frame, x, y)
 
     @property
     def source(self) -> tuple[int, int, int, int]:
@@ -172,8 +172,8 @@ class _Window:
 def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int) -> Tensor:
     """Planes' new numbers ``[n, P, h, w]``, each window in its upper left corner.
 
-    source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear, residuals and
-    the crop's own numbers, moved, on its grid ``[n, 3 + 2 P, S, S]``.
+    source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear and what is
+    added on the crop's grid ``[n, 3 + P, S, S]``.
     """
     fine = _enlarged(fields, windows)
     where = []
@@ -185,11 +185,7 @@ def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int
         where.append(at_steps(place + fine[:, k] * scale))
     x, y = where
     new = sampled(source, x, y, "bicubic")
-    residual, coarse = fine[:, 3:].chunk(2, dim=1)
-    if any(w.torn for w in windows):
-        torn = numbers([w.torn for w in windows], source.device).view(-1, 1, 1, 1)
-        new = new + torn * fine[:, 2:3].clamp(0, 1) * (coarse - new)
-    return rounded(new + residual, bits)
+    return rounded(new * (1 - fine[:, 2:3]) + fine[:, 3:], bits)
 
 
 def _enlarged(fields: Tensor, windows: list[_Window]) -> Tensor:
