@@ -11,11 +11,13 @@ import pytest
 import torch
 
 from cmet_cli.faces import difference as host
+from cmet_cli.faces import opening
 from cmet_cli.faces.blend import face_mask, head_mask
 from cmet_cli.faces.calibration import FaceEllipse
 from cmet_cli.faces.crop import crop_rgb
 from cmet_cli.faces.device import colour, crop, sampling
 from cmet_cli.faces.device import difference as device
+from cmet_cli.faces.device import opening as opening_there
 from cmet_cli.faces.device.masks import moved, on_device
 from cmet_cli.faces.device.repaint import repaint as repaint_there
 from cmet_cli.faces.geometry import Square, plane_rectangle
@@ -77,6 +79,8 @@ SEEN = device.Renderings(
     there(RENDERED.original), there(RENDERED.neutral), there(RENDERED.edited), there(FLOW)
 )
 PICTURES = ("original", "neutral", "edited")
+ROW = 45 + soft(6, 1, 6.0)[:1, :, 0]
+WEIGHT = 1 + soft(7, 1, 6.0)[:1, :, 0] ** 2
 PAIRS = {
     "blur": (host.blur(picture(2), 0.03), sampling.blur(there(picture(2)), 0.03)),
     "warp": (host.warp(picture(2), FLOW), sampling.warp(there(picture(2)), there(FLOW))),
@@ -84,9 +88,25 @@ PAIRS = {
     "stretch": (host.stretch(FLOW), device.stretch(there(FLOW))),
     "moving": (host.moving(FLOW * 0.1), device.moving(there(FLOW * 0.1))),
     "changed": (host.changed(RENDERED), device.changed(SEEN)),
-    "parted": (
-        host.parted(FLOW, picture(2), FACE),
-        device.parted(there(FLOW), there(picture(2)), there(FACE)),
+    "line_off": (
+        opening.line_off(picture(2), ROW, WEIGHT, FACE),
+        opening_there.line_off(there(picture(2)), there(ROW), there(WEIGHT), there(FACE)),
+    ),
+    "origin": (
+        opening.origin(FLOW, FACE)[0],
+        opening_there.origin(there(FLOW), there(FACE))[0],
+    ),
+    "opened": (
+        opening.opened(FLOW, ROW, FACE).flow,
+        opening_there.opened(there(FLOW), there(ROW), there(FACE)).flow,
+    ),
+    "between": (
+        opening.opened(FLOW, ROW, FACE).between,
+        opening_there.opened(there(FLOW), there(ROW), there(FACE)).between,
+    ),
+    "cavity": (
+        host.cavity(picture(2), FACE),
+        device.cavity(there(picture(2)), there(FACE)),
     ),
 }
 

@@ -96,3 +96,24 @@ def test_a_corner_looks_inwards_for_what_lies_beyond_it():
     after = repaint(planes, nothing, Difference(flow, nothing, nothing[..., 0]), target)
     for old, new in zip(planes, after, strict=True):
         assert np.array_equal(new[:4, :4], old[20:16:-1, 20:16:-1])
+
+
+def test_where_motion_tore_the_crop_is_shown_and_not_one_fine_row_drawn_out():
+    """A thin bright line, and motion that takes all of a mouth from it."""
+    size, fine, kind = 64, 512, FORMATS["gbrp"]
+    plane = np.full((fine, fine), 60, np.uint8)
+    plane[256] = 250
+    crop = cv2.resize(plane, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
+    flow = np.zeros((size, size, 2), np.float32)
+    rows = np.arange(28, 38)
+    flow[28:38, :, 1] = (31.5 + 0.5 / 8 + 1 / 16 - rows)[:, None]
+    tear = np.zeros((size, size), np.float32)
+    tear[28:38] = 1
+    whole = Target(Square(256, 256, 512), kind, ColourConverter(Colour(), kind, fine))
+    nothing = np.zeros((size, size, 3), np.float32)
+    after = repaint((plane,) * 3, np.dstack([crop] * 3), Difference(flow, nothing, tear), whole)
+    drawn_out = repaint(
+        (plane,) * 3, np.dstack([crop] * 3), Difference(flow, nothing, 0 * tear), whole
+    )
+    assert drawn_out[0][250:280, 256].mean() > 150
+    assert after[0][250:280, 256].max() < 100

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .fields import LUMA, PLAIN, blur, smoothstep, warp
+from .opening import line_off, opened, origin
 from .palette import Palette
 from .reach import Reach
 
@@ -35,18 +37,10 @@ DEEPER = 1.7
 CALM_EYES = np.float32(0.8)
 #: The mean over both lips, in shares of the side.
 LIPS_SIGMA = 0.14
-#: Where lips part, from how much of the skin between them being new on, and what is seen there: the
-#: share of each colour of the lips' own that the dark of a mouth keeps.
-PARTED_FROM, PARTED_TO = 0.2, 0.45
-CAVITY = np.array([0.48, 0.32, 0.32], np.float32)
-#: A lower lip's thickness and half the height of a mouth that opens wide, in shares of the side.
-LOWER_LIP, MOUTH_HEIGHT, LIP_SIGMA = 0.055, 0.1, 0.005
-#: Where a mouth opens, by the share of new skin; and from which share of the way down on skin
-#: belongs to the lower lip.
-OPENS_FROM, OPENS_TO = 0.1, 0.3
-LIP_FROM, LIP_TO = 0.15, 0.5
-#: What is at least so red beside the face around it is lip or skin; teeth and dark are not.
-RED_FROM, RED_TO = 0.45, 0.8
+#: What is seen between lips that part: the share of each colour of the face's own that the dark of
+#: a mouth keeps; what a renderer of crops of this side at least draws there, which may be teeth.
+CAVITY = np.array([0.30, 0.19, 0.18], np.float32)
+DRAWS_TEETH_PX = 128
 #: Motion, in shares of the crop's side, that counts as a change even where nothing shows.
 MOVING_FROM, MOVING_TO = 0.002, 0.006
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
@@ -56,12 +50,9 @@ SHADING, MOST_SHADING = 0.7, 24.0
 PACE = 0.35
 #: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
 LOST, SURE = 0.45, 0.7
-#: Grey levels of noise under which a picture shows nothing that could be followed.
-PLAIN = 4.0
 #: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
 #: the share of what OpenCV's flow explains that is enough for it.
 LEAST_EXPLAINED, OWN_SHARE = 1.0, 0.5
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +97,7 @@ class Differ:
         self._dis.setFinestScale(0)
         self._own_motion: bool | None = None  # whether the renderer's motion is used
         self._shading: np.ndarray | None = None
+        self._line_off: np.ndarray | None = None
         self._reach = Reach()
 
     def __call__(
@@ -123,35 +115,50 @@ class Differ:
         ``[S, S]`` in [0, 1]."""
         flow = self.flow(seen)
         further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
+        opening = None
         if mouth is not None:
-            flow = with_whole_lip(flow, mouth)
+            opening = opened(flow, self._line(seen.original, flow, mouth, region), mouth)
+            flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
         flow = flow * mask[..., None]
         moved = warp(seen.neutral, flow)
         raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
-        tear = smoothstep(blur(np.abs(raw @ _LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
+        tear = smoothstep(blur(np.abs(raw @ LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
         tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
+        drawn, gap = seen.edited, mask * (0 if opening is None else opening.between)
         if further:  # what was drawn goes along with the skin
             more = further * (flow if mouth is None else without_parting(flow, mouth))
             if eyes is not None:
                 more = more * (1 - CALM_EYES * eyes)[..., None]
-            raw, tear = (warp(part, more) for part in (raw, tear))
+            raw, tear, gap, drawn = (warp(part, more) for part in (raw, tear, gap, drawn))
             flow = flow + more
         if lips is not None:
             flow = without_parting(flow, lips)
             raw, tear = raw * (1 - lips)[..., None], tear * (1 - lips)
         raw = self._steadied(raw, tear)
-        raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ _LUMA < 0))[..., None]
+        raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
         skin = warp(seen.original, flow)
         residual = palette.limited(skin, wanted)
-        if mouth is not None:
-            gap = parted(flow, skin, region) * mouth * mask
-            gap *= smoothstep(-(raw @ _LUMA), TEAR_FROM, TEAR_TO)
-            dark = np.minimum(residual, skin * (CAVITY - 1))
-            residual += gap[..., None] * (dark - residual)
+        if opening is not None:
+            if len(skin) >= DRAWS_TEETH_PX:
+                inside = palette.limited(skin, drawn - skin)
+            else:
+                inside = np.minimum(cavity(seen.original, region) - skin, 0)
+            residual += gap[..., None] * (inside - residual)
             tear = np.maximum(tear, gap)
         return Difference(flow, residual, tear)
+
+    def _line(
+        self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
+    ) -> np.ndarray:
+        """Where the lips part, ``[1, S]``: where the renderer parts them, moved bit by bit to where
+        they meet in the film."""
+        row, weight = origin(flow, mouth)
+        off = line_off(picture, row, weight, face)
+        before = off if self._line_off is None else self._line_off
+        self._line_off = before + np.float32(PACE) * (off - before)
+        return row + self._line_off
 
     def _steadied(self, residual: np.ndarray, tear: np.ndarray) -> np.ndarray:
         """Shading comes and goes slowly, so it is taken over bit by bit; what tore is of now."""
@@ -204,13 +211,13 @@ class Differ:
 
     @staticmethod
     def _grey(picture: np.ndarray, side: int) -> np.ndarray:
-        grey = cv2.resize(picture @ _LUMA, (side, side), interpolation=cv2.INTER_CUBIC)
+        grey = cv2.resize(picture @ LUMA, (side, side), interpolation=cv2.INTER_CUBIC)
         return np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
 
 
 def _shading(residual: np.ndarray) -> np.ndarray:
     """The share of a residual that counts as shading. float32 ``[S, S]``."""
-    size = np.abs(residual @ _LUMA) * np.float32(SHADING) + np.float32(1e-3)
+    size = np.abs(residual @ LUMA) * np.float32(SHADING) + np.float32(1e-3)
     return np.float32(SHADING * MOST_SHADING) * np.tanh(size / np.float32(MOST_SHADING)) / size
 
 
@@ -248,18 +255,10 @@ def stretch(flow: np.ndarray) -> np.ndarray:
     return np.clip(1 - area, 0, 1).astype(np.float32)
 
 
-def parted(flow: np.ndarray, skin: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Where lips that were closed have come apart: drawn out downwards, and the colour of lips
-    still (between teeth, or in a mouth that was open, nothing is new). float32 ``[S, S]``.
-
-    skin: the picture after the motion; face: where the skin is that lips are compared with.
-    """
-    new = blur(np.clip(-np.gradient(flow[..., 1], axis=0), 0, 1).astype(np.float32), TEAR_SIGMA)
-    luma = skin @ _LUMA
-    red = (skin[..., 0] - skin[..., 1:].mean(-1)) / (luma + PLAIN)
-    usual = float((red * face).sum() / (face.sum() + 1e-6)) + 1e-3
-    lips = smoothstep(blur(red, TEAR_SIGMA) / max(usual, 0.02), RED_FROM, RED_TO)
-    return smoothstep(new, PARTED_FROM, PARTED_TO) * lips
+def cavity(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """The colour of this person's mouth inside. RGB float32 ``[3]``."""
+    mean = (picture * face[..., None]).sum((0, 1)) / (face.sum() + np.float32(1e-6))
+    return np.asarray(mean * CAVITY, np.float32)
 
 
 def likeness(seen: Renderings, region: np.ndarray) -> float:
@@ -268,7 +267,7 @@ def likeness(seen: Renderings, region: np.ndarray) -> float:
     Noise of a few grey levels on a plain picture does not count against it.
     """
     total = float(region.sum()) + 1e-6
-    pair = [p @ _LUMA for p in (seen.original, seen.neutral)]
+    pair = [p @ LUMA for p in (seen.original, seen.neutral)]
     a, b = (p - float((p * region).sum()) / total for p in pair)
     shared, va, vb = (float((region * x * y).sum()) / total for x, y in ((a, b), (a, a), (b, b)))
     return (shared + PLAIN**2) / (np.sqrt(va * vb) + PLAIN**2)
@@ -279,35 +278,9 @@ def trust(like: float) -> float:
     return float(smoothstep(np.float32(like), LOST, SURE))
 
 
-def warp(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """``picture`` sampled at every pixel's place plus ``flow``."""
-    height, width = flow.shape[:2]
-    x = np.arange(width, dtype=np.float32)[None] + flow[..., 0]
-    y = np.arange(height, dtype=np.float32)[:, None] + flow[..., 1]
-    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
 def without_parting(flow: np.ndarray, lips: np.ndarray) -> np.ndarray:
     """Motion with that of the lips as a whole where they are: ``[S, S]`` in [0, 1]."""
     return flow + lips[..., None] * (down_mean(flow) - flow)
-
-
-def with_whole_lip(flow: np.ndarray, mouth: np.ndarray) -> np.ndarray:
-    """Motion in which a lower lip that goes down keeps its thickness, so that only what is above it
-    is drawn out: a small renderer's motion is smooth, and draws out the lip itself. The upper lip
-    stays as it was. float32 ``[S, S, 2]``."""
-    side, down = flow.shape[0], np.ascontiguousarray(flow[..., 1])
-    thick, reach = max(1, round(LOWER_LIP * side)), round(MOUTH_HEIGHT * side)
-    column = np.ones((thick + 1, 1), np.uint8)
-    with_what_is_below = cv2.erode(down, column, anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
-    lowest = cv2.erode(down, np.ones((2 * reach + 1, 1), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    depth = np.clip(down / np.minimum(lowest, np.float32(-1e-3)), 0, 1)
-    drawn_out = blur(np.clip(-np.gradient(down, axis=0), 0, 1).astype(np.float32), TEAR_SIGMA)
-    opens = cv2.dilate(smoothstep(drawn_out, OPENS_FROM, OPENS_TO), column, anchor=(0, thick))
-    more = opens * mouth * smoothstep(depth, LIP_FROM, LIP_TO) * (with_what_is_below - down)
-    out = flow.copy()
-    out[..., 1] += blur(more, LIP_SIGMA)
-    return out
 
 
 def down_mean(flow: np.ndarray) -> np.ndarray:
@@ -315,14 +288,3 @@ def down_mean(flow: np.ndarray) -> np.ndarray:
     both takes away; corners that rise stay. float32 ``[S, S, 2]``."""
     reach = LIPS_SIGMA * flow.shape[0]
     return cv2.GaussianBlur(flow, (1, 2 * round(3 * reach) + 1), sigmaX=0.1, sigmaY=reach)
-
-
-def blur(picture: np.ndarray, sigma_share: float) -> np.ndarray:
-    """Gaussian with a sigma in shares of the picture's side."""
-    return cv2.GaussianBlur(picture, (0, 0), max(0.3, sigma_share * picture.shape[0]))
-
-
-def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 up to ``low``, 1 from ``high`` on, smooth between. float32."""
-    x = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return (x * x * (3 - 2 * x)).astype(np.float32)

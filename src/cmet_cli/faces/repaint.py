@@ -9,12 +9,11 @@ import cv2
 import numpy as np
 
 from ..media.pixels import ColourConverter, PixelFormat
-from .difference import Difference, warp
+from .difference import Difference
+from .fields import warp
 from .geometry import Square, crop_to_plane, plane_rectangle
 
 Planes = tuple[np.ndarray, ...]
-#: Gaussian sigma, in pixels of the crop, that parts the renderer's band from the finer ones.
-DETAIL = 0.8
 LEAST_TEAR = 0.02
 #: Of OpenCV's cubics.
 SHARP = -0.75
@@ -39,8 +38,12 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     if not touched.any():
         return planes
     moved, to_yuv = warp(crop, change.flow), target.converter.to_yuv
-    residual = to_yuv(np.clip(moved + change.residual, 0, 255)) - to_yuv(moved)
+    coarse = to_yuv(moved)
+    residual = to_yuv(np.clip(moved + change.residual, 0, 255)) - coarse
     residual[~touched] = 0  # not even by rounding
+    if float(change.tear.max()) > LEAST_TEAR:
+        # Where motion draws out one fine row, no blur of it is what the crop shows there.
+        residual += change.tear[..., None] * coarse
     out, peak = [], 2**target.layout.bits - 1
     motions: dict[tuple[int, ...], _Motion | None] = {}  # both chroma planes have the same
     for c, plane in enumerate(planes):
@@ -49,7 +52,9 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
             window = _window(plane, touched, target.square, sub)
             motions[sub] = None if window is None else _Motion.of(change, window, plane.shape)
         motion = motions[sub]
-        out.append(plane if motion is None else _repaint(plane, residual[..., c], motion, peak))
+        if motion is not None:
+            plane = _repaint(plane, residual[..., c], motion, peak)
+        out.append(plane)
     return tuple(out)
 
 
@@ -144,7 +149,8 @@ class _Motion:
     """What is done to the pixels of planes of one size.
 
     source: the part of the plane that they come from; x, y: from where in it, ``[h, w]`` of the
-    window; tear: where fine detail gives way, None where it nowhere does. float32.
+    window; tear: where the plane's own numbers give way to the crop's, None where they nowhere do.
+    float32.
     """
 
     window: _Window
@@ -165,7 +171,7 @@ class _Motion:
         y -= np.float32(rows.start)
         tear = None
         if float(change.tear.max()) > LEAST_TEAR:
-            tear = np.clip(window.enlarged(change.tear), 0, 1)
+            tear = window.enlarged(change.tear)
         return cls(window, (rows, columns), x, y, tear)
 
 
@@ -175,27 +181,7 @@ def _span(at: np.ndarray, size: int) -> slice:
     return slice(max(0, min(low, 2 * size - 1 - high)), min(size, max(high, 1 - low)))
 
 
-def _soften(picture: np.ndarray, tear: np.ndarray, scale: tuple[float, float]) -> None:
-    """Take away fine detail where the motion tore, in place.
-
-    Two bands are joined: below the renderer's resolution the moved pixels with what is added to
-    them, above it the frame's own detail except where that is not to be trusted.
-    """
-    torn = tear > LEAST_TEAR
-    rows, columns = np.flatnonzero(torn.any(1)), np.flatnonzero(torn.any(0))
-    if not len(rows):
-        return
-    sigma_x, sigma_y = (max(0.5, DETAIL * s) for s in scale)
-    around_y, around_x = math.ceil(3 * sigma_y), math.ceil(3 * sigma_x)
-    part = (
-        slice(max(0, rows[0] - around_y), rows[-1] + around_y + 1),
-        slice(max(0, columns[0] - around_x), columns[-1] + around_x + 1),
-    )
-    low = cv2.GaussianBlur(picture[part], (0, 0), sigma_x, sigmaY=sigma_y)
-    picture[part] += tear[part] * (low - picture[part])
-
-
-def _repaint(plane: np.ndarray, residual: np.ndarray, motion: _Motion, peak: int) -> np.ndarray:
+def _repaint(plane: np.ndarray, added: np.ndarray, motion: _Motion, peak: int) -> np.ndarray:
     window = motion.window
     # At whole places this gives the pixels themselves, so that nothing changes where nothing moves.
     # OpenCV's cubic is four times as fast on float32 as on bytes, and rounds nothing.
@@ -207,10 +193,10 @@ def _repaint(plane: np.ndarray, residual: np.ndarray, motion: _Motion, peak: int
         borderMode=cv2.BORDER_REFLECT_101,
     )
     if motion.tear is not None:
-        _soften(new, motion.tear, (window.x.scale, window.y.scale))
+        new = new * (1 - motion.tear)
     # One pass that adds, rounds and keeps within the type.
     depth = cv2.CV_8U if plane.dtype == np.uint8 else cv2.CV_16U
-    new = cv2.add(new, window.enlarged(residual), dtype=depth)
+    new = cv2.add(new, window.enlarged(added), dtype=depth)
     out = plane.copy()
     out[window.y.pixels, window.x.pixels] = np.minimum(new, peak) if depth == cv2.CV_16U else new
     return out

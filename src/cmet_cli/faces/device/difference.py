@@ -13,7 +13,8 @@ from torch import Tensor
 
 from .. import difference as on_cpu
 from .colour import column, limited, luma
-from .sampling import blur, column_most, dilate, down_mean, warp
+from .opening import line_off, opened, origin
+from .sampling import blur, dilate, down_mean, smoothstep, warp
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +65,15 @@ class Differ:
 
     def __init__(self) -> None:
         self._shading: Tensor | None = None
+        self._line_off: Tensor | None = None
 
     def __call__(self, seen: Renderings, where: Where, person: Person) -> Difference:
         flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
+        opening = None
         if mouth is not None:
-            flow = with_whole_lip(flow, mouth)
+            line = self._line(seen.original, flow, mouth, where.region)
+            opening = opened(flow, line, mouth)
+            flow = opening.flow
         mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
         flow = flow * mask
         raw = blur(seen.edited - warp(seen.neutral, flow), on_cpu.RESIDUAL_SIGMA)
@@ -76,10 +81,12 @@ class Differ:
         tear = smoothstep(tear, on_cpu.TEAR_FROM, on_cpu.TEAR_TO) * mask
         drawn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
         tear = tear * smoothstep(drawn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
+        gap = mask * (0 if opening is None else opening.between)
         # Where there is no more motion to be, this adds nothing.
         more = further * (flow if mouth is None else without_parting(flow, mouth))
         more = more * (1 - float(on_cpu.CALM_EYES) * where.eyes)
-        raw, tear = warp(torch.cat([raw, tear], dim=1), more).split([3, 1], dim=1)
+        parts = warp(torch.cat([raw, tear, gap, seen.edited], dim=1), more)
+        raw, tear, gap, drawn = parts.split([3, 1, 1, 3], dim=1)
         flow = flow + more
         if lips is not None:
             flow = without_parting(flow, lips)
@@ -89,13 +96,23 @@ class Differ:
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
         skin = warp(seen.original, flow)
         residual = limited(skin, wanted, person.low, person.high)
-        if mouth is not None:
-            gap = parted(flow, skin, where.region) * mouth * mask
-            gap = gap * smoothstep(-luma(raw), on_cpu.TEAR_FROM, on_cpu.TEAR_TO)
-            dark = torch.minimum(residual, skin * (column(on_cpu.CAVITY, skin.device) - 1))
-            residual = residual + gap * (dark - residual)
+        if opening is not None:
+            if skin.shape[-1] >= on_cpu.DRAWS_TEETH_PX:
+                inside = limited(skin, drawn - skin, person.low, person.high)
+            else:
+                inside = (cavity(seen.original, where.region) - skin).clamp(max=0)
+            residual = residual + gap * (inside - residual)
             tear = torch.maximum(tear, gap)
         return Difference(flow, residual, tear)
+
+    def _line(self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor) -> Tensor:
+        row, weight = origin(flow, mouth)
+        out = []
+        for off in line_off(pictures, row, weight, face):
+            before = off if self._line_off is None else self._line_off
+            self._line_off = torch.lerp(before, off, on_cpu.PACE)
+            out.append(self._line_off)
+        return row + torch.stack(out)
 
     def _steadied(self, residual: Tensor, tear: Tensor) -> Tensor:
         pace, out = on_cpu.PACE + (1 - on_cpu.PACE) * tear, []
@@ -129,14 +146,9 @@ def stretch(flow: Tensor) -> Tensor:
     return (1 - area).clamp(0, 1)
 
 
-def parted(flow: Tensor, skin: Tensor, face: Tensor) -> Tensor:
-    (down,) = torch.gradient(flow[:, 1:], dim=2)
-    new = blur((-down).clamp(0, 1), on_cpu.TEAR_SIGMA)
-    red = (skin[:, :1] - skin[:, 1:].mean(1, keepdim=True)) / (luma(skin) + on_cpu.PLAIN)
-    usual = _total(red * face) / (_total(face) + 1e-6) + 1e-3
-    lips = blur(red, on_cpu.TEAR_SIGMA) / usual.clamp(min=0.02)
-    lips = smoothstep(lips, on_cpu.RED_FROM, on_cpu.RED_TO)
-    return smoothstep(new, on_cpu.PARTED_FROM, on_cpu.PARTED_TO) * lips
+def cavity(pictures: Tensor, face: Tensor) -> Tensor:
+    mean = _total(pictures * face) / (_total(face) + 1e-6)
+    return mean * column(on_cpu.CAVITY, pictures.device)
 
 
 def likeness(original: Tensor, neutral: Tensor, region: Tensor) -> Tensor:
@@ -155,22 +167,3 @@ def _total(field: Tensor) -> Tensor:
 
 def without_parting(flow: Tensor, lips: Tensor) -> Tensor:
     return flow + lips * (down_mean(flow) - flow)
-
-
-def with_whole_lip(flow: Tensor, mouth: Tensor) -> Tensor:
-    side, down = flow.shape[-1], flow[:, 1:]
-    thick, reach = max(1, round(on_cpu.LOWER_LIP * side)), round(on_cpu.MOUTH_HEIGHT * side)
-    below = -column_most(-down, 0, thick)
-    lowest = -column_most(-down, reach, reach)
-    depth = (down / lowest.clamp(max=-1e-3)).clamp(0, 1)
-    (slope,) = torch.gradient(down, dim=2)
-    drawn_out = blur((-slope).clamp(0, 1), on_cpu.TEAR_SIGMA)
-    opens = smoothstep(drawn_out, on_cpu.OPENS_FROM, on_cpu.OPENS_TO)
-    more = column_most(opens, thick, 0) * mouth * (below - down)
-    more = blur(more * smoothstep(depth, on_cpu.LIP_FROM, on_cpu.LIP_TO), on_cpu.LIP_SIGMA)
-    return torch.cat([flow[:, :1], down + more], dim=1)
-
-
-def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
-    x = ((x - low) / (high - low)).clamp(0, 1)
-    return x * x * (3 - 2 * x)

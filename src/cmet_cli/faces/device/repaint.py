@@ -18,7 +18,7 @@ from ..repaint import Axis, Planes, Target, margin_of
 from .colour import DeviceColour
 from .difference import Difference
 from .planes import alike, downloaded, numbers, rounded, uploaded
-from .sampling import at_steps, reach_of, resampling, sampled, warp
+from .sampling import at_steps, sampled, warp
 
 #: A cubic between pixels goes beyond them by less than this share of their range.
 OVERSHOOT = 0.25
@@ -37,8 +37,12 @@ def repaint(
     extents = _extents(change, touched)
     layout, colour = targets[0].layout, DeviceColour(targets[0].converter)
     moved = warp(crops, change.flow)
-    residual = colour.to_yuv((moved + change.residual).clamp(0, 255)) - colour.to_yuv(moved)
+    coarse = colour.to_yuv(moved)
+    residual = colour.to_yuv((moved + change.residual).clamp(0, 255)) - coarse
     residual = residual * touched  # not even by rounding
+    torn = [extent.tear > on_cpu.LEAST_TEAR for extent in extents]
+    tear = change.tear * numbers(torn, crops.device).view(-1, 1, 1, 1)
+    added = residual + tear * coarse
     done: list[tuple[Tensor, range, list[_Window]]] = []
     for which, sub in alike(layout):
         found = (
@@ -50,9 +54,7 @@ def repaint(
             parts = [rectangle(planes[w.frame][c], *w.source) for w in windows for c in which]
             parts_there = uploaded(parts, crops.device).unflatten(0, (len(windows), len(which)))
             at = numbers([w.frame for w in windows], crops.device).long()
-            fields = torch.cat(
-                [change.flow, change.tear, residual[:, which.start : which.stop]], dim=1
-            )[at]
+            fields = torch.cat([change.flow, tear, added[:, which.start : which.stop]], dim=1)[at]
             done.append((_repainted(parts_there, fields, windows, layout.bits), which, windows))
     out = [list(frame) for frame in planes]
     for host, (_, which, windows) in zip(downloaded([d[0] for d in done]), done, strict=True):
@@ -135,7 +137,6 @@ class _Window:
     frame: int
     x: _Axis
     y: _Axis
-    torn: bool
 
     @classmethod
     def of(
@@ -156,8 +157,7 @@ class _Window:
                 ((extent.columns, columns, to_plane[0]), (extent.rows, rows, to_plane[1]))
             )
         )
-        torn = extent.tear > on_cpu.LEAST_TEAR
-        return None if x is None or y is None else cls(frame, x, y, torn)
+        return None if x is None or y is None else cls(frame, x, y)
 
     @property
     def source(self) -> tuple[int, int, int, int]:
@@ -172,8 +172,8 @@ class _Window:
 def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int) -> Tensor:
     """Planes' new numbers ``[n, P, h, w]``, each window in its upper left corner.
 
-    source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear and residuals on the
-    crop's grid ``[n, 3 + P, S, S]``.
+    source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear and what is
+    added on the crop's grid ``[n, 3 + P, S, S]``.
     """
     fine = _enlarged(fields, windows)
     where = []
@@ -185,9 +185,7 @@ def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int
         where.append(at_steps(place + fine[:, k] * scale))
     x, y = where
     new = sampled(source, x, y, "bicubic")
-    if any(w.torn for w in windows):
-        new = _softened(new, fine[:, 2:3].clamp(0, 1), windows)
-    return rounded(new + fine[:, 3:], bits)
+    return rounded(new * (1 - fine[:, 2:3]) + fine[:, 3:], bits)
 
 
 def _enlarged(fields: Tensor, windows: list[_Window]) -> Tensor:
@@ -208,22 +206,3 @@ def _enlarged(fields: Tensor, windows: list[_Window]) -> Tensor:
         shape = len(windows), y.shape[1], x.shape[1]
         fine = sampled(fine, x[:, None].expand(shape), y[..., None].expand(shape), mode)
     return fine
-
-
-def _softened(pictures: Tensor, tear: Tensor, windows: list[_Window]) -> Tensor:
-    """Pictures without fine detail where the motion tore."""
-    device, blurs = pictures.device, []
-    for axis, length in (
-        ([w.x for w in windows], pictures.shape[3]),
-        ([w.y for w in windows], pictures.shape[2]),
-    ):
-        told = [
-            [a.length, sigma, reach_of(sigma)]
-            for a in axis
-            for sigma in [max(0.5, on_cpu.DETAIL * a.there.scale)]
-        ]
-        at = torch.arange(length, dtype=torch.float32, device=device).expand(len(axis), -1)
-        blurs.append(resampling(at, length, numbers(told, device))[:, None])
-    low = blurs[1] @ pictures @ blurs[0].transpose(2, 3)
-    torn = numbers([w.torn for w in windows], device).view(-1, 1, 1, 1)
-    return pictures + tear * torn * (low - pictures)

@@ -85,6 +85,27 @@ def blur(pictures: Tensor, sigma_share: float) -> Tensor:
     return matrix @ pictures @ matrix.t()
 
 
+def across(lines: Tensor, sigma_share: float) -> Tensor:
+    """Each row of ``lines [B, 1, n, S]`` blurred by itself."""
+    sigma = max(0.3, sigma_share * lines.shape[-1])
+    return lines @ _gaussian(lines.shape[-1], sigma, round(3 * sigma), lines.device).t()
+
+
+def at_rows(field: Tensor, rows: Tensor) -> Tensor:
+    """``field [B, 1, S, S]`` in each column at the rows ``[B, 1, n, S]``, between two linearly."""
+    last = field.shape[2] - 1
+    rows = rows.clamp(0, last)
+    low = rows.long().clamp(max=last - 1)
+    above, below = (field.gather(2, low + k) for k in (0, 1))
+    return above + (rows - low) * (below - above)
+
+
+def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
+    """0 up to ``low``, 1 from ``high`` on, smooth between."""
+    x = ((x - low) / (high - low)).clamp(0, 1)
+    return x * x * (3 - 2 * x)
+
+
 def down_mean(flow: Tensor) -> Tensor:
     """Motion averaged from top to bottom."""
     size = flow.shape[-1]
@@ -105,10 +126,3 @@ def dilate(pictures: Tensor, reach: int) -> Tensor:
         rows = F.max_pool2d(pictures, (1, wide), 1, (0, wide // 2))
         out = torch.maximum(out, F.max_pool2d(rows, (2 * up + 1, 1), 1, (up, 0)))
     return out
-
-
-def column_most(pictures: Tensor, up: int, down: int) -> Tensor:
-    """The largest value from ``up`` pixels above each to ``down`` below it, ``[B, 1, h, w]``; the
-    border goes on beyond it."""
-    padded = F.pad(pictures, (0, 0, up, down), mode="replicate")
-    return F.max_pool2d(padded, (up + down + 1, 1), 1)

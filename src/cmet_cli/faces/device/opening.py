@@ -1,0 +1,94 @@
+"""As :mod:`..opening`, which says why, for many frames at once on the device.
+
+Names and constants are those of there. Pictures are float32 ``[B, 3, S, S]`` in [0, 255], flows
+``[B, 2, S, S]`` (right, down) in pixels, masks ``[B, 1, S, S]`` in [0, 1], lines ``[B, 1, 1, S]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .. import opening as on_cpu
+from ..fields import PLAIN
+from .colour import luma
+from .sampling import across, at_rows, blur, smoothstep
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """flow ``[B, 2, S, S]``, between ``[B, 1, S, S]``."""
+
+    flow: Tensor
+    between: Tensor
+
+
+def opened(flow: Tensor, line: Tensor, mouth: Tensor) -> Opening:
+    side, down = flow.shape[-1], flow[:, 1:]
+    row = _rows(down)
+    upper, lower = (row + motion for motion in carried_on(down))
+    most = (drawn_out(down) * mouth).amax(2, keepdim=True)
+    parts = smoothstep(most, on_cpu.PARTS_FROM, on_cpu.PARTS_TO)
+    parts = mouth * across(parts, on_cpu.PARTS_SIGMA)
+    moved = down + parts * (torch.clamp(line, lower, upper) - row - down)
+    inside = torch.minimum(upper - line, line - lower) / side
+    between = parts * smoothstep(inside, 0.0, on_cpu.EDGE)
+    return Opening(torch.cat([flow[:, :1], moved], dim=1), between)
+
+
+def carried_on(down: Tensor) -> tuple[Tensor, Tensor]:
+    above, below, side = down, down, down.shape[-1]
+    for k in range(1, round(on_cpu.MOUTH_HEIGHT * side) + 1):
+        wide, give = F.pad(down, (0, 0, k, k), mode="replicate"), on_cpu.GIVE * k
+        above = torch.maximum(above, wide[:, :, :side] - give)
+        below = torch.minimum(below, wide[:, :, 2 * k :] + give)
+    return above, below
+
+
+def drawn_out(down: Tensor) -> Tensor:
+    (slope,) = torch.gradient(down, dim=2)
+    return (-slope).clamp(0, 1)
+
+
+def origin(flow: Tensor, mouth: Tensor) -> tuple[Tensor, Tensor]:
+    down = flow[:, 1:]
+    row, much = _rows(down), drawn_out(down).square() * mouth
+    middle = _total(mouth * row) / (_total(mouth) + 1e-6)
+    total = across(much.sum(2, keepdim=True), on_cpu.ORIGIN_SIGMA) + 1e-4
+    off = (much * (row + down - middle)).sum(2, keepdim=True)
+    return middle + across(off, on_cpu.ORIGIN_SIGMA) / total, total
+
+
+def line_off(picture: Tensor, row: Tensor, weight: Tensor, face: Tensor) -> Tensor:
+    side, far = picture.shape[-1], on_cpu.FAR
+    off = torch.linspace(-far, far, on_cpu.STEPS, device=row.device)[:, None] * side
+    cost = at_rows(_unlikely(picture, face), row + off)
+    cost = across(cost * weight, on_cpu.COST_SIGMA) / across(weight, on_cpu.COST_SIGMA)
+    cost = cost + 0.5 * (off / side - on_cpu.LOWER).square() / on_cpu.NEAR**2
+    likely = (-cost).softmax(2)
+    return (likely * off).sum(2, keepdim=True)
+
+
+def _unlikely(picture: Tensor, face: Tensor) -> Tensor:
+    total, light = _total(face) + 1e-6, luma(picture)
+    usual_light = _total(light * face) / total + PLAIN
+    red = (picture[:, :1] - picture[:, 1:].mean(1, keepdim=True)) / (light + PLAIN)
+    usual = (_total(red * face) / total).clamp(min=0.02)
+    teeth = 1 - smoothstep(red / usual, on_cpu.RED_FROM, on_cpu.RED_TO)
+    bright = smoothstep(light / usual_light, on_cpu.LIGHT_FROM, on_cpu.LIGHT_TO)
+    teeth = blur(teeth * bright, on_cpu.TEETH_SIGMA)
+    below = round(on_cpu.BELOW * picture.shape[-1])
+    teeth = F.pad(teeth, (0, 0, 0, below), mode="replicate")[:, :, below:]
+    dark = light - on_cpu.AROUND * blur(light, on_cpu.VALLEY_SIGMA)
+    return dark / (usual_light * on_cpu.DARKER) + on_cpu.TEETH * teeth
+
+
+def _rows(field: Tensor) -> Tensor:
+    return torch.arange(field.shape[2], dtype=torch.float32, device=field.device)[:, None]
+
+
+def _total(field: Tensor) -> Tensor:
+    return field.sum((2, 3), keepdim=True)

@@ -1,0 +1,126 @@
+"""A mouth that opens: its lips part along one line, and what is filmed moves apart with them.
+
+A small renderer's motion is smooth: it draws out whatever lies about the mouth, lips and teeth
+alike. Here what is above the line goes with the upper lip and what is below it with the lower one,
+each as a whole, so that nothing is drawn out or shown twice; between them is what nobody filmed.
+The line itself is looked for in the film. Arrays are of one crop of side S; rows are in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .fields import LUMA, PLAIN, across, at_rows, blur, smoothstep
+
+#: How far lips carry on what is beside them, in shares of the side: a wide open mouth's height.
+MOUTH_HEIGHT = 0.14
+#: Share of new pixels in a column, at its most, from which on lips part there.
+PARTS_FROM, PARTS_TO = 0.4, 0.75
+#: Stretch of lips that is let be.
+GIVE = 0.05
+# Gaussian sigmas in shares of the side, all along the mouth but the last.
+ORIGIN_SIGMA, COST_SIGMA, PARTS_SIGMA, VALLEY_SIGMA = 0.03, 0.04, 0.015, 0.05
+#: The line is looked for so far from where the renderer parts the lips, in so many steps; there or
+#: a little lower it is likeliest, with this deviation. In shares of the side.
+FAR, STEPS, LOWER, NEAR = 0.05, 13, 0.008, 0.03
+#: The line is darker than what is around it: so much of that counts, and a difference of this share
+#: of the face's light makes a place e times as likely.
+AROUND, DARKER = 0.5, 0.07
+#: Teeth that are seen belong to the upper jaw: teeth so far below a line, blurred so, make it less
+#: likely by this power of e.
+BELOW, TEETH_SIGMA, TEETH = 0.035, 0.015, 6.0
+#: Teeth are less red than the face and not dark: shares of its redness and its light.
+RED_FROM, RED_TO = 0.5, 0.85
+LIGHT_FROM, LIGHT_TO = 0.6, 0.9
+#: The gap begins within this distance of either lip, in shares of the side.
+EDGE = 0.009
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """flow: motion with lips that part, float32 ``[S, S, 2]``; between: what is new between them,
+    float32 ``[S, S]`` in [0, 1]."""
+
+    flow: np.ndarray
+    between: np.ndarray
+
+
+def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray) -> Opening:
+    """line: the row along which lips part, ``[1, S]``; mouth: where they may, ``[S, S]``.
+
+    Each pixel comes from where the upper lip's motion says while that is above the line, from where
+    the lower lip's says once that is below it, and from the line itself between.
+    """
+    side, down = len(flow), np.ascontiguousarray(flow[..., 1])
+    row = _rows(side)
+    upper, lower = (row + motion for motion in carried_on(down))
+    most = (drawn_out(down) * mouth).max(0, keepdims=True)
+    parts = mouth * across(smoothstep(most, PARTS_FROM, PARTS_TO), PARTS_SIGMA)
+    out = flow.copy()
+    out[..., 1] += parts * (np.clip(line, lower, upper) - row - down)
+    inside = np.minimum(upper - line, line - lower) / np.float32(side)
+    return Opening(out, parts * smoothstep(inside, 0.0, EDGE))
+
+
+def carried_on(down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Motion (down, ``[S, S]``) of the skin above carried on downwards, and of the skin below
+    carried on upwards."""
+    above, below, side = down, down, len(down)
+    for k in range(1, round(MOUTH_HEIGHT * side) + 1):
+        wide, give = np.pad(down, ((k, k), (0, 0)), "edge"), np.float32(GIVE * k)
+        above = np.maximum(above, wide[:side] - give)
+        below = np.minimum(below, wide[2 * k :] + give)
+    return above, below
+
+
+def drawn_out(down: np.ndarray) -> np.ndarray:
+    """How much of each pixel is new, downwards. float32 ``[S, S]`` in [0, 1]."""
+    return np.clip(-np.gradient(down, axis=0), 0, 1).astype(np.float32)
+
+
+def origin(flow: np.ndarray, mouth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The row that each column of the mouth is drawn out from, and how much it is. ``[1, S]``."""
+    down = flow[..., 1]
+    row, much = _rows(len(down)), np.square(drawn_out(down)) * mouth
+    middle = (mouth * row).sum() / (mouth.sum() + np.float32(1e-6))
+    total = across(much.sum(0, keepdims=True), ORIGIN_SIGMA) + np.float32(1e-4)
+    off = across((much * (row + down - middle)).sum(0, keepdims=True), ORIGIN_SIGMA) / total
+    return middle + off, total
+
+
+def line_off(
+    picture: np.ndarray, row: np.ndarray, weight: np.ndarray, face: np.ndarray
+) -> np.ndarray:
+    """How far below ``row`` the filmed lips meet, ``[1, S]``: where it is dark, under the teeth.
+
+    picture: RGB ``[S, S, 3]``; weight: of each column beside its neighbours, ``[1, S]``; face:
+    where the skin is that teeth are told from.
+    """
+    side = len(picture)
+    off = np.linspace(-FAR, FAR, STEPS, dtype=np.float32)[:, None] * np.float32(side)
+    cost = at_rows(_unlikely(picture, face), row + off)
+    cost = across(cost * weight, COST_SIGMA) / across(weight, COST_SIGMA)
+    cost += np.float32(0.5) * np.square(off / np.float32(side) - LOWER) / np.float32(NEAR**2)
+    likely = np.exp(cost.min(0, keepdims=True) - cost)
+    found = (likely * off).sum(0, keepdims=True) / likely.sum(0, keepdims=True)
+    return np.asarray(found, np.float32)
+
+
+def _unlikely(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """How little each pixel looks like the line between lips. float32 ``[S, S]``."""
+    total, luma = float(face.sum()) + 1e-6, picture @ LUMA
+    light = float((luma * face).sum()) / total + PLAIN
+    red = (picture[..., 0] - picture[..., 1:].mean(-1)) / (luma + PLAIN)
+    usual = max(float((red * face).sum()) / total, 0.02)
+    teeth = 1 - smoothstep(red / usual, RED_FROM, RED_TO)
+    teeth = blur(teeth * smoothstep(luma / light, LIGHT_FROM, LIGHT_TO), TEETH_SIGMA)
+    below = round(BELOW * len(picture))
+    teeth = np.pad(teeth, ((0, below), (0, 0)), "edge")[below:]
+    dark = (luma - AROUND * blur(luma, VALLEY_SIGMA)) / np.float32(light * DARKER)
+    return np.asarray(dark + TEETH * teeth, np.float32)
+
+
+def _rows(side: int) -> np.ndarray:
+    return np.arange(side, dtype=np.float32)[:, None]

@@ -1,0 +1,204 @@
+"""A mouth that opens: what moves with which lip, what is new between them, and along which line."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from cmet_cli.faces.difference import CAVITY, Differ, Difference, Renderings
+from cmet_cli.faces.geometry import Square
+from cmet_cli.faces.opening import carried_on, line_off, opened, origin
+from cmet_cli.faces.palette import Palette
+from cmet_cli.faces.repaint import Target, repaint
+from cmet_cli.media.pixels import FORMATS, Colour, ColourConverter
+
+SIZE, MIDDLE, LINE = 64, 32, 40
+EVERYWHERE = np.ones((SIZE, SIZE), np.float32)
+MOUTH = np.zeros((SIZE, SIZE), np.float32)
+MOUTH[26:60, 12:52] = 1
+ROW = np.arange(SIZE, dtype=np.float32)[:, None]
+SKIN, LIPS, TEETH, DARK = (180, 140, 120), (165, 95, 90), (225, 220, 210), (40, 25, 22)
+
+
+def opens(by: float, line: float = LINE) -> np.ndarray:
+    """As a small renderer opens a mouth: smoothly, most of all the lower lip. ``[S, S, 2]``"""
+    flow = np.zeros((SIZE, SIZE, 2), np.float32)
+    down = 0.5 + 0.5 * np.tanh((ROW - line - by / 2) / (0.55 * by))
+    flow[..., 1] = -by * down * np.clip((62 - ROW) / 14, 0, 1)
+    return flow
+
+
+def face(*inside: tuple[slice, tuple[int, int, int]]) -> np.ndarray:
+    """Skin and lips about the line, and what is between them."""
+    picture = np.full((SIZE, SIZE, 3), SKIN, np.float32)
+    picture[LINE - 4 : LINE + 5, 18:46] = LIPS
+    for rows, colour in inside:
+        picture[rows, 20:44] = colour
+    return cv2.GaussianBlur(picture, (0, 0), 0.5)
+
+
+SHUT = face((slice(LINE, LINE + 1), DARK))
+SPEAKS = face((slice(LINE - 2, LINE), TEETH), (slice(LINE, LINE + 2), DARK))
+
+
+def change(picture: np.ndarray, by: float = 6.0) -> Difference:
+    """The renderer draws a smudge where the mouth opens."""
+    motion = opens(by)
+    smudge = 60 * np.exp(-0.5 * ((ROW - LINE - 3) / 2.5) ** 2) * MOUTH
+    edited = cv2.remap(
+        picture,
+        np.broadcast_to(ROW.T, (SIZE, SIZE)).copy(),
+        ROW + motion[..., 1],
+        cv2.INTER_LINEAR,
+    )
+    differ = Differ()
+    differ._own_motion = True  # decided before
+    seen = Renderings(picture, picture, edited - smudge[..., None], motion)
+    return differ(seen, EVERYWHERE, Palette(), MOUTH)
+
+
+def shown(picture: np.ndarray, what: Difference) -> np.ndarray:
+    """The picture, whole, with the change done."""
+    kind = FORMATS["gbrp"]
+    whole = Target(Square(SIZE / 2, SIZE / 2, SIZE), kind, ColourConverter(Colour(), kind, SIZE))
+    planes = tuple(np.rint(picture[..., c]).astype(np.uint8) for c in (1, 2, 0))
+    green, blue, red = repaint(planes, picture, what, whole)
+    return np.stack([red, green, blue], -1).astype(np.float32)
+
+
+@pytest.mark.parametrize("by", [2.0, 4.0, 6.0])
+def test_nothing_is_seen_twice(by):
+    """Going down a column, the places pixels come from go down too."""
+    flow = opens(by)
+    for line in (LINE - 3.0, LINE, LINE + 3.0):
+        out = opened(flow, np.full((1, SIZE), line, np.float32), MOUTH)
+        assert np.diff(ROW + out.flow[..., 1], axis=0).min() > -1e-3
+        np.testing.assert_array_equal(out.flow[..., 0], flow[..., 0])
+    assert np.diff(ROW + change(SPEAKS, by).flow[..., 1], axis=0)[:, MIDDLE].min() > -0.05
+
+
+def test_each_lip_keeps_its_thickness():
+    """The renderer draws out both; what is drawn out is the line alone."""
+    out = opened(opens(6.0), np.full((1, SIZE), LINE, np.float32), MOUTH)
+    came_from = (ROW + out.flow[..., 1])[:, MIDDLE]
+    gap = np.abs(came_from - LINE) < 0.05
+    assert gap.sum() >= 4
+    below = np.flatnonzero(gap)[-1] + 1
+    assert np.diff(came_from[below : below + 4]).min() > 0.85
+    assert np.array_equal(out.between[:, MIDDLE] > 0.5, gap & (out.between[:, MIDDLE] > 0))
+    assert not out.between[: LINE - 4].any()
+
+
+def test_a_mouth_that_does_not_open_moves_as_it_did():
+    for flow in (np.full((SIZE, SIZE, 2), -3, np.float32), opens(6.0) * np.float32(0.1)):
+        out = opened(flow, np.full((1, SIZE), LINE, np.float32), MOUTH)
+        np.testing.assert_allclose(out.flow, flow, atol=1e-5)
+        assert not out.between.any()
+    nowhere = opened(opens(6.0), np.full((1, SIZE), LINE, np.float32), 0 * MOUTH)
+    np.testing.assert_array_equal(nowhere.flow, opens(6.0))
+
+
+def test_motion_carried_on_stops_a_mouths_height_away():
+    down = np.zeros((SIZE, 1), np.float32)
+    down[40:44] = -5
+    above, below = carried_on(down)
+    assert above[43, 0] > -0.5
+    assert below[36, 0] < -4.5
+    assert below[30, 0] == 0
+
+
+@pytest.mark.parametrize("off", [-1.5, 0.0, 1.5])
+def test_lips_part_where_they_meet_in_the_film(off):
+    row, weight = origin(opens(6.0, LINE + off), MOUTH)
+    assert row[0, MIDDLE] == pytest.approx(LINE + off, abs=1.6)
+    found = row + line_off(SHUT, row, weight, EVERYWHERE)
+    assert found[0, 24:40] == pytest.approx(LINE, abs=0.8)
+
+
+def test_teeth_go_with_the_upper_lip():
+    """Not split, although as dark a line is above them as below."""
+    teeth = slice(LINE - 1, LINE + 2)
+    picture = face((slice(LINE - 2, LINE + 3), (110, 70, 65)), (teeth, TEETH))
+    row, weight = origin(opens(6.0), MOUTH)
+    found = row + line_off(picture, row, weight, EVERYWHERE)
+    assert found[0, 26:38].min() > LINE + 1
+
+
+def test_the_gap_is_dark_and_the_filmed_mouth_is_in_the_picture_once():
+    """Teeth that were seen are seen as before, no larger, and nothing dark lies over them."""
+    after = shown(SPEAKS, change(SPEAKS))[:, MIDDLE].mean(-1)
+    before = SPEAKS[:, MIDDLE].mean(-1)
+    bright, was_bright = after > 170, before > 170
+    assert was_bright.sum() - 1 <= bright.sum() <= was_bright.sum() + 1
+    assert np.ptp(np.flatnonzero(bright)) == bright.sum() - 1
+    assert after.max() > before.max() - 15
+    dark = np.flatnonzero(after < 70)
+    assert len(dark) >= 5
+    assert np.ptp(dark) == len(dark) - 1  # one gap
+    assert dark[0] > np.flatnonzero(bright)[-1]
+    lower_lip = after[dark[-1] + 2]
+    assert lower_lip == pytest.approx(np.mean(LIPS), abs=15)
+
+
+def test_lips_that_were_closed_show_the_dark_of_a_mouth():
+    after = shown(SHUT, change(SHUT))
+    dark = np.flatnonzero(after[:, MIDDLE].mean(-1) < 70)
+    assert len(dark) >= 4
+    assert np.ptp(dark) == len(dark) - 1
+    middle = after[dark[len(dark) // 2], MIDDLE]
+    assert (middle <= np.array(SKIN) * CAVITY + 5).all()
+    assert after[dark[0] - 3, MIDDLE] == pytest.approx(np.array(LIPS), abs=15)
+
+
+def test_a_smudge_over_lips_and_teeth_is_no_more_than_a_shade():
+    motion = opens(6.0)
+    differ = Differ()
+    differ._own_motion = True
+    moved = SPEAKS - 90 * np.exp(-0.5 * ((ROW - LINE - 3) / 5) ** 2)[..., None]
+    seen = Renderings(SPEAKS, SPEAKS, moved, motion)
+    found = differ(seen, EVERYWHERE, Palette(), MOUTH)
+    new = np.flatnonzero(found.tear[:, MIDDLE] > 0.3)
+    assert len(new) >= 4
+    for row in (new[0] - 1, new[-1] + 1):
+        assert found.residual[row, MIDDLE].mean() > -25
+
+
+@pytest.mark.parametrize("off", [-2.0, 2.0])
+def test_a_renderer_that_misses_the_line_is_put_right(off):
+    differ = Differ()
+    differ._own_motion = True
+    seen = Renderings(SHUT, SHUT, SHUT - 20, opens(6.0, LINE + off))
+    found = differ(seen, EVERYWHERE, Palette(), MOUTH)
+    came_from = (ROW + found.flow[..., 1])[found.tear[:, MIDDLE] > 0.5, MIDDLE]
+    assert len(came_from) >= 3
+    assert np.median(came_from) == pytest.approx(LINE, abs=0.8)
+
+
+def test_a_large_renderer_may_draw_teeth_in_the_gap():
+    big = 2 * SIZE
+    wide = [cv2.resize(a, (big, big)) for a in (SHUT, MOUTH, opens(6.0) * 2)]
+    picture, mouth, motion = wide
+    edited = picture.copy()
+    edited[2 * LINE + 2 : 2 * LINE + 10, 40:88] = TEETH
+    differ = Differ()
+    differ._own_motion = True
+    seen = Renderings(picture, picture, edited, motion)
+    found = differ(seen, np.ones((big, big), np.float32), Palette(), mouth)
+    came_from = np.arange(big) + found.flow[:, big // 2, 1]
+    there = np.interp(came_from, np.arange(big), picture[:, big // 2].mean(-1))
+    assert (there + found.residual[:, big // 2].mean(-1))[2 * LINE + 6] > 170
+
+
+def test_the_line_does_not_jump_from_frame_to_frame():
+    """Teeth appear: the line moves below them bit by bit."""
+    differ, palette, at = Differ(), Palette(), []
+    differ._own_motion = True
+    motion = opens(6.0)
+    teeth = face((slice(LINE - 2, LINE + 3), (110, 70, 65)), (slice(LINE - 1, LINE + 2), TEETH))
+    for picture in (SHUT, SHUT, teeth, teeth, teeth, teeth, teeth, teeth):
+        differ(Renderings(picture, picture, picture - 20, motion), EVERYWHERE, palette, MOUTH)
+        at.append(float(differ._line_off[0, MIDDLE]))
+    steps = np.diff(at)
+    assert at[-1] - at[0] > 1
+    assert steps.max() < 0.5 * (at[-1] - at[0])
