@@ -12,21 +12,20 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...log import log
-from .decoder import INSTANCE_NORM_EPS, Decoder, SourceFeatures, StyledConv, ToFlow, ToRGB
+from .decoder import Decoder, SourceFeatures, StyledConv, ToFlow, ToRGB
+from .form import Details, Form, of_rows, pixel_rows, row_of
 from .layers import (
     ACTIVATION_GAIN,
     DEMODULATION_EPS,
     LEAKY_SLOPE,
-    binomial_kernel,
 )
 from .networks import EDTalk
 from .visual_encoder import AppearanceEncoder, EncoderBlock
@@ -38,30 +37,6 @@ if TYPE_CHECKING:
 FOLD_SIDE, FOLD_BATCH = 64, 4
 #: Pixels of fewer channels are too short for a CPU's inner loop.
 SHORT = 64
-
-
-@dataclass(frozen=True)
-class Form:
-    """How tensors are stored: number format and order in memory."""
-
-    dtype: torch.dtype
-    order: torch.memory_format
-
-    @classmethod
-    def on(cls, device: torch.device, dtype: torch.dtype) -> Form:
-        plain = device.type == "mps"  # its convolutions copy channels-last back and forth
-        return cls(dtype, torch.contiguous_format if plain else torch.channels_last)
-
-    def __call__(self, tensor: Tensor) -> Tensor:
-        return tensor.detach().to(self.dtype).contiguous(memory_format=self.order)
-
-    def vector(self, values: Tensor) -> Tensor:
-        """One number a channel."""
-        return values.detach().flatten().to(self.dtype)
-
-    def blur(self, channels: int, gain: float, device: torch.device) -> Tensor:
-        kernel = binomial_kernel(gain).to(device)
-        return self(kernel.expand(channels, 1, 4, 4).clone())
 
 
 @lru_cache(maxsize=8)
@@ -206,22 +181,6 @@ class _StyledConv:
         return F.conv2d(x, self._blur, bias, padding=1, groups=self._channels)
 
 
-class Details:
-    """What of a decoder depends on the source alone."""
-
-    def __init__(self, decoder: Decoder, form: Form) -> None:
-        self._form = form
-        blocks: list[Any] = list(decoder.fineadainresblock)  # torch knows them as any module
-        self._convs = [(form(b.conv2.weight), form.vector(b.conv2.bias)) for b in blocks]
-
-    def __call__(self, latent: Tensor, features: list[Tensor]) -> SourceFeatures:
-        details = []
-        for (weight, bias), feature in zip(self._convs, features, strict=True):
-            raw = F.conv2d(feature, weight, bias, padding=1).float()
-            details.append(self._form(instance_norm(raw)))
-        return SourceFeatures(latent, tuple(features), tuple(details))
-
-
 class _Decoder:
     def __init__(self, decoder: Decoder, form: Form) -> None:
         self._form, self._plain = form, decoder
@@ -270,43 +229,14 @@ def by_channel(x: Tensor, scale: Tensor, offset: Tensor, more: Tensor | None = N
         offset = offset[..., None, None]
         return torch.addcmul(offset if more is None else more + offset, x, scale[..., None, None])
     side = x.shape[-1]
-    scale, offset = _row_of(scale, side), _row_of(offset, side)
-    start = offset if more is None else _rows(more) + offset
-    return _pictures(torch.addcmul(start, _rows(x), scale), x.shape[1])
-
-
-def instance_norm(x: Tensor) -> Tensor:
-    """As :func:`F.instance_norm`, ``[B, C, s, s]`` float32, without another order in memory."""
-    if not (x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last)):
-        return F.instance_norm(x, eps=INSTANCE_NORM_EPS)
-    n, channels, side, _ = x.shape
-
-    def mean(rows: Tensor) -> Tensor:
-        return _row_of(rows.mean(1).view(n, side, channels).mean(1), side)
-
-    centred = _rows(x) - mean(_rows(x))
-    centred *= torch.rsqrt(mean(centred.square()) + INSTANCE_NORM_EPS)
-    return _pictures(centred, channels)
+    scale, offset = row_of(scale, side), row_of(offset, side)
+    start = offset if more is None else pixel_rows(more) + offset
+    return of_rows(torch.addcmul(start, pixel_rows(x), scale), x.shape[1])
 
 
 def _in_rows(x: Tensor) -> bool:
     short = x.device.type == "cpu" and x.shape[1] < SHORT
     return short and x.is_contiguous(memory_format=torch.channels_last)
-
-
-def _rows(x: Tensor) -> Tensor:
-    """Channels-last pictures ``[B, C, s, s]`` as rows of numbers ``[B, s, s * C]``."""
-    return x.permute(0, 2, 3, 1).reshape(len(x), x.shape[2], -1)
-
-
-def _row_of(values: Tensor, side: int) -> Tensor:
-    """``[C]`` or ``[B, C]`` for each pixel of a row, ``[1 or B, 1, s * C]``."""
-    return values.reshape(-1, 1, values.shape[-1]).repeat(1, 1, side)
-
-
-def _pictures(rows: Tensor, channels: int) -> Tensor:
-    """The way back from :func:`_rows`."""
-    return rows.view(len(rows), rows.shape[1], -1, channels).permute(0, 3, 1, 2)
 
 
 def _raw_flow(layer: ToFlow, trunk: Tensor, latent: Tensor, previous: Tensor | None) -> Tensor:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .decoder import Decoder, SourceFeatures, StyledConv
-from .fast import Details, Form
+from .form import Details, Form
 from .kernels import activated, blurred, painted_scale
 from .layers import ACTIVATION_GAIN, DEMODULATION_EPS
 from .visual_encoder import AppearanceEncoder, EncoderBlock
