@@ -30,11 +30,12 @@ class Machine:
     ("machine", "best"),
     [
         (Machine(0.0, 0.01), 1),  # nothing is gained
-        (Machine(0.01, 0.0001), 64),  # all of it is waiting
+        (Machine(0.1, 0.0001), 64),  # all of it is waiting
+        (Machine(0.004, 0.0001), 16),  # quicker than frames are decoded
         (Machine(0.001, 0.004), 4),
-        (Machine(0.01, 0.0001, most=20), 16),
+        (Machine(0.1, 0.0001, most=20), 16),
         (Machine(0.4, 0.4), 1),  # no time to try more
-        (Machine(0.01, 0.0001, first=30.0), 64),  # kernels are built first
+        (Machine(0.1, 0.0001, first=30.0), 64),  # kernels are built first
     ],
 )
 def test_the_batch_that_is_worth_its_memory(machine, best):

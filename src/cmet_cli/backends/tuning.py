@@ -14,6 +14,9 @@ from ..cache import cache_folder, write_whole
 CANDIDATES = (1, 4, 8, 16, 32, 64)
 #: A larger batch must be so much faster a frame to be worth its memory, and its longer wait.
 WORTH = 0.95
+#: A frame that costs no more than this is done before the next one is decoded: what is gained with
+#: still larger batches, waiting for them loses.
+ENOUGH_S = 5e-4
 BUDGET_S = 3.0
 FILE = "batch.json"
 
@@ -51,4 +54,6 @@ def best_batch(run: Callable[[int], object], clock: Callable[[], float] = time.p
         if a_frame_s > WORTH * best_s:
             break
         best, best_s = size, a_frame_s
+        if best_s < ENOUGH_S:
+            break
     return best
