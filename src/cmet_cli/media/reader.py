@@ -19,7 +19,9 @@ from .formats import Decoding, decoding, is_grey, planes_of
 from .probe import VideoInfo
 from .tonemap import sdr_table
 
-FRAMES_AHEAD = 4
+#: Frames between ffmpeg and whoever works on them, least and most, as many as are no more than
+#: these bytes: a GPU takes some at a time.
+FRAMES_AHEAD, MOST_AHEAD, AHEAD_BYTES = 4, 16, 32 << 20
 JUMP_BACK_FRAMES = 3
 LONGEST_STEP_S = 600.0  # a longer one is a wrong time, and the network would be asked to fill it
 _PTS = re.compile(r"\] n:\s*\d+ pts:\s*(-?\d+|NOPTS)")
@@ -65,7 +67,8 @@ class FrameReader:
         self._pts: list[int | None] = []
         self._count = 0
         self._stop = threading.Event()
-        self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(FRAMES_AHEAD)
+        ahead = frames_ahead(sum(self._sizes) * self._dtype.itemsize)
+        self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(ahead)
         self._indices = sorted({i for span in only for i in span}) if only is not None else None
         arguments = decode_argv(info, timestamps=timestamps, rgb_size=rgb_size, only=only)
         self._process = FfmpegProcess(arguments, on_line=self._on_line if timestamps else None)
@@ -159,6 +162,11 @@ class FrameReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def frames_ahead(frame_bytes: int) -> int:
+    """How many decoded frames of this size wait in memory at most."""
+    return max(FRAMES_AHEAD, min(MOST_AHEAD, AHEAD_BYTES // max(1, frame_bytes)))
 
 
 def decode_argv(

@@ -28,8 +28,8 @@ from .audio import split_stretch
 from .encoder import EncodeSettings
 from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, last_words, run_short
 from .probe import VideoInfo
+from .reader import frames_ahead
 
-FRAMES_BEHIND = 4
 #: ffmpeg 5.1 ends with exit code 0 all the same.
 UNWRITTEN = (*FULL_DISK, "Error writing trailer", "Error closing file")
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".m4v": "mp4"}
@@ -261,7 +261,8 @@ class FrameWriter:
         self._process = FfmpegProcess(
             encode_argv(info, ticks, output, settings, streams), feed=True
         )
-        self._queue: queue.Queue[tuple[np.ndarray, ...] | None] = queue.Queue(FRAMES_BEHIND)
+        behind = frames_ahead(info.pixel_format.frame_bytes(info.width, info.height))
+        self._queue: queue.Queue[tuple[np.ndarray, ...] | None] = queue.Queue(behind)
         pixels, size = info.pixel_format, (info.width, info.height)
         rate = (unit.denominator, unit.numerator)
         self._header = struct.pack(
