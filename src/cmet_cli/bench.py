@@ -41,8 +41,9 @@ from .pipeline.render import Destination, RenderJob, render_video
 
 REPEATS = 5
 SIZE, RATE_HZ = (1280, 720), 25
-#: The convolution whose speed stands for what the machine could reach: channels, side.
-PEAK_SHAPE = (128, 128)
+#: The convolution whose speed stands for what the machine could reach: channels, side; and for how
+#: many pictures on a GPU, which one does not fill.
+PEAK_SHAPE, PEAK_PICTURES = (128, 128), 32
 _MIB = 2**20
 
 
@@ -158,10 +159,19 @@ def _time_parts(backend: Backend, clip: VideoInfo, folder: Path, found: Measured
     source = backend.prepare(images[:1])
     per_second["decode"] = found.frames / median_s(lambda: _decoded(clip))
     per_second["crop"] = n / median_s(_cropping(backend, clip, frames[:n]))
-    per_second["encode codes"] = n / median_s(lambda: backend.encode(images).cpu())
     render = getattr(backend, "render_moving", backend.render)
-    per_second["render"] = n / median_s(lambda: to_pictures(_first(render(source, codes))))
-    few = 1 if pixel_device(backend.compute) is None else n
+    there = pixel_device(backend.compute)
+
+    def rendered() -> None:
+        pictures = _first(render(source, codes))
+        if there is None:  # else an edit leaves them where they are
+            to_pictures(pictures)
+        else:
+            torch.cuda.synchronize(there)
+
+    per_second["encode codes"] = n / median_s(lambda: backend.encode(images).cpu())
+    per_second["render"] = n / median_s(rendered)
+    few = 1 if there is None else n
     per_second["flow and join"] = few / median_s(_joining(backend, clip, frames[:few]))
     with _writer(clip, folder / "w.mp4", found.frames) as write:
         start = time.perf_counter()
@@ -272,7 +282,8 @@ def _compare_with_peak(backend: Backend, found: Measured) -> None:
 def peak_gflops(device: torch.device, dtype: torch.dtype) -> float:
     """What a large 3x3 convolution reaches here, channels last."""
     channels, side = PEAK_SHAPE
-    x = torch.randn(1, channels, side, side, device=device, dtype=dtype)
+    n = PEAK_PICTURES if device.type == "cuda" else 1
+    x = torch.randn(n, channels, side, side, device=device, dtype=dtype)
     weight = torch.randn(channels, channels, 3, 3, device=device, dtype=dtype)
     x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
 
@@ -282,7 +293,7 @@ def peak_gflops(device: torch.device, dtype: torch.dtype) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
-    return 8 * 2 * channels**2 * 9 * side**2 / median_s(work) / 1e9
+    return n * 8 * 2 * channels**2 * 9 * side**2 / median_s(work) / 1e9
 
 
 def _compare_with_published(backend: Backend, found: Measured) -> None:

@@ -34,7 +34,10 @@ class Compute:
 def resolve(options: RuntimeOptions) -> Compute:
     """Turn ``auto`` into what this machine has. Raises :class:`DeviceError`."""
     device = _device(options.device)
-    return Compute(device, _precision(options.precision, device), options.batch_size)
+    precision = _precision(options.precision, device)
+    if device.type == "cuda" and precision == "fp32":
+        torch.backends.cudnn.allow_tf32 = False  # torch would round to 10 bits; who asks means it
+    return Compute(device, precision, options.batch_size)
 
 
 def batch_for(compute: Compute, size_px: int, run: Callable[[int], object]) -> Compute:
