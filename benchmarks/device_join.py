@@ -64,7 +64,7 @@ class Clip:
         out = []
         for frame, place in zip(self.frames, self.places, strict=True):
             crop = self.canvas.crop(frame, place.square)
-            edited = np.clip(warp(crop, -self.motion) - self.shading, 0, 255)
+            edited = np.clip(warp(crop, self.motion) - self.shading, 0, 255)
             out.append(Rendered(frame, crop, edited, crop, self.motion, 0, 1.3 * MOVED))
         return out
 

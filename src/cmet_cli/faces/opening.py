@@ -67,12 +67,18 @@ def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray) -> Opening:
 def carried_on(down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Motion (down, ``[S, S]``) of the skin above carried on downwards, and of the skin below
     carried on upwards."""
-    above, below, side = down, down, len(down)
-    for k in range(1, round(MOUTH_HEIGHT * side) + 1):
-        wide, give = np.pad(down, ((k, k), (0, 0)), "edge"), np.float32(GIVE * k)
-        above = np.maximum(above, wide[:side] - give)
-        below = np.minimum(below, wide[2 * k :] + give)
-    return above, below
+    return _highest(down), -_highest(-down[::-1])[::-1]
+
+
+def _highest(field: np.ndarray) -> np.ndarray:
+    """The greatest number above each, a little less for every row it is away. ``[S, S]``."""
+    reach, seen = round(MOUTH_HEIGHT * len(field)), 1
+    while seen <= reach:  # rows are looked at in runs, which double
+        step = min(seen, reach + 1 - seen)
+        further = field.copy()  # the first rows have been above every row so far
+        np.maximum(field[step:], field[:-step] - np.float32(GIVE * step), out=further[step:])
+        field, seen = further, seen + step
+    return field
 
 
 def drawn_out(down: np.ndarray) -> np.ndarray:

@@ -40,12 +40,16 @@ def opened(flow: Tensor, line: Tensor, mouth: Tensor) -> Opening:
 
 
 def carried_on(down: Tensor) -> tuple[Tensor, Tensor]:
-    above, below, side = down, down, down.shape[-1]
-    for k in range(1, round(on_cpu.MOUTH_HEIGHT * side) + 1):
-        wide, give = F.pad(down, (0, 0, k, k), mode="replicate"), on_cpu.GIVE * k
-        above = torch.maximum(above, wide[:, :, :side] - give)
-        below = torch.minimum(below, wide[:, :, 2 * k :] + give)
-    return above, below
+    return _highest(down), -_highest(-down.flip(2)).flip(2)
+
+
+def _highest(field: Tensor) -> Tensor:
+    reach, seen = round(on_cpu.MOUTH_HEIGHT * field.shape[-1]), 1
+    while seen <= reach:
+        step = min(seen, reach + 1 - seen)
+        moved = F.pad(field, (0, 0, step, 0), mode="replicate")[:, :, : field.shape[2]]
+        field, seen = torch.maximum(field, moved - on_cpu.GIVE * step), seen + step
+    return field
 
 
 def drawn_out(down: Tensor) -> Tensor:
