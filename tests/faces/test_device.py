@@ -104,6 +104,14 @@ PAIRS = {
         opening.opened(FLOW, ROW, FACE).between,
         opening_there.opened(there(FLOW), there(ROW), there(FACE)).between,
     ),
+    "edged": (
+        opening.opened(FLOW, ROW, FACE).edged,
+        opening_there.opened(there(FLOW), there(ROW), there(FACE)).edged,
+    ),
+    "teeth": (
+        opening.teeth(picture(2), FACE),
+        opening_there.teeth(there(picture(2)), there(FACE)),
+    ),
     "cavity": (
         host.cavity(picture(2), FACE),
         device.cavity(there(picture(2)), there(FACE)),

@@ -95,6 +95,7 @@ def test_a_mouth_that_does_not_open_moves_as_it_did():
         out = opened(flow, np.full((1, SIZE), LINE, np.float32), MOUTH)
         np.testing.assert_allclose(out.flow, flow, atol=1e-5)
         assert not out.between.any()
+        assert not out.edged.any()
     nowhere = opened(opens(6.0), np.full((1, SIZE), LINE, np.float32), 0 * MOUTH)
     np.testing.assert_array_equal(nowhere.flow, opens(6.0))
 
@@ -106,6 +107,33 @@ def test_motion_carried_on_stops_a_mouths_height_away():
     assert above[43, 0] > -0.5
     assert below[36, 0] < -4.5
     assert below[30, 0] == 0
+
+
+def test_the_dark_reaches_over_the_lips_the_further_the_deeper_it_is():
+    line = np.full((1, SIZE), LINE, np.float32)
+    over = []
+    for by in (3.0, 6.0):
+        out = opened(opens(by), line, MOUTH)
+        over.append((out.edged - out.between)[:, MIDDLE].sum())
+        assert (out.edged >= out.between).all()
+        rows = np.flatnonzero(out.between[:, MIDDLE] > 0.5)
+        beyond = out.edged[[rows[0] - 3, rows[-1] + 3], MIDDLE]
+        assert not beyond.any()
+    assert 0.1 < over[0] < over[1] < 3
+
+
+def test_between_lips_that_part_no_strip_of_lip_is_left():
+    """Of a line that is found a little too low."""
+    differ = Differ()
+    differ._own_motion = True
+    differ._line = lambda *_: np.full((1, SIZE), LINE + 0.7, np.float32)
+    motion = opens(6.0)
+    edited = np.where(MOUTH[..., None] > 0, SHUT - 12, SHUT)
+    change = differ(Renderings(SHUT, SHUT, edited, motion), EVERYWHERE, Palette(), MOUTH)
+    column = shown(SHUT, change)[:, MIDDLE].mean(-1)
+    dark = np.flatnonzero(column < 75)
+    assert len(dark) >= 3
+    assert (np.diff(dark) == 1).all()
 
 
 @pytest.mark.parametrize("off", [-1.5, 0.0, 1.5])

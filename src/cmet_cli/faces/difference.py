@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from .fields import LUMA, PLAIN, blur, smoothstep, warp
-from .opening import line_off, opened, origin
+from .opening import line_off, opened, origin, teeth
 from .palette import Palette
 from .reach import Reach
 
@@ -125,12 +125,16 @@ class Differ:
         raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
         tear = smoothstep(blur(np.abs(raw @ LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
         tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
-        drawn, gap = seen.edited, mask * (0 if opening is None else opening.between)
+        drawn, gaps = seen.edited, None
+        if opening is not None:
+            gaps = mask[..., None] * np.dstack([opening.between, opening.edged])
         if further:  # what was drawn goes along with the skin
             more = further * (flow if mouth is None else without_parting(flow, mouth))
             if eyes is not None:
                 more = more * (1 - CALM_EYES * eyes)[..., None]
-            raw, tear, gap, drawn = (warp(part, more) for part in (raw, tear, gap, drawn))
+            raw, tear = warp(raw, more), warp(tear, more)
+            if gaps is not None:
+                gaps, drawn = warp(gaps, more), warp(drawn, more)
             flow = flow + more
         if lips is not None:
             flow = without_parting(flow, lips)
@@ -140,11 +144,12 @@ class Differ:
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
         skin = warp(seen.original, flow)
         residual = palette.limited(skin, wanted)
-        if opening is not None:
+        if gaps is not None:
             if len(skin) >= DRAWS_TEETH_PX:
                 inside = palette.limited(skin, drawn - skin)
             else:
                 inside = np.minimum(cavity(seen.original, region) - skin, 0)
+            gap = np.maximum(gaps[..., 0], gaps[..., 1] * (1 - teeth(skin, region)))
             residual += gap[..., None] * (inside - residual)
             tear = np.maximum(tear, gap)
         return Difference(flow, residual, tear)

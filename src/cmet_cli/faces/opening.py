@@ -24,27 +24,29 @@ GIVE = 0.05
 ORIGIN_SIGMA, COST_SIGMA, PARTS_SIGMA, VALLEY_SIGMA = 0.03, 0.04, 0.015, 0.05
 #: The line is looked for so far from where the renderer parts the lips, in so many steps; there or
 #: a little lower it is likeliest, with this deviation. In shares of the side.
-FAR, STEPS, LOWER, NEAR = 0.05, 13, 0.008, 0.03
+FAR, STEPS, LOWER, NEAR = 0.05, 13, 0.004, 0.03
 #: The line is darker than what is around it: so much of that counts, and a difference of this share
 #: of the face's light makes a place e times as likely.
-AROUND, DARKER = 0.5, 0.07
+AROUND, DARKER = 0.5, 0.055
 #: Teeth that are seen belong to the upper jaw: teeth so far below a line, blurred so, make it less
 #: likely by this power of e.
 BELOW, TEETH_SIGMA, TEETH = 0.035, 0.015, 6.0
 #: Teeth are less red than the face and not dark: shares of its redness and its light.
 RED_FROM, RED_TO = 0.5, 0.85
 LIGHT_FROM, LIGHT_TO = 0.6, 0.9
-#: The gap begins within this distance of either lip, in shares of the side.
-EDGE = 0.009
+#: The gap begins within this distance of either lip; and, as the line is no more exact than the
+#: crop's pixels, so far over them, in shares of the side; less where the gap is not this deep.
+EDGE, OVER, DEEP = 0.009, 0.016, 0.03
 
 
 @dataclass(frozen=True, eq=False)
 class Opening:
     """flow: motion with lips that part, float32 ``[S, S, 2]``; between: what is new between them,
-    float32 ``[S, S]`` in [0, 1]."""
+    float32 ``[S, S]`` in [0, 1]; edged: that and the edges of the lips."""
 
     flow: np.ndarray
     between: np.ndarray
+    edged: np.ndarray
 
 
 def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray) -> Opening:
@@ -61,7 +63,10 @@ def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray) -> Opening:
     out = flow.copy()
     out[..., 1] += parts * (np.clip(line, lower, upper) - row - down)
     inside = np.minimum(upper - line, line - lower) / np.float32(side)
-    return Opening(out, parts * smoothstep(inside, 0.0, EDGE))
+    between = parts * smoothstep(inside, 0.0, EDGE)
+    depth = across(np.maximum(inside, 0).max(0, keepdims=True), PARTS_SIGMA)
+    over = np.float32(OVER) * smoothstep(depth, 0.0, DEEP) + np.float32(1e-4)
+    return Opening(out, between, np.maximum(between, parts * smoothstep(inside / over, -1.0, 0.3)))
 
 
 def carried_on(down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -114,18 +119,29 @@ def line_off(
     return np.asarray(found, np.float32)
 
 
+def teeth(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """What looks like teeth beside the skin of the face, float32 ``[S, S]`` in [0, 1]."""
+    luma, light = _light(picture, face)
+    red = (picture[..., 0] - picture[..., 1:].mean(-1)) / (luma + PLAIN)
+    usual = max(float((red * face).sum()) / (float(face.sum()) + 1e-6), 0.02)
+    pale = 1 - smoothstep(red / usual, RED_FROM, RED_TO)
+    return pale * smoothstep(luma / light, LIGHT_FROM, LIGHT_TO)
+
+
+def _light(picture: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, float]:
+    """Luma, and how light the face is."""
+    luma = picture @ LUMA
+    return luma, float((luma * face).sum()) / (float(face.sum()) + 1e-6) + PLAIN
+
+
 def _unlikely(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
     """How little each pixel looks like the line between lips. float32 ``[S, S]``."""
-    total, luma = float(face.sum()) + 1e-6, picture @ LUMA
-    light = float((luma * face).sum()) / total + PLAIN
-    red = (picture[..., 0] - picture[..., 1:].mean(-1)) / (luma + PLAIN)
-    usual = max(float((red * face).sum()) / total, 0.02)
-    teeth = 1 - smoothstep(red / usual, RED_FROM, RED_TO)
-    teeth = blur(teeth * smoothstep(luma / light, LIGHT_FROM, LIGHT_TO), TEETH_SIGMA)
+    luma, light = _light(picture, face)
     below = round(BELOW * len(picture))
-    teeth = np.pad(teeth, ((0, below), (0, 0)), "edge")[below:]
+    white = blur(teeth(picture, face), TEETH_SIGMA)
+    white = np.pad(white, ((0, below), (0, 0)), "edge")[below:]
     dark = (luma - AROUND * blur(luma, VALLEY_SIGMA)) / np.float32(light * DARKER)
-    return np.asarray(dark + TEETH * teeth, np.float32)
+    return np.asarray(dark + TEETH * white, np.float32)
 
 
 def _rows(side: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import difference as on_cpu
 from .colour import column, limited, luma
-from .opening import line_off, opened, origin
+from .opening import line_off, opened, origin, teeth
 from .sampling import blur, dilate, down_mean, smoothstep, warp
 
 
@@ -81,12 +81,12 @@ class Differ:
         tear = smoothstep(tear, on_cpu.TEAR_FROM, on_cpu.TEAR_TO) * mask
         drawn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
         tear = tear * smoothstep(drawn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
-        gap = mask * (0 if opening is None else opening.between)
+        gaps = [mask, mask] if opening is None else [mask * opening.between, mask * opening.edged]
         # Where there is no more motion to be, this adds nothing.
         more = further * (flow if mouth is None else without_parting(flow, mouth))
         more = more * (1 - float(on_cpu.CALM_EYES) * where.eyes)
-        parts = warp(torch.cat([raw, tear, gap, seen.edited], dim=1), more)
-        raw, tear, gap, drawn = parts.split([3, 1, 1, 3], dim=1)
+        parts = warp(torch.cat([raw, tear, *gaps, seen.edited], dim=1), more)
+        raw, tear, gap, edged, drawn = parts.split([3, 1, 1, 1, 3], dim=1)
         flow = flow + more
         if lips is not None:
             flow = without_parting(flow, lips)
@@ -101,6 +101,7 @@ class Differ:
                 inside = limited(skin, drawn - skin, person.low, person.high)
             else:
                 inside = (cavity(seen.original, where.region) - skin).clamp(max=0)
+            gap = torch.maximum(gap, edged * (1 - teeth(skin, where.region)))
             residual = residual + gap * (inside - residual)
             tear = torch.maximum(tear, gap)
         return Difference(flow, residual, tear)

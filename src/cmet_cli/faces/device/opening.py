@@ -20,10 +20,11 @@ from .sampling import across, at_rows, blur, smoothstep
 
 @dataclass(frozen=True, eq=False)
 class Opening:
-    """flow ``[B, 2, S, S]``, between ``[B, 1, S, S]``."""
+    """flow ``[B, 2, S, S]``, between and edged ``[B, 1, S, S]``."""
 
     flow: Tensor
     between: Tensor
+    edged: Tensor
 
 
 def opened(flow: Tensor, line: Tensor, mouth: Tensor) -> Opening:
@@ -36,7 +37,10 @@ def opened(flow: Tensor, line: Tensor, mouth: Tensor) -> Opening:
     moved = down + parts * (torch.clamp(line, lower, upper) - row - down)
     inside = torch.minimum(upper - line, line - lower) / side
     between = parts * smoothstep(inside, 0.0, on_cpu.EDGE)
-    return Opening(torch.cat([flow[:, :1], moved], dim=1), between)
+    depth = across(inside.clamp(min=0).amax(2, keepdim=True), on_cpu.PARTS_SIGMA)
+    over = on_cpu.OVER * smoothstep(depth, 0.0, on_cpu.DEEP) + 1e-4
+    edged = torch.maximum(between, parts * smoothstep(inside / over, -1.0, 0.3))
+    return Opening(torch.cat([flow[:, :1], moved], dim=1), between, edged)
 
 
 def carried_on(down: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,18 +80,26 @@ def line_off(picture: Tensor, row: Tensor, weight: Tensor, face: Tensor) -> Tens
     return (likely * off).sum(2, keepdim=True)
 
 
+def teeth(picture: Tensor, face: Tensor) -> Tensor:
+    shine, light = _light(picture, face)
+    red = (picture[:, :1] - picture[:, 1:].mean(1, keepdim=True)) / (shine + PLAIN)
+    usual = (_total(red * face) / (_total(face) + 1e-6)).clamp(min=0.02)
+    pale = 1 - smoothstep(red / usual, on_cpu.RED_FROM, on_cpu.RED_TO)
+    return pale * smoothstep(shine / light, on_cpu.LIGHT_FROM, on_cpu.LIGHT_TO)
+
+
+def _light(picture: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
+    shine = luma(picture)
+    return shine, _total(shine * face) / (_total(face) + 1e-6) + PLAIN
+
+
 def _unlikely(picture: Tensor, face: Tensor) -> Tensor:
-    total, light = _total(face) + 1e-6, luma(picture)
-    usual_light = _total(light * face) / total + PLAIN
-    red = (picture[:, :1] - picture[:, 1:].mean(1, keepdim=True)) / (light + PLAIN)
-    usual = (_total(red * face) / total).clamp(min=0.02)
-    teeth = 1 - smoothstep(red / usual, on_cpu.RED_FROM, on_cpu.RED_TO)
-    bright = smoothstep(light / usual_light, on_cpu.LIGHT_FROM, on_cpu.LIGHT_TO)
-    teeth = blur(teeth * bright, on_cpu.TEETH_SIGMA)
+    shine, light = _light(picture, face)
     below = round(on_cpu.BELOW * picture.shape[-1])
-    teeth = F.pad(teeth, (0, 0, 0, below), mode="replicate")[:, :, below:]
-    dark = light - on_cpu.AROUND * blur(light, on_cpu.VALLEY_SIGMA)
-    return dark / (usual_light * on_cpu.DARKER) + on_cpu.TEETH * teeth
+    white = blur(teeth(picture, face), on_cpu.TEETH_SIGMA)
+    white = F.pad(white, (0, 0, 0, below), mode="replicate")[:, :, below:]
+    dark = shine - on_cpu.AROUND * blur(shine, on_cpu.VALLEY_SIGMA)
+    return dark / (light * on_cpu.DARKER) + on_cpu.TEETH * white
 
 
 def _rows(field: Tensor) -> Tensor:
