@@ -83,15 +83,15 @@ def both(kernels):
     return lay_out
 
 
-@pytest.mark.parametrize("sources", [1, 3])
+@pytest.mark.parametrize("sources", [1, 2])
 def test_one_source_and_one_for_each_frame(both, sources):
     torch.manual_seed(5)
     model = fold_weights(EDTalk(SMALL)).to(DEVICE)
     for bias in (p for name, p in model.named_parameters() if name.endswith("bias")):
         bias.add_(0.05 * torch.randn_like(bias))
     side = model.config.image_size_px
-    images = pictures(3, 3, side, side).tanh()
-    codes = pictures(3, model.config.code_dim) * 0.1
+    images = pictures(2, 3, side, side).tanh()
+    codes = pictures(2, model.config.code_dim) * 0.1
     results = []
     for network in both(model, torch.float32):
         with torch.inference_mode():

@@ -50,7 +50,8 @@ def has_kernels(device: torch.device) -> bool:
     try:
         from .kernels import activated
 
-        activated(torch.zeros(1, 1, 1, 1, device=device), torch.zeros(1, device=device))
+        with torch.cuda.device(device):
+            activated(torch.zeros(1, 1, 1, 1, device=device), torch.zeros(1, device=device))
     except Exception as error:  # whatever it lacks, the other way does without
         log.info("no Triton kernels on %s: %s", device, error)
         return False

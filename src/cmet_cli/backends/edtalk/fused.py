@@ -34,6 +34,10 @@ class FusedEncoder:
         self._last = form(_weight(last))
 
     def __call__(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        with torch.cuda.device_of(images):  # Triton's kernels run on the current one
+            return self._encoded(images)
+
+    def _encoded(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         x = activated(F.conv2d(self._form(images), self._first), self._bias)
         features = [x]
         for block in self._blocks:
@@ -104,6 +108,12 @@ class FusedDecoder:
         self, source: SourceFeatures, direction: Tensor, expression: Tensor
     ) -> tuple[Tensor, Tensor]:
         """As :meth:`Decoder.paint`."""
+        with torch.cuda.device_of(direction):
+            return self._painted(source, direction, expression)
+
+    def _painted(
+        self, source: SourceFeatures, direction: Tensor, expression: Tensor
+    ) -> tuple[Tensor, Tensor]:
         latent, n = source.latent + direction, len(direction)
         styles = F.linear(latent, *self._style).split(self._widths, 1)
         hidden = F.linear(expression, *self._shared).relu_().chunk(len(self._blocks), 1)

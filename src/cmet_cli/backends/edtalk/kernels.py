@@ -83,6 +83,7 @@ def blurred(
     before: a bias ``[C]`` added, and leaky ReLU, first; after: gain ``[B, C]`` and bias ``[C]``,
     and leaky ReLU, afterwards; style ``[B, C]``: factors at last.
     """
+    x = _in_order(x)
     n, channels, height, width = x.shape
     tall, wide = ((side + 2 * padding - 4) // stride + 1 for side in (height, width))
     out = _like(x, n, channels, tall, wide)
@@ -128,8 +129,9 @@ def activated(
     style: Tensor | None = None,
     more: Tensor | None = None,
 ) -> Tensor:
-    """``(leaky(x * gain + bias) + more) * style``, in the place of ``x``. gain, style ``[B, C]``
-    float32, bias ``[C]`` float32; more: as x."""
+    """``(leaky(x * gain + bias) + more) * style``, mostly in the place of ``x``. gain, style
+    ``[B, C]`` float32, bias ``[C]`` float32; more: as x."""
+    x, more = _in_order(x), None if more is None else _in_order(more)
     n, channels, height, width = x.shape
     block = _block(channels)
     grid = (triton.cdiv(height * width, PIXELS), n, triton.cdiv(channels, block))
@@ -272,8 +274,10 @@ def painted_scale(
     the scale before gave. Small tensors are float32.
     Returns raw flow and picture, float32 ``[B, 6, s, s]``, and the new trunk (x where none is).
     """
+    x = _in_order(x)
     n, channels, side, _ = x.shape
     detail, feature, scale, offset = source
+    detail, feature = _in_order(detail), _in_order(feature)
     state = torch.empty(n, 6, side, side, device=x.device)
     trunk = x if style is None else _like(x, n, channels, side, side)
     own = 0 if len(detail) == 1 else channels * side**2
@@ -284,6 +288,11 @@ def painted_scale(
         coarse is not None, style is None, PIXELS, _block(channels),
     )  # fmt: skip
     return state, trunk
+
+
+def _in_order(x: Tensor) -> Tensor:
+    """As the kernels walk it, whatever a convolution gave; mostly the tensor itself."""
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _like(x: Tensor, *shape: int) -> Tensor:
