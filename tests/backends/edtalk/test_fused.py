@@ -103,6 +103,24 @@ def test_one_source_and_one_for_each_frame(both, sources):
         assert torch.allclose(expected, found, atol=2e-4, rtol=1e-3)
 
 
+def test_kernels_that_do_not_work_are_done_without(both, monkeypatch):
+    """No compiler, or a GPU that Triton does not know."""
+    from cmet_cli.backends.edtalk import fused
+
+    def fails(*_):
+        raise RuntimeError("no C compiler")
+
+    monkeypatch.setattr(fused, "painted_scale", fails)
+    model = fold_weights(EDTalk(SMALL)).to(DEVICE)
+    side = model.config.image_size_px
+    images, codes = pictures(1, 3, side, side), pictures(1, model.config.code_dim) * 0.1
+    frames = []
+    with torch.inference_mode():
+        for network in both(model, torch.float32):
+            frames.append(network.render_moving(network.prepare_source(images), codes)[0])
+    assert torch.equal(*frames)
+
+
 def test_what_is_no_number_shows(both):
     """So that a frame in too coarse a format is done again."""
     torch.manual_seed(5)

@@ -11,8 +11,6 @@ What is small and sensitive stays in float32, as there.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -31,7 +29,7 @@ from .networks import EDTalk
 from .visual_encoder import AppearanceEncoder, EncoderBlock
 
 if TYPE_CHECKING:
-    from .fused import FusedDecoder
+    from .fused import FusedDecoder, FusedEncoder
 
 #: From this side on, and for so few pictures at a time, the style goes into the weights.
 FOLD_SIDE, FOLD_BATCH = 64, 4
@@ -39,23 +37,10 @@ FOLD_SIDE, FOLD_BATCH = 64, 4
 SHORT = 64
 
 
-@lru_cache(maxsize=8)
 def has_kernels(device: torch.device) -> bool:
-    """Whether the kernels of :mod:`.fused` run there.
-
-    Triton comes with torch for CUDA on Linux, but needs a C compiler the first time: so one is run.
-    """
-    if device.type != "cuda" or importlib.util.find_spec("triton") is None:
-        return False
-    try:
-        from .kernels import activated
-
-        with torch.cuda.device(device):
-            activated(torch.zeros(1, 1, 1, 1, device=device), torch.zeros(1, device=device))
-    except Exception as error:  # whatever it lacks, the other way does without
-        log.info("no Triton kernels on %s: %s", device, error)
-        return False
-    return True
+    """Whether the kernels of :mod:`.fused` may run there: Triton comes with torch for CUDA on
+    Linux."""
+    return device.type == "cuda" and importlib.util.find_spec("triton") is not None
 
 
 class FastEDTalk:
@@ -70,14 +55,26 @@ class FastEDTalk:
         self._model = model
         trunk = model.enc["net_app"]
         assert isinstance(trunk, AppearanceEncoder)
-        self._encoder: Callable[[Tensor], tuple[Tensor, list[Tensor]]]
-        self._decoder: _Decoder | FusedDecoder
+        self._encoder: _Encoder | FusedEncoder = _Encoder(trunk, form)
+        self._decoder: _Decoder | FusedDecoder = _Decoder(model.dec, form)
         if has_kernels(device):
+            self._fuse(trunk, form, device)
+
+    def _fuse(self, trunk: AppearanceEncoder, form: Form, device: torch.device) -> None:
+        """Take the kernels, if they work: Triton wants a C compiler, and a GPU it knows."""
+        passes, config = (self._encoder, self._decoder), self._model.config
+        try:
             from .fused import FusedDecoder, FusedEncoder
 
-            self._encoder, self._decoder = FusedEncoder(trunk, form), FusedDecoder(model.dec, form)
-        else:
-            self._encoder, self._decoder = _Encoder(trunk, form), _Decoder(model.dec, form)
+            self._encoder = FusedEncoder(trunk, form)
+            self._decoder = FusedDecoder(self._model.dec, form)
+            side = config.image_size_px
+            with torch.inference_mode():
+                source = self.prepare_source(torch.zeros(1, 3, side, side, device=device))
+                self.render_moving(source, torch.zeros(1, config.code_dim, device=device))
+        except Exception as error:  # whatever it lacks, the other way does without
+            log.info("no Triton kernels on %s: %s", device, error)
+            self._encoder, self._decoder = passes
 
     def encode(self, images: Tensor) -> Tensor:
         """``images [B, 3, S, S]`` in [-1, 1] -> codes ``[B, code_dim]``."""
