@@ -144,6 +144,15 @@ def activated(
 
 
 @triton.jit
+def _trunk(x, gain, bias, picture, pixel, c, inside, here, channels: tl.constexpr):
+    """What a convolution gave, activated; ``[P, C]``."""
+    value = tl.load(x + pixel[:, None] * channels + c[None, :], mask=inside, other=0.0)
+    by = tl.load(gain + picture * channels + c, mask=here, other=0.0)[None, :]
+    plus = tl.load(bias + c, mask=here, other=0.0)[None, :]
+    return _leaky(value.to(tl.float32) * by + plus)
+
+
+@triton.jit
 def _twice(plane, half, pixel, side, real):
     """Zero insertion and the 4x4 binomial blur: a coarser plane's numbers at finer pixels."""
     row, column = pixel // side, pixel % side
@@ -178,9 +187,7 @@ def _scale_kernel(
         c = start + tl.arange(0, C)
         here = c < channels
         inside = real[:, None] & here[None, :]
-        value = tl.load(x + pixel[:, None] * channels + c[None, :], mask=inside, other=0.0)
-        by = tl.load(gain + picture * channels + c, mask=here, other=0.0)[None, :]
-        value = _leaky(value.to(tl.float32) * by + tl.load(bias + c, mask=here, other=0.0)[None, :])
+        value = _trunk(x, gain, bias, picture, pixel, c, inside, here, channels)
         weight = to_flow + picture * 3 * channels + c
         flow_x += tl.sum(value * tl.load(weight, mask=here, other=0.0)[None, :], 1)
         weight += channels
@@ -238,9 +245,7 @@ def _scale_kernel(
         if not LAST:
             inside = real[:, None] & here[None, :]
             at = pixel[:, None] * channels + c[None, :]
-            value = tl.load(x + at, mask=inside, other=0.0).to(tl.float32)
-            value = value * tl.load(gain + picture * channels + c, mask=here, other=0.0)[None, :]
-            value = _leaky(value + tl.load(bias + c, mask=here, other=0.0)[None, :])
+            value = _trunk(x, gain, bias, picture, pixel, c, inside, here, channels)
             value += share[:, None] * (moved - value)
             value = value * tl.load(style + picture * channels + c, mask=here, other=0.0)[None, :]
             tl.store(trunk + picture.to(tl.int64) * pixels * channels + at, value, mask=inside)
