@@ -6,13 +6,14 @@ import threading
 from collections import deque
 from typing import ClassVar
 
+import cv2
 import numpy as np
 import pytest
 
 from cmet_cli.errors import FaceError
 from cmet_cli.faces.detection import Detection
 from cmet_cli.faces.follow import FaceFollower
-from cmet_cli.faces.foresight import FRAMES_AHEAD, Foresight
+from cmet_cli.faces.foresight import Foresight
 
 SIDE = 20.0
 
@@ -59,7 +60,7 @@ def followed(foresight: Foresight | None):
     for frame in film():
         follower.foresee(frame)
         coming.append(frame)
-        if len(coming) > FRAMES_AHEAD:
+        if len(coming) > (foresight.frames_ahead if foresight else 0):
             follower.add(coming.popleft())
     while coming:
         follower.add(coming.popleft())
@@ -98,3 +99,11 @@ def test_an_error_of_a_detector_arrives():
         foresight.begin(film()[0], [(0.0, 0.0, 9.0, 9.0)])
         with pytest.raises(FaceError, match="no more"):
             foresight.take([(0.0, 0.0, 9.0, 9.0)])
+
+
+@pytest.mark.parametrize(("cores", "ahead"), [(1, 3), (4, 3), (8, 5), (64, 9)])
+def test_as_many_threads_as_this_process_may_have(monkeypatch, cores, ahead):
+    """Workers of a batch share the machine's cores, and tell OpenCV how many are theirs."""
+    monkeypatch.setattr(cv2, "getNumThreads", lambda: cores)
+    with Foresight(Bright) as foresight:
+        assert foresight.frames_ahead == ahead

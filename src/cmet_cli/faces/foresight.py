@@ -7,31 +7,32 @@ numbers as one frame after the other, on more than one core.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import cv2
 import numpy as np
 
 from .detection import Detection, FaceDetector, NearDetector
 from .regions import Box
 
-#: Threads that measure, and frames that are measured ahead.
-THREADS = min(8, max(2, (os.cpu_count() or 2) // 2))
-FRAMES_AHEAD = THREADS + 1
+#: Threads that measure: half of those that OpenCV may have here, between these.
+FEWEST, MOST = 2, 8
 
 _Near = list[Detection | None]
 
 
 class Foresight:
     """make: another detector of the same kind; each thread has its own, as they are not made to be
-    shared. Use as a context manager."""
+    shared. frames_ahead: how many frames may wait to be measured. Use as a context manager."""
 
     def __init__(self, make: Callable[[], FaceDetector]) -> None:
         self._make, self._own = make, threading.local()
-        self._pool = ThreadPoolExecutor(THREADS, "faces")
+        threads = min(MOST, max(FEWEST, cv2.getNumThreads() // 2))  # a batch shares its cores out
+        self.frames_ahead = threads + 1
+        self._pool = ThreadPoolExecutor(threads, "faces")
         self._coming: deque[tuple[tuple[Box, ...], Future[_Near] | None]] = deque()
 
     def begin(self, rgb: np.ndarray, boxes: Sequence[Box]) -> None:

@@ -18,7 +18,7 @@ from ..errors import FaceError
 from ..faces.calibration import CropCalibration
 from ..faces.detectors import make_detector
 from ..faces.follow import FaceFollower
-from ..faces.foresight import FRAMES_AHEAD, Foresight
+from ..faces.foresight import Foresight
 from ..faces.people import choose_people, number_people, shots_of_others
 from ..faces.placement import Placement
 from ..faces.track import FaceTrack
@@ -89,7 +89,7 @@ def follow_faces(
     ):
         # "none" sees no face, but the same part of every picture.
         follower = FaceFollower(finder, by_looks=detector != "none", foresight=foresight)
-        for frame in _told_ahead(reader, follower):
+        for frame in _told_ahead(reader, follower, foresight.frames_ahead):
             follower.add(frame.planes[0])
             count += 1
             progress("finding faces", count, max(count, expected_frames(info)) or None)
@@ -110,13 +110,13 @@ def follow_faces(
     )
 
 
-def _told_ahead(frames: Iterable[Frame], follower: FaceFollower) -> Iterator[Frame]:
-    """The same frames, the follower being told of each a little before it comes."""
+def _told_ahead(frames: Iterable[Frame], follower: FaceFollower, ahead: int) -> Iterator[Frame]:
+    """The same frames, the follower being told of each so many before it comes."""
     coming: deque[Frame] = deque()
     for frame in frames:
         follower.foresee(frame.planes[0])
         coming.append(frame)
-        if len(coming) > FRAMES_AHEAD:
+        if len(coming) > ahead:
             yield coming.popleft()
     yield from coming
 
