@@ -11,6 +11,7 @@ from cmet_cli.errors import MediaError
 from cmet_cli.media import script as scripts
 from cmet_cli.media.melt import melt
 from cmet_cli.media.probe import probe_video
+from cmet_cli.media.reader import frames_ahead
 from cmet_cli.media.script import Script, open_frames, runs
 
 
@@ -111,3 +112,11 @@ def test_a_melt_passes_without_a_jump():
     way = [melt(a, b, share)[0].astype(int) for share in np.linspace(0, 1, 11)]
     steps = [np.abs(x - y).mean() for x, y in pairwise(way)]
     assert max(steps) < 0.4 * np.abs(way[0] - way[-1]).mean()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "frames"),
+    [(1280, 720, 16), (1920, 1080, 10), (7680, 4320, 4), (64, 64, 16)],
+)
+def test_small_frames_wait_in_numbers_and_large_ones_do_not(width, height, frames):
+    assert frames_ahead(width * height * 3 // 2) == frames

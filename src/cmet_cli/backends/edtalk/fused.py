@@ -122,12 +122,13 @@ class FusedDecoder:
         x = self._start * styles[0][:, :, None, None].to(self._form.dtype)
         x = F.conv2d(x.contiguous(memory_format=torch.channels_last), first.weight, padding=1)
         gain, bias = first.after(styles[0])
-        x = activated(x, bias, gain=gain, style=_rows(into[0]))
+        # Parts of all styles, in rows of their own as the kernels walk them.
+        x = activated(x, bias, gain=gain, style=into[0].contiguous())
         state: Tensor | None = None
         for j, (feature, detail) in enumerate(zip(source.features, source.details, strict=True)):
             up, same = convs[2 * j : 2 * j + 2]
             x = F.conv_transpose2d(x, up.weight, stride=2)
-            style = _rows(into[2 * j + 1])
+            style = into[2 * j + 1].contiguous()
             x = blurred(x, 1, total=4.0, after=up.after(into[2 * j]), style=style)
             x = F.conv2d(x, same.weight, padding=1)
             norm, (weight, flow_bias) = self._blocks[j].norm2, self._flows[j]
@@ -139,17 +140,12 @@ class FusedDecoder:
                 ((weight * to_flows[j][:, None]).expand(n, -1, -1).contiguous(), flow_bias),
                 (detail, feature, scale, offset),
                 self._rgbs[j],
-                _rows(further[0]) if further else None,
+                further[0].contiguous() if further else None,
                 state,
             )
         assert state is not None
         flow, picture = state.split([3, 3], 1)
         return picture, torch.tanh(flow[:, :2]) * (flow.shape[-1] / 2)
-
-
-def _rows(style: Tensor) -> Tensor:
-    """A part of all styles, as the kernels walk it."""
-    return style.contiguous()
 
 
 def _stacked(layers: list[Any]) -> tuple[Tensor, Tensor]:
