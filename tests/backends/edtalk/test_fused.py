@@ -68,6 +68,15 @@ def test_activations_with_and_without_the_rest(kernels):
     assert torch.allclose(found, whole, atol=1e-5)
 
 
+def test_whatever_order_a_picture_has_in_memory(kernels):
+    x, bias = pictures(2, 5, 9, 9), pictures(5)
+    plain = x.contiguous()
+    assert plain.stride() != x.stride()
+    assert torch.allclose(kernels.blurred(x, 1), kernels.blurred(plain, 1))
+    found = kernels.activated(plain.clone(), bias, more=plain)
+    assert torch.allclose(found, kernels.activated(x.clone(), bias, more=x))
+
+
 @pytest.fixture(scope="module")
 def both(kernels):
     """A model in passes and by kernels, in a number format."""
