@@ -116,6 +116,20 @@ class MovingBackend(Protocol):
 
 
 @runtime_checkable
+class PreparingBackend(Protocol):
+    """What a backend may do beside encoding: prepare the same faces as sources, for less than both
+    would cost."""
+
+    def encode_and_prepare(self, images: Tensor) -> tuple[Tensor, Any]:
+        """As ``encode``, and as ``prepare``."""
+        ...
+
+    def prepared_bytes(self, source: Any) -> int:
+        """How much memory a prepared source holds."""
+        ...
+
+
+@runtime_checkable
 class LabelledBackend(Protocol):
     """What a backend may come with: expression codes that its publishers gave names to."""
 

@@ -13,9 +13,11 @@ import torch
 
 from ..errors import DeviceError
 from ..options import Precision, RuntimeOptions
+from .side_by_side import shares
 from .tuning import remembered_batch
 
-#: Pixels per network call on a CPU: one published picture, since more at once are no faster there.
+#: Pixels per network call on a CPU, where more at once are no faster; of large pictures as many as
+#: are computed side by side.
 CPU_BATCH_PIXELS = 256**2
 MAX_AUTO_BATCH = 64
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -46,6 +48,7 @@ def batch_for(compute: Compute, size_px: int, run: Callable[[int], object]) -> C
         return compute
     if compute.device.type == "cpu":
         size = min(MAX_AUTO_BATCH, max(1, CPU_BATCH_PIXELS // size_px**2))
+        size = max(size, shares(MAX_AUTO_BATCH, size_px, compute.device))
     else:
         name = f"{describe_model(compute.device)} {compute.precision} {size_px} {torch.__version__}"
         size = remembered_batch(name, run)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.base import Backend, CodeLayout
+from ..backends.base import Backend, CodeLayout, PreparingBackend
 from ..backends.images import of_pixels, to_images
 from ..faces.device.crop import sharpness
 from ..faces.geometry import Square
@@ -23,15 +24,55 @@ from .cropper import Cropper, batches
 from .find import FaceMap
 from .on_device import DeviceCropper, pixel_device
 
+#: RGB crops, ``[S, S, 3]`` each or ``[B, 3, S, S]`` on a device.
+Crops = Sequence[np.ndarray] | Tensor
+
+#: Of prepared sources, in one video: half a minute of it with the model that ships.
+KEPT_BYTES = 2**28
+
+
+class KeptSources:
+    """Crops and prepared sources of groups of frames, from reading to rendering: as many as there
+    is room for. What is not there is made again."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._room = most_bytes
+        self._kept: dict[tuple[int, ...], tuple[Crops, Any]] = {}
+
+    @property
+    def full(self) -> bool:
+        return self._room <= 0
+
+    def keep(self, frames: Sequence[int], crops: Crops, source: Any, size_bytes: int) -> None:
+        """frames: their indices."""
+        self._room -= size_bytes
+        if not self.full:
+            self._kept[tuple(frames)] = crops, source
+
+    def of(self, frames: Sequence[int]) -> tuple[Crops, Any] | None:
+        """Of exactly these frames."""
+        return self._kept.get(tuple(frames))
+
+    def clear(self) -> None:
+        self._room = 0
+        self._kept.clear()
+
 
 @dataclass(frozen=True)
 class FaceCodes:
     """One face's codes, float32 ``[n, layout.dim]`` (absent frames filled in from their
-    neighbours), and its sharpness ``[n]`` (variance of the crop's Laplacian)."""
+    neighbours), and its sharpness ``[n]`` (variance of the crop's Laplacian). sources: what was
+    kept of the way there for frames that are rendered from themselves."""
 
     placement: Placement
     codes: np.ndarray
     sharpness: np.ndarray
+    sources: KeptSources | None = field(default=None, compare=False, repr=False)
+
+    def forget(self) -> None:
+        """The sources kept."""
+        if self.sources is not None:
+            self.sources.clear()
 
     def fitness(self, layout: CodeLayout) -> np.ndarray:
         """How fit each frame is to lend its face, float ``[n]``: sharp, near the clip's middle.
@@ -49,16 +90,16 @@ class FaceCodes:
         return np.minimum(self.sharpness / typical, 2.0) - far
 
 
-#: RGB crops, ``[S, S, 3]`` each or ``[B, 3, S, S]`` on a device.
-Crops = Sequence[np.ndarray] | Tensor
+def crop_images(crops: Crops, backend: Backend) -> Tensor:
+    """RGB crops -> images for a backend."""
+    if isinstance(crops, Tensor):
+        return of_pixels(crops)
+    return to_images(np.stack(crops), backend.compute.device)
 
 
 def encode_crops(crops: Crops, backend: Backend) -> np.ndarray:
     """RGB crops -> codes float32 ``[len(crops), layout.dim]``."""
-    if isinstance(crops, Tensor):
-        return backend.encode(of_pixels(crops)).cpu().numpy()
-    images = to_images(np.stack(crops), backend.compute.device)
-    return backend.encode(images).cpu().numpy()
+    return backend.encode(crop_images(crops, backend)).cpu().numpy()
 
 
 def encode_faces(
@@ -68,15 +109,18 @@ def encode_faces(
     progress: Progress,
     *,
     device: torch.device | None = None,
+    keep_bytes: int = 0,
 ) -> list[FaceCodes]:
     """Encode every face square of every frame. device: where they are cut; left out, as
-    :func:`pixel_device` has it."""
+    :func:`pixel_device` has it; keep_bytes: how much may be kept of sources, all faces together.
+    """
     size_px, n = backend.crop.size_px, len(faces.ticks)
     device = device or pixel_device(backend.compute)
     here = Cropper(info, size_px)
     there = None if device is None else DeviceCropper(info, size_px, device)
     codes = [np.zeros((n, backend.layout.dim), np.float32) for _ in faces.placements]
     sharp = [np.zeros(n, np.float32) for _ in faces.placements]
+    kept = [KeptSources(keep_bytes // len(codes)) for _ in faces.placements]
     done = 0
 
     def cut(seen: list[tuple[Frame, Square]]) -> Crops:
@@ -85,7 +129,13 @@ def encode_faces(
         return there([frame for frame, _ in seen], [square for _, square in seen])
 
     def keep(k: int, at: list[int], crops: Crops) -> None:
-        codes[k][at] = encode_crops(crops, backend)
+        images = crop_images(crops, backend)
+        if isinstance(backend, PreparingBackend) and not kept[k].full:
+            found, source = backend.encode_and_prepare(images)
+            kept[k].keep(at, crops, source, backend.prepared_bytes(source))
+        else:
+            found = backend.encode(images)
+        codes[k][at] = found.cpu().numpy()
         sharp[k][at] = sharpnesses(crops)
 
     # The networks work on one group while the next is decoded and cut.
@@ -104,8 +154,8 @@ def encode_faces(
         for last in begun:
             last.result()
     return [
-        FaceCodes(p, fill_absent(c, p.present), s)
-        for p, c, s in zip(faces.placements, codes, sharp, strict=True)
+        FaceCodes(p, fill_absent(c, p.present), s, sources)
+        for p, c, s, sources in zip(faces.placements, codes, sharp, kept, strict=True)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..backends.base import Backend, MovingBackend
-from ..backends.images import of_pixels, to_images, to_pictures, to_pixels
+from ..backends.images import to_pictures, to_pixels
 from ..errors import MediaError
 from ..faces.geometry import Square
 from ..faces.placement import Placement
@@ -22,6 +22,7 @@ from ..options import Detail, Paste, SourceChoice
 from .codes import FaceEdit
 from .cropper import Cropper
 from .device_join import DeviceDifferenceJoin, RenderedOnDevice
+from .encode import Crops, crop_images
 from .join import Canvas, DifferenceJoin, Join, Place, Planes, Rendered, RenderingJoin
 from .on_device import DeviceCropper, pixel_device
 
@@ -63,6 +64,7 @@ class FacePainter:
         self._script = script
         self.placement: Placement = edit.face.placement
         self._codes, self._own_codes = edit.codes, edit.face.codes
+        self._read = edit.face.sources
         self.crop = Cropper(info, backend.crop.size_px)
         self._kept: tuple[int, Any] | None = None  # the source frame in use, prepared
         self._borrowed: dict[int, np.ndarray] = {}
@@ -109,8 +111,8 @@ class FacePainter:
             if self._there is not None:
                 out += self._both_there(run, self._there[0])
                 continue
-            originals = [self.crop(f, self.square(f)) for f in run]
-            source, at = self._source(run, originals), [f.index for f in run]
+            at = [f.index for f in run]
+            originals, source = self._faces(run, self._cut)
             if self._differs:
                 out += self._both(run, originals, source)
             else:
@@ -129,8 +131,8 @@ class FacePainter:
 
     def _both_there(self, run: list[Frame], crop: DeviceCropper) -> list[RenderedOnDevice]:
         """The same, and nothing of it comes to the host."""
-        originals = crop(run, [self.square(f) for f in run])
-        after, before, moved = self._renderings(run, self._source(run, originals))
+        originals, source = self._faces(run, crop)
+        after, before, moved = self._renderings(run, source)
         motion = [None] * len(run) if moved is None else moved.permute(0, 3, 1, 2)
         pictures = originals, to_pixels(after), to_pixels(before)
         ready = torch.cuda.Event() if originals.is_cuda else None
@@ -222,19 +224,28 @@ class FacePainter:
                 runs.append([frame])
         return runs
 
-    def _source(self, run: list[Frame], originals: list[np.ndarray] | Tensor) -> Any:
+    def _cut(self, frames: list[Frame], squares: list[Square]) -> list[np.ndarray]:
+        return [self.crop(*one) for one in zip(frames, squares, strict=True)]
+
+    def _faces(
+        self, run: list[Frame], cut: Callable[[list[Frame], list[Square]], Crops]
+    ) -> tuple[Any, Any]:
+        """A run's crops and their source, from when it was read if they were kept."""
+        if self._read is not None and self._own_source:
+            kept = self._read.of([f.index for f in run])
+            if kept is not None and isinstance(kept[0], Tensor) == (self._there is not None):
+                return kept
+        crops = cut(run, [self.square(f) for f in run])
+        return crops, self._source(run, crops)
+
+    def _source(self, run: list[Frame], originals: Crops) -> Any:
         """The prepared source of a run: of a whole shot, or one per frame."""
         if self._own_source:
-            return self._prepare(originals)
+            return self._backend.prepare(crop_images(originals, self._backend))
         index = int(self._source_frames[run[0].index])
         if self._kept is None or self._kept[0] != index:
             # The first frame of a shot lends its face, and is the first one met.
             borrowed = self._borrowed.pop(index, None)
             crops = originals[:1] if borrowed is None else [borrowed]
-            self._kept = (index, self._prepare(crops))
+            self._kept = (index, self._backend.prepare(crop_images(crops, self._backend)))
         return self._kept[1]
-
-    def _prepare(self, crops: list[np.ndarray] | Tensor) -> Any:
-        if isinstance(crops, Tensor):
-            return self._backend.prepare(of_pixels(crops))
-        return self._backend.prepare(to_images(np.stack(crops), self._backend.compute.device))

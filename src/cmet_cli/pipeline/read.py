@@ -13,7 +13,7 @@ from ..backends.base import Backend
 from ..media.probe import VideoInfo, probe_video
 from ..options import EditOptions, Progress
 from .early import EarlyFind, find_key
-from .encode import FaceCodes, encode_faces
+from .encode import KEPT_BYTES, FaceCodes, encode_faces
 from .find import FaceMap, follow_faces
 from .identity import file_identity
 from .lips import choose_lips
@@ -65,6 +65,7 @@ class VideoReader:
         self.early: EarlyFind | None = None
         self._maps: RecentlyUsed[FaceMap] = RecentlyUsed(KEPT)
         self._readings: RecentlyUsed[VideoReading] = RecentlyUsed(KEPT)
+        self._keeping: list[FaceCodes] = []  # of the last video alone: sources are large
 
     def find(self, info: VideoInfo, options: EditOptions, progress: Progress) -> FaceMap:
         """Pass one: frame times, everybody in the video, and those to edit."""
@@ -82,27 +83,56 @@ class VideoReader:
         return follow_faces(info, detector, self.weights_dir, progress)
 
     def read(
-        self, video: Path, options: EditOptions, stopwatch: Stopwatch, progress: Progress
+        self,
+        video: Path,
+        options: EditOptions,
+        stopwatch: Stopwatch,
+        progress: Progress,
+        *,
+        keep: bool = True,
     ) -> VideoReading:
         """Probe, find faces, encode. Two passes over the file, or none where it was read before.
 
-        Raises :class:`CmetError`.
+        keep: the frames will be rendered, from themselves if the options say so. Raises
+        :class:`CmetError`.
         """
         key = (*file_identity(video), options.face_detector, options.face, options.lips_from)
-        return self._readings.get(
-            key, lambda: self.read_info(probe_video(video), options, stopwatch, progress)
-        )
+        source = self.backend.source if options.source == "auto" else options.source
+        keep_bytes = KEPT_BYTES if keep and source == "frame" else 0
+
+        def read() -> VideoReading:
+            return self.read_info(probe_video(video), options, stopwatch, progress, keep_bytes)
+
+        return self._readings.get(key, read)
 
     def read_info(
-        self, info: VideoInfo, options: EditOptions, stopwatch: Stopwatch, progress: Progress
+        self,
+        info: VideoInfo,
+        options: EditOptions,
+        stopwatch: Stopwatch,
+        progress: Progress,
+        keep_bytes: int = 0,
     ) -> VideoReading:
-        """The same for a file that is known already; only the faces are remembered."""
+        """The same for a file that is known already; only the faces are remembered.
+
+        keep_bytes: how much of prepared sources may be kept.
+        """
         with stopwatch.stage("finding faces"):
             faces = self.find(info, options, progress)
         with stopwatch.stage("reading"):
-            people = encode_faces(info, faces, self.backend, progress)
+            people = self._encode(info, faces, progress, keep_bytes)
         with stopwatch.stage("lips"):
             alone = len(faces.people) == 1
             lips = choose_lips(info, faces.timeline, people, options.lips_from, self.backend, alone)
         warnings = (*info.warnings, *faces.warnings, *lips.warnings)
         return VideoReading(info, faces, people, lips.codes, warnings)
+
+    def _encode(
+        self, info: VideoInfo, faces: FaceMap, progress: Progress, keep_bytes: int
+    ) -> list[FaceCodes]:
+        if not keep_bytes:
+            return encode_faces(info, faces, self.backend, progress)
+        for face in self._keeping:
+            face.forget()
+        self._keeping = encode_faces(info, faces, self.backend, progress, keep_bytes=keep_bytes)
+        return self._keeping

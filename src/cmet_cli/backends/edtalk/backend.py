@@ -73,6 +73,16 @@ class EDTalkBackend:
         with torch.inference_mode():
             return PreparedSource(self._networks().prepare_source(images), images)
 
+    def encode_and_prepare(self, images: Tensor) -> tuple[Tensor, PreparedSource]:
+        with torch.inference_mode():
+            codes, features = self._networks().encode_and_prepare(images)
+            if self._broke_down(~codes.isfinite().all(-1)):
+                codes = self._networks("fp32").encode(images)
+            return codes, PreparedSource(features, images)
+
+    def prepared_bytes(self, source: PreparedSource) -> int:
+        return source.images.nbytes + source.features.nbytes
+
     def render(self, source: PreparedSource, codes: Tensor) -> Tensor:
         return self.render_moving(source, codes)[0]
 

@@ -36,6 +36,20 @@ class SourceFeatures:
     features: tuple[Tensor, ...]
     details: tuple[Tensor, ...]
 
+    @property
+    def nbytes(self) -> int:
+        return sum(t.nbytes for t in (self.latent, *self.features, *self.details))
+
+    def chunks(self, sizes: list[int]) -> list[SourceFeatures]:
+        """What so many pictures in turn are made from."""
+        if len(self.latent) == 1:
+            return [self] * len(sizes)
+        parts = [
+            zip(*(t.split(sizes) for t in ts), strict=True) for ts in (self.features, self.details)
+        ]
+        latents = self.latent.split(sizes)
+        return [SourceFeatures(*part) for part in zip(latents, *parts, strict=True)]
+
 
 class StyledConv(nn.Module):
     """Modulated 3x3 convolution, optional up-sampling by 2, then bias and leaky ReLU."""

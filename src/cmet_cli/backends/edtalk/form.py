@@ -49,23 +49,25 @@ class Details:
     def __call__(self, latent: Tensor, features: list[Tensor]) -> SourceFeatures:
         details = []
         for (weight, bias), feature in zip(self._convs, features, strict=True):
-            raw = F.conv2d(feature, weight, bias, padding=1).float()
-            details.append(self._form(instance_norm(raw)))
+            raw = F.conv2d(feature, weight, bias, padding=1)
+            details.append(self._form(instance_norm(raw.float(), raw.dtype)))
         return SourceFeatures(latent, tuple(features), tuple(details))
 
 
-def instance_norm(x: Tensor) -> Tensor:
-    """As :func:`F.instance_norm`, ``[B, C, s, s]`` float32, without another order in memory."""
+def instance_norm(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """As :func:`F.instance_norm`, ``[B, C, s, s]`` float32 (which may be overwritten) -> the same
+    in a number format, without another order in memory."""
     if not (x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last)):
-        return F.instance_norm(x, eps=INSTANCE_NORM_EPS)
+        return F.instance_norm(x, eps=INSTANCE_NORM_EPS).to(dtype)
     n, channels, side, _ = x.shape
 
     def mean(rows: Tensor) -> Tensor:
         return row_of(rows.mean(1).view(n, side, channels).mean(1), side)
 
-    centred = pixel_rows(x) - mean(pixel_rows(x))
-    centred *= torch.rsqrt(mean(centred.square()) + INSTANCE_NORM_EPS)
-    return of_rows(centred, channels)
+    centred = pixel_rows(x)
+    centred -= mean(centred)
+    gain = torch.rsqrt(mean(centred.square()) + INSTANCE_NORM_EPS)
+    return of_rows(torch.mul(centred, gain, out=torch.empty_like(centred, dtype=dtype)), channels)
 
 
 def pixel_rows(x: Tensor) -> Tensor:

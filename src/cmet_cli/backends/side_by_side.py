@@ -1,0 +1,48 @@
+"""Pictures of a batch computed side by side on a CPU, each by one thread: the threads of one
+convolution wait for each other, above all where a decoder and an encoder want the same cores."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+import torch
+
+#: More pictures at once would need more memory than they save time.
+MOST = 16
+#: Smaller ones are done in less time than Python needs to ask for so many at once.
+LARGE_PX = 128
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def shares(pictures: int, size_px: int, device: torch.device) -> int:
+    """Into how many parts so many pictures are best divided there: 1 is all of them together."""
+    if device.type != "cpu" or size_px < LARGE_PX:
+        return 1
+    return max(1, min(pictures, torch.get_num_threads(), MOST))
+
+
+def side_by_side(work: Callable[..., R], parts: Sequence[tuple[object, ...]]) -> list[R]:
+    """``work`` on the arguments of each part, in inference mode, one thread each; in order."""
+    if len(parts) == 1:
+        return [work(*parts[0])]
+    threads = torch.get_num_threads()
+
+    def alone(part: tuple[object, ...]) -> R:
+        torch.set_num_threads(1)
+        with torch.inference_mode():
+            return work(*part)
+
+    try:
+        return list(_pool(len(parts)).map(alone, parts))
+    finally:
+        torch.set_num_threads(threads)  # of this thread, and of those that are still to come
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "pictures")
