@@ -3,10 +3,9 @@ convolution wait for each other, above all where a decoder and an encoder want t
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -15,8 +14,9 @@ MOST = 16
 #: Smaller ones are done in less time than Python needs to ask for so many at once.
 LARGE_PX = 128
 
-P = ParamSpec("P")
 R = TypeVar("R")
+
+_POOL = ThreadPoolExecutor(MOST, "pictures")  # its threads begin when they are first wanted
 
 
 def shares(pictures: int, size_px: int, device: torch.device) -> int:
@@ -38,11 +38,6 @@ def side_by_side(work: Callable[..., R], parts: Sequence[tuple[object, ...]]) ->
             return work(*part)
 
     try:
-        return list(_pool(len(parts)).map(alone, parts))
+        return list(_POOL.map(alone, parts))
     finally:
         torch.set_num_threads(threads)  # of this thread, and of those that are still to come
-
-
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "pictures")

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from tiny import TINY
 
+from cmet_cli.backends import side_by_side
 from cmet_cli.backends.edtalk import fast, form
 from cmet_cli.backends.edtalk.fast import FastEDTalk, warped
 from cmet_cli.backends.edtalk.layers import fold_weights
@@ -65,6 +66,42 @@ def test_one_source_and_one_for_each_frame(tiny, sources, folded, monkeypatch):
     for expected, got in zip(*both(tiny, images, codes), strict=True):
         assert expected.shape == got.shape
         assert torch.allclose(expected, got, atol=2e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("sources", [1, 3])
+def test_pictures_side_by_side_are_the_same(tiny, sources, monkeypatch):
+    side = tiny.config.image_size_px
+    images = torch.rand(sources, 3, side, side) * 2 - 1
+    codes = torch.randn(3, tiny.config.code_dim) * 0.1
+    together = both(tiny, images, codes)[1]
+    monkeypatch.setattr(side_by_side, "LARGE_PX", 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    counts = []
+
+    def noted(work, parts):
+        counts.append(len(parts))
+        return [work(*part) for part in parts]
+
+    monkeypatch.setattr(fast, "side_by_side", noted)
+    apart = both(tiny, images, codes)[1]
+    assert counts == [min(sources, 2), min(sources, 2), 2]
+    for expected, got in zip(together, apart, strict=True):
+        assert torch.allclose(expected, got, atol=2e-4, rtol=1e-3)
+
+
+def test_encoded_and_prepared_at_once(tiny):
+    side = tiny.config.image_size_px
+    images, codes = torch.rand(3, 3, side, side) * 2 - 1, torch.zeros(3, tiny.config.code_dim)
+    with torch.inference_mode():
+        quick = FastEDTalk(tiny, torch.float32)
+        seen, source = quick.encode_and_prepare(images)
+        plain = quick.prepare_source(images)
+        assert torch.equal(seen, quick.encode(images))
+        for a, b in zip(
+            quick.render_moving(source, codes), quick.render_moving(plain, codes), strict=True
+        ):
+            assert torch.equal(a, b)
+        assert source.nbytes > 4 * images.numel()
 
 
 def raw_flow(seed: int, far: float) -> torch.Tensor:

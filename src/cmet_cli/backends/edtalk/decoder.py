@@ -5,6 +5,7 @@ What depends on the source picture alone is computed once per clip by ``prepare_
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -44,11 +45,26 @@ class SourceFeatures:
         """What so many pictures in turn are made from."""
         if len(self.latent) == 1:
             return [self] * len(sizes)
-        parts = [
-            zip(*(t.split(sizes) for t in ts), strict=True) for ts in (self.features, self.details)
-        ]
         latents = self.latent.split(sizes)
-        return [SourceFeatures(*part) for part in zip(latents, *parts, strict=True)]
+        features = zip(*(t.split(sizes) for t in self.features), strict=True)
+        details = zip(*(t.split(sizes) for t in self.details), strict=True)
+        return [SourceFeatures(*part) for part in zip(latents, features, details, strict=True)]
+
+    @classmethod
+    def together(cls, parts: Sequence[SourceFeatures]) -> SourceFeatures:
+        """The way back."""
+        features = zip(*(part.features for part in parts), strict=True)
+        details = zip(*(part.details for part in parts), strict=True)
+        return cls(
+            together([part.latent for part in parts]),
+            tuple(map(together, features)),
+            tuple(map(together, details)),
+        )
+
+
+def together(parts: Sequence[Tensor]) -> Tensor:
+    """Batches as one; a single one as it is."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 class StyledConv(nn.Module):

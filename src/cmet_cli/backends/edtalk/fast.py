@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ...log import log
 from ..side_by_side import shares, side_by_side
 from . import winograd
-from .decoder import Decoder, SourceFeatures, StyledConv, ToFlow, ToRGB
+from .decoder import Decoder, SourceFeatures, StyledConv, ToFlow, ToRGB, together
 from .form import Details, Form, of_rows, pixel_rows, row_of
 from .layers import (
     ACTIVATION_GAIN,
@@ -80,33 +80,37 @@ class FastEDTalk:
 
     def encode(self, images: Tensor) -> Tensor:
         """``images [B, 3, S, S]`` in [-1, 1] -> codes ``[B, code_dim]``."""
-        parts = images.chunk(self._shares(len(images)))
-        return torch.cat(side_by_side(self._codes, [(part,) for part in parts]))
+        codes = side_by_side(self._codes, [(part,) for part in self._parts(images)])
+        return together(codes)
+
+    def prepare_source(self, images: Tensor) -> SourceFeatures:
+        """As :meth:`EDTalk.prepare_source`; features in this form."""
+        return self.encode_and_prepare(images)[1]
+
+    def encode_and_prepare(self, images: Tensor) -> tuple[Tensor, SourceFeatures]:
+        """What :meth:`encode` and :meth:`prepare_source` give, the encoder run once."""
+        made = side_by_side(self._both, [(part,) for part in self._parts(images)])
+        codes, sources = zip(*made, strict=True)
+        return together(codes), SourceFeatures.together(sources)
+
+    def render_moving(self, source: SourceFeatures, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`EDTalk.render_moving`."""
+        parts = self._parts(codes)
+        sources = source.chunks([len(part) for part in parts])
+        made = side_by_side(self._paint, list(zip(sources, parts, strict=True)))
+        frames, moved = zip(*made, strict=True)
+        return together(frames), together(moved)
+
+    def _parts(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """Of a batch, what is computed side by side."""
+        return rows.chunk(shares(len(rows), self._model.config.image_size_px, rows.device))
 
     def _codes(self, images: Tensor) -> Tensor:
         return self._model.latent_to_codes(self._encoder(images)[0])
 
-    def encode_and_prepare(self, images: Tensor) -> tuple[Tensor, SourceFeatures]:
-        """What :meth:`encode` and :meth:`prepare_source` give, the encoder run once."""
+    def _both(self, images: Tensor) -> tuple[Tensor, SourceFeatures]:
         latent, features = self._encoder(images)
         return self._model.latent_to_codes(latent), self._decoder.prepare(latent, features)
-
-    def prepare_source(self, images: Tensor) -> SourceFeatures:
-        """As :meth:`EDTalk.prepare_source`; features in this form."""
-        return self._decoder.prepare(*self._encoder(images))
-
-    def render_moving(self, source: SourceFeatures, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """As :meth:`EDTalk.render_moving`."""
-        parts = codes.chunk(self._shares(len(codes)))
-        sources = source.chunks([len(part) for part in parts])
-        frames, moved = zip(
-            *side_by_side(self._paint, list(zip(sources, parts, strict=True))), strict=True
-        )
-        return torch.cat(frames), torch.cat(moved)
-
-    def _shares(self, pictures: int) -> int:
-        device = self._model.direction_exp.weight.device
-        return shares(pictures, self._model.config.image_size_px, device)
 
     def _paint(self, source: SourceFeatures, codes: Tensor) -> tuple[Tensor, Tensor]:
         return self._decoder(source, *self._model.codes_to_directions(codes))
