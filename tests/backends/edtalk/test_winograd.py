@@ -15,6 +15,7 @@ def alone(monkeypatch):
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setattr(winograd, "LARGE", 0)
+    monkeypatch.setattr(winograd, "DEEP", 0)
     monkeypatch.setattr(winograd, "pays", lambda: True)
     if not torch.backends.nnpack.is_available():
         pytest.skip("this processor has no NNPACK")
@@ -67,9 +68,14 @@ def test_in_float32_only(alone, asked):
     assert not asked
 
 
-def test_small_ones_are_left_to_torch(alone, asked, monkeypatch):
+@pytest.mark.parametrize(("what", "least"), [("LARGE", 12 * 20 * 9 * 17 * 17), ("DEEP", 12)])
+def test_small_ones_are_left_to_torch(alone, asked, monkeypatch, what, least):
     x, weight, bias = layer()
-    monkeypatch.setattr(winograd, "LARGE", weight.numel() * 17 * 17 + 1)
+    monkeypatch.setattr(winograd, what, least)
+    winograd.convolved(x, weight, bias)
+    assert asked
+    asked.clear()
+    monkeypatch.setattr(winograd, what, least + 1)
     assert torch.equal(winograd.convolved(x, weight, bias), F.conv2d(x, weight, bias, padding=1))
     assert not asked
 
@@ -79,8 +85,8 @@ def test_it_is_used_where_it_is_there_and_faster(monkeypatch, there, faster, use
     monkeypatch.setattr(torch.backends.nnpack, "is_available", lambda: bool(there))
     times = iter([1.0, 0.5 if faster else 0.99])
     monkeypatch.setattr(winograd, "_fastest_s", lambda _: next(times))
-    winograd.pays.cache_clear()
+    winograd._tried.cache_clear()
     try:
         assert winograd.pays() is bool(used)
     finally:
-        winograd.pays.cache_clear()
+        winograd._tried.cache_clear()

@@ -8,6 +8,7 @@ In float32 its sums differ from a plain convolution's by about 1e-5 of the large
 from __future__ import annotations
 
 import functools
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -16,11 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Multiplications of a plain convolution from which on preparing the weights is repaid.
-LARGE = 2e9
-#: What is tried out, channels and side: of the published layers the one that gains least, smaller.
-TRIAL = 64, 128
-WORTH, TRIES = 0.95, 4
+#: From so many multiplications of a plain convolution on preparing the weights is repaid, and from
+#: so many channels on moving the pixels about.
+LARGE, DEEP = 2e9, 128
+#: What is tried out: channels and side.
+TRIAL = 128, 64
+WORTH, TRIES = 0.9, 4
 
 
 def convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -34,7 +36,7 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def _fits(x: Tensor, weight: Tensor) -> bool:
     """Its own threads wait for each other too often: one thread alone, or not at all."""
-    large = weight.numel() * x.shape[-1] * x.shape[-2] >= LARGE
+    large = weight.numel() * x.shape[-1] * x.shape[-2] >= LARGE and x.shape[1] >= DEEP
     here = x.dtype == torch.float32 and x.device.type == "cpu"
     return large and here and torch.get_num_threads() == 1
 
@@ -50,9 +52,17 @@ def _picture(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return pixels.view(1, height, width, len(weight)).permute(0, 3, 1, 2)
 
 
-@functools.cache
 def pays() -> bool:
     """Whether it is there (it wants AVX2 or Neon) and faster than torch's choice, by one thread."""
+    with _TRYING:  # two tries at once would hinder each other
+        return _tried()
+
+
+_TRYING = threading.Lock()
+
+
+@functools.cache
+def _tried() -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a processor lacks it is no news
         if not torch.backends.nnpack.is_available():  # which makes it ready, too
