@@ -28,7 +28,7 @@ from .row_worker import RowWorker, WorkerSetup, judge
 END_PATIENCE_S = 8.0
 _PR_SET_PDEATHSIG = 1
 WORKERS_PER_GPU = 2  # one decodes and encodes while the other renders
-WORKER_BYTES = 700 << 20  # torch, OpenCV and buffers, without any weights
+WORKER_BYTES = 830 << 20  # torch, OpenCV, buffers and sources, without any weights
 WEIGHT_COPIES = 2.5  # while they are loaded and folded
 
 

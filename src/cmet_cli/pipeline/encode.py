@@ -27,8 +27,8 @@ from .on_device import DeviceCropper, pixel_device
 #: RGB crops, ``[S, S, 3]`` each or ``[B, 3, S, S]`` on a device.
 Crops = Sequence[np.ndarray] | Tensor
 
-#: Of prepared sources, in one video: half a minute of it with the model that ships.
-KEPT_BYTES = 2**28
+#: Of prepared sources, in one video: eight seconds of it with the model that ships.
+KEPT_BYTES = 2**27
 
 
 class KeptSources:
