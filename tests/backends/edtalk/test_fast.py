@@ -127,6 +127,16 @@ def test_a_place_that_is_no_number_gives_none_and_no_crash():
     assert int(moved.isnan().sum()) == 6
 
 
+@pytest.mark.parametrize("piece", [7, 64, 10_000])
+def test_planes_piece_by_piece_are_the_same(piece, monkeypatch):
+    monkeypatch.setattr(fast, "PIECE", piece)
+    torch.manual_seed(3)
+    x = torch.randn(2, 12, 9, 9).bfloat16().contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(2, 3, 12)
+    expected = torch.einsum("bchw,bkc->bkhw", x.float(), weight)
+    assert torch.allclose(fast._planes(x, weight), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("channels", [16, 96])
 def test_rows_of_short_pixels_give_the_same_numbers(channels):
     torch.manual_seed(3)

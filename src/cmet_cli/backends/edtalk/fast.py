@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: From this side on, and for so few pictures at a time, the style goes into the weights.
 FOLD_SIDE, FOLD_BATCH = 64, 4
+#: Pixels at once of what is done in float32 to pictures in another format.
+PIECE = 4096
 #: Pixels of fewer channels are too short for a CPU's inner loop.
 SHORT = 64
 
@@ -264,13 +266,24 @@ def _in_rows(x: Tensor) -> bool:
     return short and x.is_contiguous(memory_format=torch.channels_last)
 
 
+def _planes(x: Tensor, weight: Tensor) -> Tensor:
+    """A 1x1 convolution in float32 to a few planes, with weights for each picture: ``[B, C, s, s]``
+    and ``[B, k, C]`` -> ``[B, k, s, s]``."""
+    n, channels, height, width = x.shape
+    rows = x.permute(0, 2, 3, 1).reshape(n, -1, channels)
+    if x.device.type != "cpu" or x.dtype == torch.float32 or rows.shape[1] <= PIECE:
+        made = torch.bmm(rows.float(), weight.transpose(1, 2))
+        return made.view(n, height, width, -1).permute(0, 3, 1, 2)
+    # Each piece is still at hand when it is multiplied; whole planes are faster to go on with.
+    pieces = rows.transpose(1, 2).split(PIECE, 2)
+    made = torch.cat([torch.bmm(weight, piece.float()) for piece in pieces], 2)
+    return made.view(n, -1, height, width)
+
+
 def _raw_flow(layer: ToFlow, trunk: Tensor, latent: Tensor, previous: Tensor | None) -> Tensor:
     """Warp and mask before their squashing, ``[B, 3, s, s]`` float32."""
-    n, channels, side, _ = trunk.shape
     weight = layer.conv.weight[0, :, :, 0, 0] * layer.conv.modulation(latent)[:, None]
-    rows = trunk.permute(0, 2, 3, 1).reshape(n, side * side, channels).float()
-    raw = torch.bmm(rows, weight.transpose(1, 2)).view(n, side, side, 3).permute(0, 3, 1, 2)
-    raw = raw + layer.bias
+    raw = _planes(trunk, weight) + layer.bias
     return raw if previous is None else raw + layer.upsample(previous)
 
 
@@ -278,8 +291,7 @@ def _picture(layer: ToRGB, moved: Tensor, mask: Tensor, previous: Tensor | None)
     """A scale's contribution, from the warped features before they are masked."""
     weight = layer.conv[0].weight
     assert isinstance(weight, Tensor)
-    rows = moved.permute(0, 2, 3, 1).float()
-    rgb = torch.matmul(rows, weight[:, :, 0, 0].t()).permute(0, 3, 1, 2)
+    rgb = _planes(moved, weight[:, :, 0, 0].expand(len(moved), -1, -1))
     rgb = layer.conv[1](rgb * mask) + layer.bias
     return rgb if previous is None else rgb + layer.upsample(previous)
 
