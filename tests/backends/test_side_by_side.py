@@ -38,6 +38,13 @@ def test_as_many_parts_as_there_are_threads(
     assert shares(pictures, size_px, device) == expected
 
 
+@pytest.mark.parametrize(("cores", "parts", "each"), [(8, 2, 4), (7, 3, 2), (2, 3, 1)])
+def test_few_parts_share_all_the_threads(threads, cores, parts, each):
+    threads(cores)
+    assert side_by_side(torch.get_num_threads, [()] * parts) == [each] * parts
+    assert torch.get_num_threads() == cores
+
+
 def test_each_part_has_a_thread_of_its_own_and_they_come_back_in_order(threads):
     threads(2)
     together = threading.Barrier(3, timeout=30)

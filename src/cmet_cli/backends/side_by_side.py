@@ -1,5 +1,5 @@
-"""Pictures of a batch computed side by side on a CPU, each by one thread: the threads of one
-convolution wait for each other, above all where a decoder and an encoder want the same cores."""
+"""Pictures of a batch computed side by side on a CPU, the threads shared out among them: those of
+one convolution wait for each other, above all where a decoder and an encoder want the same cores."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ def shares(pictures: int, size_px: int, device: torch.device) -> int:
 
 
 def side_by_side(work: Callable[..., R], parts: Sequence[tuple[object, ...]]) -> list[R]:
-    """``work`` on the arguments of each part, in inference mode, one thread each; in order."""
+    """``work`` on the arguments of each part, in inference mode, by its share of the threads; in
+    order."""
     if len(parts) == 1:
         return [work(*parts[0])]
     threads = torch.get_num_threads()
 
     def alone(part: tuple[object, ...]) -> R:
-        torch.set_num_threads(1)
+        torch.set_num_threads(max(1, threads // len(parts)))
         with torch.inference_mode():
             return work(*part)
 
