@@ -243,7 +243,8 @@ class EmotionEditor:
         sources = [(text, self.model.mixture(text)) for text in emotions]
         is_video = output.suffix.lower() != ".png"
         container = container_of(output) if is_video else ""
-        reading = self.read(video, replace(options, lips="video"), progress=progress)
+        asked = replace(options, lips="video")
+        reading = self._reader.read(video, asked, Stopwatch(), progress, keep=True)
         sweep = Sweep(reading, sources, intensities, options, self.source_for(options))
         if not is_video:
             return sweep_sheet(sweep, self.backend, output)

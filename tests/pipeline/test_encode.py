@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from test_detail import SOURCE, luma, person, same  # noqa: F401
+from test_detail import SOURCE, same
 from toy import Constant, ToyBackend, toy_model
 
 from cmet_cli import EmotionEditor
 from cmet_cli.pipeline import read
-from cmet_cli.pipeline.encode import KeptSources, encode_faces
+from cmet_cli.pipeline.encode import KeptSources
+
+OPTIONS = replace(SOURCE, lips="video", face_detector="none", overwrite=True)
 
 
 def test_as_many_are_kept_as_there_is_room_for():
@@ -38,7 +38,6 @@ class Preparing(ToyBackend):
     encoded: int = 0
     prepared: int = 0
     both: int = 0
-    sizes: list[int] = field(default_factory=list)
 
     def encode(self, images):
         self.encoded += len(images)
@@ -69,7 +68,7 @@ def noise(tmp_path, make_media) -> Path:
 
 @pytest.mark.parametrize("detail", ["source", "render"])
 def test_a_frame_is_encoded_and_prepared_once(noise, tmp_path, detail):
-    options = SOURCE.__class__(detail=detail, lips="video", crf=0, face_detector="none")
+    options = replace(OPTIONS, detail=detail)
     one, other = Preparing(), ToyBackend()
     for backend, name in ((one, "kept.mkv"), (other, "made.mkv")):
         result = editor(tmp_path, backend).edit(
@@ -84,41 +83,39 @@ def test_a_frame_is_encoded_and_prepared_once(noise, tmp_path, detail):
 def test_where_memory_ends_the_rest_is_made_again(noise, tmp_path, monkeypatch):
     a_group = 3 * 3 * 16 * 16 * 4
     monkeypatch.setattr(read, "KEPT_BYTES", a_group * 2 + 1)
-    options = SOURCE.__class__(detail="source", lips="video", crf=0, face_detector="none")
     backend = Preparing()
     result = editor(tmp_path, backend).edit(
-        noise, Constant(0.3), tmp_path / "out.mkv", options=options
+        noise, Constant(0.3), tmp_path / "out.mkv", options=OPTIONS
     )
     assert backend.both == 9  # the third group is one too many
     assert backend.encoded == result.frames - 9
     assert backend.prepared == result.frames - 6
     editor(tmp_path, ToyBackend()).edit(
-        noise, Constant(0.3), tmp_path / "made.mkv", options=options
+        noise, Constant(0.3), tmp_path / "made.mkv", options=OPTIONS
     )
     assert same(tmp_path / "out.mkv", tmp_path / "made.mkv")
 
 
-@pytest.mark.parametrize(("source", "kept"), [("frame", True), ("first", False)])
-def test_sources_are_kept_of_the_last_video_that_is_rendered_from_itself(
-    noise, tmp_path, make_media, source, kept
-):
+def test_sources_of_the_last_video_alone_are_kept(noise, tmp_path, make_media):
     other = make_media("other.mkv", "-f lavfi -i testsrc2=s=64x64:r=20:d=0.3 -c:v ffv1")
-    options = SOURCE.__class__(source=source, lips="video", face_detector="none")
-    one = editor(tmp_path, Preparing())
-    first = one.read(noise, options).people[0]
-    assert (first.sources.of([0, 1, 2]) is not None) is kept
-    second = one.read(other, options).people[0]
-    assert first.sources.of([0, 1, 2]) is None
-    assert (second.sources.of([0, 1, 2]) is not None) is kept
-    assert np.array_equal(one.read(noise, options).people[0].codes, first.codes)
-
-
-def test_nothing_is_kept_unasked(noise, tmp_path):
     backend = Preparing()
     one = editor(tmp_path, backend)
-    options = SOURCE.__class__(source="first", lips="video", face_detector="none")
-    reading = one.read(noise, options)
-    (face,) = encode_faces(reading.info, reading.faces, backend, lambda *_: None)
-    assert backend.both == 0
-    assert face.sources.of([0, 1, 2]) is None
-    assert torch.is_tensor(backend.prepare(torch.zeros(1, 3, 16, 16)))
+
+    def made_again(video: Path) -> int:
+        before = backend.prepared
+        one.edit(video, Constant(0.3), tmp_path / "out.mkv", options=OPTIONS)
+        return backend.prepared - before
+
+    assert [made_again(video) for video in (noise, noise, other, noise)] == [0, 0, 0, 10]
+    assert (backend.encoded, backend.both) == (0, 16)  # each video was read once
+
+
+def test_nothing_is_kept_of_what_is_not_rendered_from_itself(noise, voice, tmp_path):
+    for changes in ({"source": "first"}, {"speech": voice, "lips": "auto"}):
+        backend = Preparing()
+        asked = replace(OPTIONS, **changes)
+        editor(tmp_path, backend).edit(noise, Constant(0.3), tmp_path / "o.mkv", options=asked)
+        assert backend.both == 0, changes
+    backend = Preparing()
+    editor(tmp_path, backend).read(noise, OPTIONS)
+    assert (backend.encoded, backend.both) == (10, 0)

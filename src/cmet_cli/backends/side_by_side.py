@@ -1,5 +1,5 @@
-"""Pictures of a batch computed side by side on a CPU, the threads shared out among them: those of
-one convolution wait for each other, above all where a decoder and an encoder want the same cores."""
+"""Pictures of a batch computed side by side on a CPU, the threads shared out among them: threads of
+one convolution wait for each other, most of all where a decoder and an encoder want cores too."""
 
 from __future__ import annotations
 

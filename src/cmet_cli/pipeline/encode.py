@@ -69,11 +69,6 @@ class FaceCodes:
     sharpness: np.ndarray
     sources: KeptSources | None = field(default=None, compare=False, repr=False)
 
-    def forget(self) -> None:
-        """The sources kept."""
-        if self.sources is not None:
-            self.sources.clear()
-
     def fitness(self, layout: CodeLayout) -> np.ndarray:
         """How fit each frame is to lend its face, float ``[n]``: sharp, near the clip's middle.
 

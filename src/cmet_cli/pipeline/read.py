@@ -13,7 +13,7 @@ from ..backends.base import Backend
 from ..media.probe import VideoInfo, probe_video
 from ..options import EditOptions, Progress
 from .early import EarlyFind, find_key
-from .encode import KEPT_BYTES, FaceCodes, encode_faces
+from .encode import KEPT_BYTES, FaceCodes, KeptSources, encode_faces
 from .find import FaceMap, follow_faces
 from .identity import file_identity
 from .lips import choose_lips
@@ -65,7 +65,7 @@ class VideoReader:
         self.early: EarlyFind | None = None
         self._maps: RecentlyUsed[FaceMap] = RecentlyUsed(KEPT)
         self._readings: RecentlyUsed[VideoReading] = RecentlyUsed(KEPT)
-        self._keeping: list[FaceCodes] = []  # of the last video alone: sources are large
+        self._keeping: list[KeptSources] = []  # of the last video alone: they are large
 
     def find(self, info: VideoInfo, options: EditOptions, progress: Progress) -> FaceMap:
         """Pass one: frame times, everybody in the video, and those to edit."""
@@ -89,11 +89,11 @@ class VideoReader:
         stopwatch: Stopwatch,
         progress: Progress,
         *,
-        keep: bool = True,
+        keep: bool = False,
     ) -> VideoReading:
         """Probe, find faces, encode. Two passes over the file, or none where it was read before.
 
-        keep: the frames will be rendered, from themselves if the options say so. Raises
+        keep: the frames will be rendered as they are, from themselves if the options say so. Raises
         :class:`CmetError`.
         """
         key = (*file_identity(video), options.face_detector, options.face, options.lips_from)
@@ -132,7 +132,8 @@ class VideoReader:
     ) -> list[FaceCodes]:
         if not keep_bytes:
             return encode_faces(info, faces, self.backend, progress)
-        for face in self._keeping:
-            face.forget()
-        self._keeping = encode_faces(info, faces, self.backend, progress, keep_bytes=keep_bytes)
-        return self._keeping
+        for sources in self._keeping:
+            sources.clear()
+        people = encode_faces(info, faces, self.backend, progress, keep_bytes=keep_bytes)
+        self._keeping = [face.sources for face in people if face.sources is not None]
+        return people

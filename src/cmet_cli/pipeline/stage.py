@@ -61,7 +61,8 @@ class Stager:
         if video is None:
             return self._talking(options, stopwatch, progress)
         if options.speech is None:
-            reading = self.reader.read(video, options, stopwatch, progress)
+            keep = options.identity_image is None
+            reading = self.reader.read(video, options, stopwatch, progress, keep=keep)
             stage = Stage(reading, reading.info)
         else:
             filmed = replace(options, speech=None, fit="video", lips="video")
