@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from tiny import TINY
 
 from cmet_cli.backends import side_by_side
-from cmet_cli.backends.edtalk import fast, form
-from cmet_cli.backends.edtalk.fast import FastEDTalk, warped
+from cmet_cli.backends.edtalk import fast, form, winograd
+from cmet_cli.backends.edtalk.fast import FastEDTalk
 from cmet_cli.backends.edtalk.layers import fold_weights
 from cmet_cli.backends.edtalk.networks import EDTalk
+from cmet_cli.backends.edtalk.warp import warped
 from cmet_cli.weights.checkpoint import load_strict
 from cmet_cli.weights.registry import EDTALK_UNUSED
 
@@ -42,11 +43,21 @@ def both(model, images, codes, dtype=torch.float32):
     return first, second
 
 
-def test_the_golden_pictures(published):
+@pytest.mark.parametrize("fewer", [False, True])
+def test_the_golden_pictures(published, fewer, monkeypatch):
+    """By plain convolutions on all threads, and by Winograd's on one, the encoder's too."""
+    if fewer and not torch.backends.nnpack.is_available():
+        pytest.skip("this processor has no NNPACK")
+    monkeypatch.setattr(winograd, "pays", lambda: fewer)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1 if fewer else 2)
+    real, calls = winograd._picture, []
+    monkeypatch.setattr(winograd, "_picture", lambda *a: [calls.append(1), real(*a)][1])
     images = torch.cat([filling.image(name, "cmet") for name in ("img_a", "img_b")])
     with torch.inference_mode():
         codes = published.latent_to_codes(published.encode(images)[0])
     plain, quick = both(published, images[:1], codes)
+    # Of the published layers three in the encoder, twice, and three for each of two pictures.
+    assert len(calls) == (12 if fewer else 0)
     for expected, got, most in zip(plain, quick, (1e-4, 1e-3, 1e-2), strict=True):
         assert (expected - got).abs().max() <= most
     _, half = both(published, images[:1], codes, torch.bfloat16)
@@ -146,8 +157,8 @@ def test_rows_of_short_pixels_give_the_same_numbers(channels):
     )
     scale, offset = torch.randn(2, channels), torch.randn(channels)
     plain = x * scale[..., None, None] + offset[:, None, None]
-    assert torch.allclose(fast.by_channel(x, scale, offset), plain, atol=1e-5)
-    assert torch.allclose(fast.by_channel(x, scale, offset, more), plain + more, atol=1e-4)
+    assert torch.allclose(form.by_channel(x, scale, offset), plain, atol=1e-5)
+    assert torch.allclose(form.by_channel(x, scale, offset, more), plain + more, atol=1e-4)
     norm = form.instance_norm(x.clone(), x.dtype)
     assert torch.allclose(norm, F.instance_norm(x, eps=form.INSTANCE_NORM_EPS), atol=1e-4)
     assert norm.is_contiguous(memory_format=torch.channels_last)

@@ -21,7 +21,7 @@ from ...log import log
 from ..side_by_side import shares, side_by_side
 from . import winograd
 from .decoder import Decoder, SourceFeatures, StyledConv, ToFlow, ToRGB, together
-from .form import Details, Form, of_rows, pixel_rows, row_of
+from .form import Details, Form, by_channel
 from .layers import (
     ACTIVATION_GAIN,
     DEMODULATION_EPS,
@@ -29,6 +29,7 @@ from .layers import (
 )
 from .networks import EDTalk
 from .visual_encoder import AppearanceEncoder, EncoderBlock
+from .warp import squashed, warped
 
 if TYPE_CHECKING:
     from .fused import FusedDecoder, FusedEncoder
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 FOLD_SIDE, FOLD_BATCH = 64, 4
 #: Pixels at once of what is done in float32 to pictures in another format.
 PIECE = 4096
-#: Pixels of fewer channels are too short for a CPU's inner loop.
-SHORT = 64
 
 
 def has_kernels(device: torch.device) -> bool:
@@ -246,26 +245,6 @@ class _Decoder:
         return rgb, squashed(flow[:, :2]) * (flow.shape[-1] / 2)
 
 
-def by_channel(x: Tensor, scale: Tensor, offset: Tensor, more: Tensor | None = None) -> Tensor:
-    """``x * scale + offset``, and ``more``: pictures ``[1 or B, C, s, s]``, scale ``[B, C]``,
-    offset ``[C]`` or ``[B, C]``. The same numbers as by broadcasting.
-
-    Where pixels are short, a CPU is several times as fast on whole rows of them.
-    """
-    if not _in_rows(x):
-        offset = offset[..., None, None]
-        return torch.addcmul(offset if more is None else more + offset, x, scale[..., None, None])
-    side = x.shape[-1]
-    scale, offset = row_of(scale, side), row_of(offset, side)
-    start = offset if more is None else pixel_rows(more) + offset
-    return of_rows(torch.addcmul(start, pixel_rows(x), scale), x.shape[1])
-
-
-def _in_rows(x: Tensor) -> bool:
-    short = x.device.type == "cpu" and x.shape[1] < SHORT
-    return short and x.is_contiguous(memory_format=torch.channels_last)
-
-
 def _planes(x: Tensor, weight: Tensor) -> Tensor:
     """A 1x1 convolution in float32 to a few planes, with weights for each picture: ``[B, C, s, s]``
     and ``[B, k, C]`` -> ``[B, k, s, s]``."""
@@ -294,60 +273,3 @@ def _picture(layer: ToRGB, moved: Tensor, mask: Tensor, previous: Tensor | None)
     rgb = _planes(moved, weight[:, :, 0, 0].expand(len(moved), -1, -1))
     rgb = layer.conv[1](rgb * mask) + layer.bias
     return rgb if previous is None else rgb + layer.upsample(previous)
-
-
-def squashed(x: Tensor) -> Tensor:
-    """The hyperbolic tangent, which torch takes eight times as long for on a CPU."""
-    if x.device.type != "cpu":
-        return torch.tanh(x)
-    return torch.sigmoid(x * 2).mul_(2).sub_(1)
-
-
-def warped(features: Tensor, raw: Tensor) -> Tensor:
-    """Features ``[1 or B, C, s, s]`` moved by a raw flow ``[B, 3, s, s]``: ``[B, C, s, s]``.
-
-    Bilinear, nothing beyond the edges. On a CPU each result is the weighted sum of four rows of a
-    table of pixels, which beats ``grid_sample`` where channels lie together.
-    """
-    n, side = len(raw), raw.shape[-1]
-    axis = torch.linspace(-1, 1, side, device=raw.device)
-    flow = squashed(raw[:, :2])
-    x, y = flow[:, 0] + axis, flow[:, 1] + axis[:, None]
-    if raw.device.type != "cpu":
-        every = features.float().expand(n, -1, -1, -1)
-        grid = torch.stack([x, y], dim=-1)
-        return F.grid_sample(every, grid, align_corners=False).to(features.dtype)
-    channels, own = features.shape[1], len(features) > 1
-    index, share = _corners(x, y, side)
-    if own:  # each in its own part of the table
-        index += torch.arange(n, dtype=torch.int32)[:, None, None, None] * side**2
-    table = features.permute(0, 2, 3, 1).reshape(-1, channels)
-    index, share = index.view(-1, 4), share.view(-1, 4).to(table.dtype)
-    rows = F.embedding_bag(index, table, per_sample_weights=share, mode="sum")
-    return rows.view(n, side, side, channels).permute(0, 3, 1, 2)
-
-
-def _corners(x: Tensor, y: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Places in [-1, 1] ``[B, s, s]`` -> the four pixels around each and their shares, ``[B, s, s,
-    4]``. A place that is no number has shares that are none."""
-    index = torch.empty(*x.shape, 4, dtype=torch.int32)
-    share = torch.empty(*x.shape, 4)
-    columns, rows = _neighbours(x, side), _neighbours(y, side)
-    for k, (row, of_row) in enumerate(rows):
-        for j, (column, of_column) in enumerate(columns):
-            torch.mul(of_row, of_column, out=share[..., 2 * k + j])
-            index[..., 2 * k + j] = row * side + column
-    return index, share
-
-
-def _neighbours(place: Tensor, side: int) -> list[tuple[Tensor, Tensor]]:
-    """Along one axis the pixels before and after places in [-1, 1], and their shares."""
-    at = (place + 1) * (side / 2) - 0.5
-    low = at.floor()
-    more = at - low
-    ways = [(low, 1 - more), (low + 1, more)]
-    for pixel, share in ways:
-        # What lies outside counts nothing; no number stays none.
-        share.masked_fill_((pixel < 0) | (pixel >= side), 0.0)
-        pixel.clamp_(0, side - 1).nan_to_num_(0.0)
-    return ways

@@ -13,6 +13,9 @@ from torch import Tensor
 from .decoder import INSTANCE_NORM_EPS, Decoder, SourceFeatures
 from .layers import binomial_kernel
 
+#: Pixels of fewer channels are too short for a CPU's inner loop.
+SHORT = 64
+
 
 @dataclass(frozen=True)
 class Form:
@@ -83,3 +86,23 @@ def row_of(values: Tensor, side: int) -> Tensor:
 def of_rows(rows: Tensor, channels: int) -> Tensor:
     """The way back from :func:`pixel_rows`."""
     return rows.view(len(rows), rows.shape[1], -1, channels).permute(0, 3, 1, 2)
+
+
+def by_channel(x: Tensor, scale: Tensor, offset: Tensor, more: Tensor | None = None) -> Tensor:
+    """``x * scale + offset``, and ``more``: pictures ``[1 or B, C, s, s]``, scale ``[B, C]``,
+    offset ``[C]`` or ``[B, C]``. The same numbers as by broadcasting.
+
+    Where pixels are short, a CPU is several times as fast on whole rows of them.
+    """
+    if not _in_rows(x):
+        offset = offset[..., None, None]
+        return torch.addcmul(offset if more is None else more + offset, x, scale[..., None, None])
+    side = x.shape[-1]
+    scale, offset = row_of(scale, side), row_of(offset, side)
+    start = offset if more is None else pixel_rows(more) + offset
+    return of_rows(torch.addcmul(start, pixel_rows(x), scale), x.shape[1])
+
+
+def _in_rows(x: Tensor) -> bool:
+    short = x.device.type == "cpu" and x.shape[1] < SHORT
+    return short and x.is_contiguous(memory_format=torch.channels_last)
