@@ -16,3 +16,15 @@ def test_fp32_on_a_gpu_is_not_rounded_to_tf32(monkeypatch, precision, rounds):
     compute = devices.resolve(RuntimeOptions(precision=precision))
     assert compute.precision == precision
     assert torch.backends.cudnn.allow_tf32 is rounds
+
+
+@pytest.mark.parametrize(
+    ("threads", "asked", "size_px", "expected"),
+    [(4, 0, 256, 4), (1, 0, 256, 1), (64, 0, 256, 16), (4, 0, 64, 16), (4, 3, 256, 3)],
+)
+def test_a_cpu_takes_as_many_large_pictures_as_it_has_threads(
+    monkeypatch, threads, asked, size_px, expected
+):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    compute = devices.Compute(torch.device("cpu"), "fp32", asked)
+    assert devices.batch_for(compute, size_px, lambda _: None).batch_size == expected
