@@ -11,7 +11,8 @@ import sys
 
 def main() -> None:
     """Entry point of the console script."""
-    # What imports make is there to stay; looking through it for garbage took a tenth of an edit.
+    # What imports make is there to stay; looking through it for garbage took 0.2 s of importing
+    # torch, and nearly as much of a short edit.
     gc.set_threshold(10_000, 20, 100)
     try:
         from .cli.app import main as run
@@ -25,8 +26,8 @@ def main() -> None:
 
 
 def _leave_quietly() -> None:
-    """Everything is done: a signal or a full disk from here on gives no traceback, and nothing is
-    looked for garbage any more."""
+    """Everything is done: a signal or a full disk from here on gives no traceback, and Python does
+    not look for garbage once more."""
     gc.freeze()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)

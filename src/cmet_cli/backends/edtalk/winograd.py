@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import threading
-import time
+import timeit
 import warnings
 from collections.abc import Callable
 
@@ -75,9 +75,4 @@ def _tried() -> bool:
 
 
 def _fastest_s(work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(TRIES):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return min(timeit.repeat(work, number=1, repeat=TRIES))
