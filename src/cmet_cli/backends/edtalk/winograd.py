@@ -22,7 +22,7 @@ from torch import Tensor
 LARGE, DEEP = 2e9, 128
 #: What is tried out: channels and side.
 TRIAL = 128, 64
-WORTH, TRIES = 0.9, 4
+WORTH, TRIES = 0.9, 8
 
 
 def convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
