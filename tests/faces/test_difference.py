@@ -9,6 +9,7 @@ import pytest
 from cmet_cli.faces.difference import (
     Differ,
     Difference,
+    Gap,
     Renderings,
     changed,
     likeness,
@@ -166,18 +167,25 @@ def test_only_what_is_drawn_out_is_new():
     assert not stretch(np.full((SIZE, SIZE, 2), 3.0, np.float32)).any()
 
 
-@pytest.mark.parametrize(("motion", "torn"), [(towards(32, 0.4), True), (None, False)])
-def test_a_dark_place_is_a_tear_where_skin_was_drawn_out_and_a_shade_elsewhere(motion, torn):
-    """An opening mouth, and a furrow."""
-    face = np.full((SIZE, SIZE, 3), 150, np.float32)
+@pytest.mark.parametrize(
+    ("enlarged", "drawn_out", "torn"), [(2, True, True), (2, False, False), (1, True, False)]
+)
+def test_a_dark_place_is_a_tear_where_skin_was_drawn_out_and_a_shade_elsewhere(
+    enlarged, drawn_out, torn
+):
+    """An opening mouth, and a furrow; of a small renderer both are shades, as it only smudges."""
+    size = enlarged * SIZE
+    face = np.full((size, size, 3), 150, np.float32)
     dark = face.copy()
-    dark[28:37, 20:44] = 40
-    own = np.zeros((SIZE, SIZE, 2), np.float32) if motion is None else motion
+    dark[size * 28 // 64 : size * 37 // 64, size * 20 // 64 : size * 44 // 64] = 40
+    own = cv2.resize(towards(32, 0.4), (size, size)) * enlarged * drawn_out
     differ = Differ()
     differ._own_motion = True  # decided before
-    change = differ(Renderings(face, face, dark, own), EVERYWHERE, Palette())
-    depth = -change.residual[32, 32].mean()
-    assert (change.tear[32, 32] > 0.9) == torn
+    everywhere = np.ones((size, size), np.float32)
+    change = differ(Renderings(face, face, dark, own), everywhere, Palette())
+    middle = size // 2, size // 2
+    depth = -change.residual[middle].mean()
+    assert (change.tear[middle] > 0.9) == torn
     assert depth > 100 if torn else 10 < depth < 30
 
 
@@ -200,21 +208,30 @@ def lips(open_by: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_lips_that_part_show_the_dark_of_a_mouth():
+    """The deeper the darker, the tongue below; nothing of it is a colour of the drawn world's."""
     face, motion = lips(0.8)
     darker = face.copy()
-    darker[29:35, 20:44] -= 30  # a small renderer shows it no darker than this
+    darker[29:35, 20:44] -= (10, 30, 0)  # bluish, and no darker than that
     differ = Differ()
     differ._own_motion = True
-    seen = Renderings(face, face, darker, motion)
     there = np.zeros((SIZE, SIZE), np.float32)
     there[20:44, 12:52] = 1
-    with_mouth = differ(seen, EVERYWHERE, Palette(), there).residual[32, 32]
-    without = Differ()
-    without._own_motion = True
-    as_rendered = without(seen, EVERYWHERE, Palette()).residual[32, 32]
-    assert with_mouth.mean() < as_rendered.mean() - 12
-    assert with_mouth[0] < 0  # and no other colour
-    assert (face[32, 32] + with_mouth).min() > 0
+    gap = differ(Renderings(face, face, darker, motion), EVERYWHERE, Palette(), there).gap
+    rows = np.flatnonzero(gap.edge[:, 32] > 0)
+    assert len(rows) >= 5
+    above, below = gap.colour[rows[0], 32], gap.colour[rows[-1], 32]
+    assert above.mean() + 5 < below.mean() < 0.4 * face.mean()
+    for colour in (above, below):
+        assert 0 < colour[2] <= colour[1] < colour[0]
+    assert gap.edge[:18].max() < 0
+
+
+def test_a_gap_that_fades_closes():
+    edge = np.full((SIZE, SIZE), -5, np.float32)
+    edge[30:35, 20:44] = np.array([1, 2, 3, 2, 1])[:, None]
+    gap = Gap(edge, np.zeros((SIZE, SIZE, 3), np.float32))
+    heights = [(gap.scaled(weight).edge > 0).sum(0).max() for weight in (1.0, 0.6, 0.3, 0.0)]
+    assert heights == [5, 3, 1, 0]
 
 
 def test_kept_lips_move_as_a_whole():

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from cmet_cli.faces.difference import CAVITY, Differ, Difference, Renderings
+from cmet_cli.faces.difference import TONGUE, Differ, Difference, Renderings
 from cmet_cli.faces.geometry import Square
-from cmet_cli.faces.opening import carried_on, line_off, opened, origin
+from cmet_cli.faces.opening import carried_on, line_off, opened, origin, parting
 from cmet_cli.faces.palette import Palette
 from cmet_cli.faces.repaint import Target, repaint
 from cmet_cli.media.pixels import FORMATS, Colour, ColourConverter
@@ -17,6 +17,7 @@ SIZE, MIDDLE, LINE = 64, 32, 40
 EVERYWHERE = np.ones((SIZE, SIZE), np.float32)
 MOUTH = np.zeros((SIZE, SIZE), np.float32)
 MOUTH[26:60, 12:52] = 1
+WIDE = 1.0  # it opens
 ROW = np.arange(SIZE, dtype=np.float32)[:, None]
 SKIN, LIPS, TEETH, DARK = (180, 140, 120), (165, 95, 90), (225, 220, 210), (40, 25, 22)
 
@@ -72,7 +73,7 @@ def test_nothing_is_seen_twice(by):
     """Going down a column, the places pixels come from go down too."""
     flow = opens(by)
     for line in (LINE - 3.0, LINE, LINE + 3.0):
-        out = opened(flow, np.full((1, SIZE), line, np.float32), MOUTH)
+        out = opened(flow, np.full((1, SIZE), line, np.float32), MOUTH, WIDE)
         assert np.diff(ROW + out.flow[..., 1], axis=0).min() > -1e-3
         np.testing.assert_array_equal(out.flow[..., 0], flow[..., 0])
     assert np.diff(ROW + change(SPEAKS, by).flow[..., 1], axis=0)[:, MIDDLE].min() > -0.05
@@ -80,23 +81,26 @@ def test_nothing_is_seen_twice(by):
 
 def test_each_lip_keeps_its_thickness():
     """The renderer draws out both; what is drawn out is the line alone."""
-    out = opened(opens(6.0), np.full((1, SIZE), LINE, np.float32), MOUTH)
+    out = opened(opens(6.0), np.full((1, SIZE), LINE, np.float32), MOUTH, WIDE)
     came_from = (ROW + out.flow[..., 1])[:, MIDDLE]
     gap = np.abs(came_from - LINE) < 0.05
     assert gap.sum() >= 4
     below = np.flatnonzero(gap)[-1] + 1
     assert np.diff(came_from[below : below + 4]).min() > 0.85
-    assert np.array_equal(out.between[:, MIDDLE] > 0.5, gap & (out.between[:, MIDDLE] > 0))
-    assert not out.between[: LINE - 4].any()
+    assert np.array_equal(out.edge[:, MIDDLE] > 0, gap & (out.edge[:, MIDDLE] > 0))
+    assert out.edge[: LINE - 4].max() < -1
+    depth = out.depth[gap, MIDDLE]
+    assert depth[0] < 0.2
+    assert depth[-1] > 0.8
+    assert (np.diff(depth) > 0).all()
 
 
 def test_a_mouth_that_does_not_open_moves_as_it_did():
     for flow in (np.full((SIZE, SIZE, 2), -3, np.float32), opens(6.0) * np.float32(0.1)):
-        out = opened(flow, np.full((1, SIZE), LINE, np.float32), MOUTH)
+        out = opened(flow, np.full((1, SIZE), LINE, np.float32), MOUTH, WIDE)
         np.testing.assert_allclose(out.flow, flow, atol=1e-5)
-        assert not out.between.any()
-        assert not out.edged.any()
-    nowhere = opened(opens(6.0), np.full((1, SIZE), LINE, np.float32), 0 * MOUTH)
+        assert (out.edge + out.over).max() <= 0
+    nowhere = opened(opens(6.0), np.full((1, SIZE), LINE, np.float32), 0 * MOUTH, WIDE)
     np.testing.assert_array_equal(nowhere.flow, opens(6.0))
 
 
@@ -111,15 +115,28 @@ def test_motion_carried_on_stops_a_mouths_height_away():
 
 def test_the_dark_reaches_over_the_lips_the_further_the_deeper_it_is():
     line = np.full((1, SIZE), LINE, np.float32)
-    over = []
-    for by in (3.0, 6.0):
-        out = opened(opens(by), line, MOUTH)
-        over.append((out.edged - out.between)[:, MIDDLE].sum())
-        assert (out.edged >= out.between).all()
-        rows = np.flatnonzero(out.between[:, MIDDLE] > 0.5)
-        beyond = out.edged[[rows[0] - 3, rows[-1] + 3], MIDDLE]
-        assert not beyond.any()
-    assert 0.1 < over[0] < over[1] < 3
+    shallow, deep = (opened(opens(by), line, MOUTH, WIDE).over[0, MIDDLE] for by in (2.0, 6.0))
+    assert 0 < shallow < deep < 1
+
+
+def test_lips_that_only_bend_stay_together():
+    """Drawn out a little, they do not part; drawn out for good, they do."""
+    line = np.full((1, SIZE), LINE, np.float32)
+    bends, parts = opens(6.0) * np.float32(0.45), opens(6.0)
+    assert parting(bends, MOUTH) < 0.5 < 0.65 < parting(parts, MOUTH)
+    out = opened(bends, line, MOUTH, parting(bends, MOUTH))
+    np.testing.assert_allclose(out.flow, bends, atol=1e-5)
+    assert (out.edge + out.over).max() <= 0
+    assert opened(parts, line, MOUTH, parting(parts, MOUTH)).edge.max() > 1
+
+
+def test_a_gap_comes_to_a_point_at_its_corners():
+    corners = MOUTH * np.clip(np.minimum(np.arange(SIZE) - 12, 51 - np.arange(SIZE)) / 20, 0, 1)
+    out = opened(opens(8.0), np.full((1, SIZE), LINE, np.float32), np.float32(corners), WIDE)
+    heights = (out.edge > 0).sum(0)
+    assert heights[MIDDLE] >= 5
+    assert heights[:12].max() == heights[52:].max() == 0
+    assert (np.abs(np.diff(heights)) <= 2).all()
 
 
 def test_between_lips_that_part_no_strip_of_lip_is_left():
@@ -175,7 +192,7 @@ def test_lips_that_were_closed_show_the_dark_of_a_mouth():
     assert len(dark) >= 4
     assert np.ptp(dark) == len(dark) - 1
     middle = after[dark[len(dark) // 2], MIDDLE]
-    assert (middle <= np.array(SKIN) * CAVITY + 5).all()
+    assert (middle <= np.array(SKIN) * TONGUE + 5).all()
     assert after[dark[0] - 3, MIDDLE] == pytest.approx(np.array(LIPS), abs=15)
 
 
@@ -186,7 +203,7 @@ def test_a_smudge_over_lips_and_teeth_is_no_more_than_a_shade():
     moved = SPEAKS - 90 * np.exp(-0.5 * ((ROW - LINE - 3) / 5) ** 2)[..., None]
     seen = Renderings(SPEAKS, SPEAKS, moved, motion)
     found = differ(seen, EVERYWHERE, Palette(), MOUTH)
-    new = np.flatnonzero(found.tear[:, MIDDLE] > 0.3)
+    new = np.flatnonzero(found.gap.edge[:, MIDDLE] > -0.2)
     assert len(new) >= 4
     for row in (new[0] - 1, new[-1] + 1):
         assert found.residual[row, MIDDLE].mean() > -25
@@ -198,7 +215,7 @@ def test_a_renderer_that_misses_the_line_is_put_right(off):
     differ._own_motion = True
     seen = Renderings(SHUT, SHUT, SHUT - 20, opens(6.0, LINE + off))
     found = differ(seen, EVERYWHERE, Palette(), MOUTH)
-    came_from = (ROW + found.flow[..., 1])[found.tear[:, MIDDLE] > 0.5, MIDDLE]
+    came_from = (ROW + found.flow[..., 1])[found.gap.edge[:, MIDDLE] > 0, MIDDLE]
     assert len(came_from) >= 3
     assert np.median(came_from) == pytest.approx(LINE, abs=0.8)
 

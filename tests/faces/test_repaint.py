@@ -48,7 +48,7 @@ def bump(size: int) -> np.ndarray:
 )
 def test_fields_are_enlarged_as_cubics_would(size, sub, square):
     values, plane = bump(size), np.zeros(PLANE, np.uint8)[:: sub[1], :: sub[0]]
-    window = _window(plane, values != 0, square, sub)
+    window = _window(plane.shape, values != 0, square, sub)
     assert window is not None
     matrix = crop_to_plane(square, size, *sub)
     x, y = (

@@ -7,12 +7,13 @@ is left is what the emotion did. All pictures are RGB float32 ``[S, S, 3]`` in [
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from .fields import LUMA, PLAIN, blur, smoothstep, warp
-from .opening import line_off, opened, origin, teeth
+from .opening import line_off, opened, origin, parting, tapered, teeth
 from .palette import Palette
 from .reach import Reach
 
@@ -37,10 +38,14 @@ DEEPER = 1.7
 CALM_EYES = np.float32(0.8)
 #: The mean over both lips, in shares of the side.
 LIPS_SIGMA = 0.14
-#: What is seen between lips that part: the share of each colour of the face's own that the dark of
-#: a mouth keeps; what a renderer of crops of this side at least draws there, which may be teeth.
-CAVITY = np.array([0.30, 0.19, 0.18], np.float32)
-DRAWS_TEETH_PX = 128
+#: A renderer of crops of this side at least draws what is new well enough to be shown: teeth
+#: between lips that part, lids. A smaller one's are smudges.
+DRAWS_NEW_PX = 128
+#: What is seen between lips that part, then: the shares of each colour of the face's own that are
+#: left in the dark under the palate and on the tongue, which lies so deep, from upper lip to lower.
+PALATE = np.array([0.22, 0.13, 0.12], np.float32)
+TONGUE = np.array([0.38, 0.22, 0.21], np.float32)
+TONGUE_FROM, TONGUE_TO = 0.35, 1.0
 #: Motion, in shares of the crop's side, that counts as a change even where nothing shows.
 MOVING_FROM, MOVING_TO = 0.002, 0.006
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
@@ -53,6 +58,9 @@ LOST, SURE = 0.45, 0.7
 #: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
 #: the share of what OpenCV's flow explains that is enough for it.
 LEAST_EXPLAINED, OWN_SHARE = 1.0, 0.5
+
+
+Eased = TypeVar("Eased", float, np.ndarray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,22 +79,39 @@ class Renderings:
 
 
 @dataclass(frozen=True, eq=False)
+class Gap:
+    """What is new between lips. edge: how far inside of it a pixel is, in pixels of the crop, below
+    0 outside, float32 ``[S, S]``: finer planes find its outline by it; colour: RGB float32
+    ``[S, S, 3]`` in [0, 255]."""
+
+    edge: np.ndarray
+    colour: np.ndarray
+
+    def scaled(self, weight: float) -> Gap:
+        """The gap between lips that part by a share of the way."""
+        return Gap(self.edge - np.float32(1 - weight) * max(float(self.edge.max()), 0), self.colour)
+
+
+@dataclass(frozen=True, eq=False)
 class Difference:
     """flow: float32 ``[S, S, 2]``, where each pixel comes from, relative, in pixels of the crop;
     residual: RGB float32 ``[S, S, 3]``, what is added after the motion; tear: float32 ``[S, S]`` in
     [0, 1], where the moved pixels' fine detail gives way. All are 0 where nothing changed.
+    gap: what lies between lips that part, over all that.
     """
 
     flow: np.ndarray
     residual: np.ndarray
     tear: np.ndarray
+    gap: Gap | None = None
 
     def scaled(self, weight: float) -> Difference:
         """A part of the change, for a face that fades in or out."""
         if weight >= 1.0:
             return self
         share = np.float32(weight)
-        return Difference(self.flow * share, self.residual * share, self.tear * share)
+        gap = None if self.gap is None else self.gap.scaled(weight)
+        return Difference(self.flow * share, self.residual * share, self.tear * share, gap)
 
 
 class Differ:
@@ -98,6 +123,7 @@ class Differ:
         self._own_motion: bool | None = None  # whether the renderer's motion is used
         self._shading: np.ndarray | None = None
         self._line_off: np.ndarray | None = None
+        self._parting: float | None = None
         self._reach = Reach()
 
     def __call__(
@@ -117,24 +143,29 @@ class Differ:
         further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
         opening = None
         if mouth is not None:
-            opening = opened(flow, self._line(seen.original, flow, mouth, region), mouth)
+            line = self._line(seen.original, flow, mouth, region)
+            self._parting = eased(self._parting, parting(flow, mouth))
+            opening = opened(flow, line, mouth, self._parting)
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
         flow = flow * mask[..., None]
         moved = warp(seen.neutral, flow)
         raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
-        tear = smoothstep(blur(np.abs(raw @ LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
-        tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
-        drawn, gaps = seen.edited, None
+        draws = len(raw) >= DRAWS_NEW_PX
+        tear = np.zeros_like(mask)
+        if draws:
+            tear = smoothstep(blur(np.abs(raw @ LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
+            tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
+        drawn, new = seen.edited, None
         if opening is not None:
-            gaps = mask[..., None] * np.dstack([opening.between, opening.edged])
+            new = np.dstack([opening.edge - tapered(mask), opening.depth])
         if further:  # what was drawn goes along with the skin
             more = further * (flow if mouth is None else without_parting(flow, mouth))
             if eyes is not None:
                 more = more * (1 - CALM_EYES * eyes)[..., None]
             raw, tear = warp(raw, more), warp(tear, more)
-            if gaps is not None:
-                gaps, drawn = warp(gaps, more), warp(drawn, more)
+            if new is not None:
+                new, drawn = warp(new, more), warp(drawn, more)
             flow = flow + more
         if lips is not None:
             flow = without_parting(flow, lips)
@@ -144,15 +175,15 @@ class Differ:
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
         skin = warp(seen.original, flow)
         residual = palette.limited(skin, wanted)
-        if gaps is not None:
-            if len(skin) >= DRAWS_TEETH_PX:
-                inside = palette.limited(skin, drawn - skin)
+        gap = None
+        if opening is not None and new is not None:
+            edge = new[..., 0] + opening.over * (1 - teeth(skin, region))
+            if draws:
+                inside = skin + palette.limited(skin, drawn - skin)
             else:
-                inside = np.minimum(cavity(seen.original, region) - skin, 0)
-            gap = np.maximum(gaps[..., 0], gaps[..., 1] * (1 - teeth(skin, region)))
-            residual += gap[..., None] * (inside - residual)
-            tear = np.maximum(tear, gap)
-        return Difference(flow, residual, tear)
+                inside = cavity(seen.original, region, new[..., 1])
+            gap = Gap(edge, inside)
+        return Difference(flow, residual, tear, gap)
 
     def _line(
         self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
@@ -161,8 +192,7 @@ class Differ:
         they meet in the film."""
         row, weight = origin(flow, mouth)
         off = line_off(picture, row, weight, face)
-        before = off if self._line_off is None else self._line_off
-        self._line_off = before + np.float32(PACE) * (off - before)
+        self._line_off = eased(self._line_off, off)
         return row + self._line_off
 
     def _steadied(self, residual: np.ndarray, tear: np.ndarray) -> np.ndarray:
@@ -220,6 +250,11 @@ class Differ:
         return np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
 
 
+def eased(before: Eased | None, now: Eased) -> Eased:
+    """What is measured of a shot's frames, followed bit by bit."""
+    return now if before is None else before + PACE * (now - before)
+
+
 def _shading(residual: np.ndarray) -> np.ndarray:
     """The share of a residual that counts as shading. float32 ``[S, S]``."""
     size = np.abs(residual @ LUMA) * np.float32(SHADING) + np.float32(1e-3)
@@ -260,10 +295,11 @@ def stretch(flow: np.ndarray) -> np.ndarray:
     return np.clip(1 - area, 0, 1).astype(np.float32)
 
 
-def cavity(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """The colour of this person's mouth inside. RGB float32 ``[3]``."""
+def cavity(picture: np.ndarray, face: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """The inside of this person's mouth, RGB ``[S, S, 3]``; depth: from the upper lip, 0, to 1."""
     mean = (picture * face[..., None]).sum((0, 1)) / (face.sum() + np.float32(1e-6))
-    return np.asarray(mean * CAVITY, np.float32)
+    tongue = smoothstep(depth, TONGUE_FROM, TONGUE_TO)[..., None]
+    return np.asarray(mean * (PALATE + tongue * (TONGUE - PALATE)), np.float32)
 
 
 def likeness(seen: Renderings, region: np.ndarray) -> float:

@@ -16,8 +16,10 @@ from .fields import LUMA, PLAIN, across, at_rows, blur, smoothstep
 
 #: How far lips carry on what is beside them, in shares of the side: a wide open mouth's height.
 MOUTH_HEIGHT = 0.14
-#: Share of new pixels in a column, at its most, from which on lips part there.
-PARTS_FROM, PARTS_TO = 0.4, 0.75
+#: Share of new pixels in a column, at its most, from which on a mouth opens at all (lips that only
+#: bend are drawn out, too), and from which on its lips then part in each column.
+OPENS_FROM, OPENS_TO = 0.54, 0.62
+PARTS_FROM, PARTS_TO = 0.3, 0.6
 #: Stretch of lips that is let be.
 GIVE = 0.05
 # Gaussian sigmas in shares of the side, all along the mouth but the last.
@@ -34,23 +36,36 @@ BELOW, TEETH_SIGMA, TEETH = 0.035, 0.015, 6.0
 #: Teeth are less red than the face and not dark: shares of its redness and its light.
 RED_FROM, RED_TO = 0.5, 0.85
 LIGHT_FROM, LIGHT_TO = 0.6, 0.9
-#: The gap begins within this distance of either lip; and, as the line is no more exact than the
-#: crop's pixels, so far over them, in shares of the side; less where the gap is not this deep.
-EDGE, OVER, DEEP = 0.009, 0.016, 0.03
+#: The line is no more exact than the crop's pixels: the gap begins so far over either lip, less
+#: where it is not this deep. In shares of the side.
+OVER, DEEP = 0.008, 0.03
+#: A gap comes to a point at the corners: where half of it may be it is lower by this on either
+#: side, in shares of the side; where less than the least share may be there is none.
+TAPER, LEAST_SHARE = 0.02, 0.15
 
 
 @dataclass(frozen=True, eq=False)
 class Opening:
-    """flow: motion with lips that part, float32 ``[S, S, 2]``; between: what is new between them,
-    float32 ``[S, S]`` in [0, 1]; edged: that and the edges of the lips."""
+    """flow: motion with lips that part, float32 ``[S, S, 2]``; edge: how far from the nearer lip a
+    pixel between them is, in pixels, and below 0 outside, float32 ``[S, S]``; over: how much
+    further the gap may reach over the lips, ``[1, S]``; depth: 0 at the upper lip, 1 at the lower
+    one, ``[S, S]``."""
 
     flow: np.ndarray
-    between: np.ndarray
-    edged: np.ndarray
+    edge: np.ndarray
+    over: np.ndarray
+    depth: np.ndarray
 
 
-def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray) -> Opening:
-    """line: the row along which lips part, ``[1, S]``; mouth: where they may, ``[S, S]``.
+def parting(flow: np.ndarray, mouth: np.ndarray) -> float:
+    """How much of the mouth is new where most of it is, from 0 to 1."""
+    most = (drawn_out(flow[..., 1]) * mouth).max(0, keepdims=True)
+    return float(across(most, COST_SIGMA).max())
+
+
+def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray, much: float) -> Opening:
+    """line: the row along which lips part, ``[1, S]``; mouth: where they may, ``[S, S]``; much: how
+    far the mouth opens, as :func:`parting` has it.
 
     Each pixel comes from where the upper lip's motion says while that is above the line, from where
     the lower lip's says once that is below it, and from the line itself between.
@@ -60,13 +75,19 @@ def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray) -> Opening:
     upper, lower = (row + motion for motion in carried_on(down))
     most = (drawn_out(down) * mouth).max(0, keepdims=True)
     parts = mouth * across(smoothstep(most, PARTS_FROM, PARTS_TO), PARTS_SIGMA)
+    parts = parts * smoothstep(np.float32(much), OPENS_FROM, OPENS_TO)
     out = flow.copy()
     out[..., 1] += parts * (np.clip(line, lower, upper) - row - down)
-    inside = np.minimum(upper - line, line - lower) / np.float32(side)
-    between = parts * smoothstep(inside, 0.0, EDGE)
-    depth = across(np.maximum(inside, 0).max(0, keepdims=True), PARTS_SIGMA)
-    over = np.float32(OVER) * smoothstep(depth, 0.0, DEEP) + np.float32(1e-4)
-    return Opening(out, between, np.maximum(between, parts * smoothstep(inside / over, -1.0, 0.3)))
+    inside = np.minimum(upper - line, line - lower)
+    deep = across(np.maximum(inside, 0).max(0, keepdims=True), PARTS_SIGMA) / np.float32(side)
+    over = np.float32(OVER * side) * smoothstep(deep, 0.0, DEEP)
+    depth = (upper - line) / np.maximum(upper - lower, np.float32(1e-3))
+    return Opening(out, inside - tapered(parts), over, np.clip(depth, 0, 1))
+
+
+def tapered(share: np.ndarray) -> np.ndarray:
+    """How much lower half a gap is where only a share of it may be, in pixels. ``[S, S]``."""
+    return (1 / np.maximum(share, np.float32(LEAST_SHARE)) - 1) * np.float32(TAPER * len(share))
 
 
 def carried_on(down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,11 +10,15 @@ import numpy as np
 
 from ..media.pixels import ColourConverter, PixelFormat
 from .difference import Difference
-from .fields import warp
+from .fields import smoothstep, warp
 from .geometry import Square, crop_to_plane, plane_rectangle
 
 Planes = tuple[np.ndarray, ...]
 LEAST_TEAR = 0.02
+#: The outline of a gap between lips is soft over so much to either side, in shares of the crop.
+SOFT_EDGE = 0.006
+#: Pixels of the crop beside a gap by which its outline is found.
+NEAR_PX = 2.0
 #: Of OpenCV's cubics.
 SHARP = -0.75
 
@@ -35,7 +39,8 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     RGB means in the planes' numbers.
     """
     touched = np.asarray(change.flow.any(-1) | change.residual.any(-1))
-    if not touched.any():
+    between = np.zeros_like(touched) if change.gap is None else near(change.gap.edge)
+    if not (touched.any() or between.any()):
         return planes
     moved, to_yuv = warp(crop, change.flow), target.converter.to_yuv
     coarse = to_yuv(moved)
@@ -44,18 +49,30 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     if float(change.tear.max()) > LEAST_TEAR:
         # Where motion draws out one fine row, no blur of it is what the crop shows there.
         residual += change.tear[..., None] * coarse
+    inside = None if change.gap is None else to_yuv(change.gap.colour)
     out, peak = [], 2**target.layout.bits - 1
     motions: dict[tuple[int, ...], _Motion | None] = {}  # both chroma planes have the same
     for c, plane in enumerate(planes):
         sub = (1, 1) if c == 0 else (target.layout.sub_x, target.layout.sub_y)
         if sub not in motions:
-            window = _window(plane, touched, target.square, sub)
-            motions[sub] = None if window is None else _Motion.of(change, window, plane.shape)
+            all_of_it, gap = (
+                _window(plane.shape, hit, target.square, sub)
+                for hit in (touched | between, between)
+            )
+            found = None if all_of_it is None else _Motion.of(change, all_of_it, gap, plane.shape)
+            motions[sub] = found
         motion = motions[sub]
         if motion is not None:
-            plane = _repaint(plane, residual[..., c], motion, peak)
+            new = None if inside is None else inside[..., c]
+            plane = _repaint(plane, residual[..., c], new, motion, peak)
         out.append(plane)
     return tuple(out)
+
+
+def near(edge: np.ndarray) -> np.ndarray:
+    """Where a gap is and close by; nowhere if there is none. bool ``[S, S]``."""
+    soft = SOFT_EDGE * len(edge)
+    return edge > (-soft - NEAR_PX if float(edge.max()) > -soft else np.inf)
 
 
 @dataclass(frozen=True)
@@ -134,14 +151,37 @@ def _shifting(way: float) -> np.ndarray:
 
 
 def _window(
-    plane: np.ndarray, touched: np.ndarray, square: Square, sub: tuple[int, int]
+    shape: tuple[int, ...], hit: np.ndarray, square: Square, sub: tuple[int, int]
 ) -> _Window | None:
-    """Where in a plane the touched pixels of the crop ``[S, S]`` lie; None where they do not."""
-    to_plane = crop_to_plane(square, touched.shape[0], *sub)
-    rows, columns = plane_rectangle(square, plane.shape, *sub)
-    x = Axis.of(np.asarray(touched.any(0)), columns, float(to_plane[0, 0]), float(to_plane[0, 2]))
-    y = Axis.of(np.asarray(touched.any(1)), rows, float(to_plane[1, 1]), float(to_plane[1, 2]))
+    """Where in a plane some pixels of the crop ``[S, S]`` lie; None where they do not."""
+    to_plane = crop_to_plane(square, len(hit), *sub)
+    rows, columns = plane_rectangle(square, (shape[0], shape[1]), *sub)
+    if not hit.any():
+        return None
+    x = Axis.of(np.asarray(hit.any(0)), columns, float(to_plane[0, 0]), float(to_plane[0, 2]))
+    y = Axis.of(np.asarray(hit.any(1)), rows, float(to_plane[1, 1]), float(to_plane[1, 2]))
     return None if x is None or y is None else _Window(x, y)
+
+
+@dataclass(frozen=True)
+class _Mask:
+    """A soft mask ``[h, w]`` of a part of a plane, and where that is in a wider window."""
+
+    window: _Window
+    rows: slice
+    columns: slice
+    mask: np.ndarray
+
+    @classmethod
+    def of(cls, edge: np.ndarray, window: _Window, within: _Window) -> _Mask:
+        """edge: how far inside a pixel of the crop is, in its pixels ``[S, S]``."""
+        soft = SOFT_EDGE * len(edge)
+        mask = smoothstep(window.enlarged(np.maximum(edge, -soft - NEAR_PX)), -soft, soft)
+        rows, columns = (
+            slice(part.pixels.start - whole.pixels.start, part.pixels.stop - whole.pixels.start)
+            for part, whole in ((window.y, within.y), (window.x, within.x))
+        )
+        return cls(window, rows, columns, mask)
 
 
 @dataclass(frozen=True)
@@ -158,9 +198,12 @@ class _Motion:
     x: np.ndarray
     y: np.ndarray
     tear: np.ndarray | None
+    gap: _Mask | None
 
     @classmethod
-    def of(cls, change: Difference, window: _Window, shape: tuple[int, ...]) -> _Motion:
+    def of(
+        cls, change: Difference, window: _Window, between: _Window | None, shape: tuple[int, ...]
+    ) -> _Motion:
         x, y = (
             window.enlarged(change.flow[..., k] * np.float32(axis.scale))
             + np.arange(axis.pixels.start, axis.pixels.stop, dtype=np.float32).reshape(grid)
@@ -172,7 +215,10 @@ class _Motion:
         tear = None
         if float(change.tear.max()) > LEAST_TEAR:
             tear = window.enlarged(change.tear)
-        return cls(window, (rows, columns), x, y, tear)
+        gap = None
+        if change.gap is not None and between is not None:
+            gap = _Mask.of(change.gap.edge, between, window)
+        return cls(window, (rows, columns), x, y, tear, gap)
 
 
 def _span(at: np.ndarray, size: int) -> slice:
@@ -181,8 +227,11 @@ def _span(at: np.ndarray, size: int) -> slice:
     return slice(max(0, min(low, 2 * size - 1 - high)), min(size, max(high, 1 - low)))
 
 
-def _repaint(plane: np.ndarray, added: np.ndarray, motion: _Motion, peak: int) -> np.ndarray:
-    window = motion.window
+def _repaint(
+    plane: np.ndarray, added: np.ndarray, inside: np.ndarray | None, motion: _Motion, peak: int
+) -> np.ndarray:
+    """added: what is added, inside: the numbers in the gap, both of the crop's pixels."""
+    window, gap = motion.window, motion.gap
     # At whole places this gives the pixels themselves, so that nothing changes where nothing moves.
     # OpenCV's cubic is four times as fast on float32 as on bytes, and rounds nothing.
     new = cv2.remap(
@@ -194,9 +243,13 @@ def _repaint(plane: np.ndarray, added: np.ndarray, motion: _Motion, peak: int) -
     )
     if motion.tear is not None:
         new = new * (1 - motion.tear)
+    more = window.enlarged(added)
+    if gap is not None and inside is not None:
+        at = gap.rows, gap.columns
+        more[at] += gap.mask * (gap.window.enlarged(inside) - more[at] - new[at])
     # One pass that adds, rounds and keeps within the type.
     depth = cv2.CV_8U if plane.dtype == np.uint8 else cv2.CV_16U
-    new = cv2.add(new, window.enlarged(added), dtype=depth)
+    new = cv2.add(new, more, dtype=depth)
     out = plane.copy()
     out[window.y.pixels, window.x.pixels] = np.minimum(new, peak) if depth == cv2.CV_16U else new
     return out

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import difference as on_cpu
 from .colour import column, limited, luma
-from .opening import line_off, opened, origin, teeth
+from .opening import line_off, opened, origin, parting, tapered, teeth
 from .sampling import blur, dilate, down_mean, smoothstep, warp
 
 
@@ -48,16 +48,31 @@ class Person:
 
 
 @dataclass(frozen=True, eq=False)
+class Gap:
+    """edge ``[B, 1, S, S]``, colour ``[B, 3, S, S]``."""
+
+    edge: Tensor
+    colour: Tensor
+
+    def scaled(self, weights: Tensor) -> Gap:
+        widest = self.edge.amax((2, 3), keepdim=True).clamp(min=0)
+        return Gap(self.edge - (1 - weights) * widest, self.colour)
+
+
+@dataclass(frozen=True, eq=False)
 class Difference:
     """flow ``[B, 2, S, S]``, residual ``[B, 3, S, S]``, tear ``[B, 1, S, S]``."""
 
     flow: Tensor
     residual: Tensor
     tear: Tensor
+    gap: Gap | None = None
 
     def scaled(self, weights: Tensor) -> Difference:
         """A part of each change; weights up to 1, ``[B, 1, 1, 1]``."""
-        return Difference(self.flow * weights, self.residual * weights, self.tear * weights)
+        gap = None if self.gap is None else self.gap.scaled(weights)
+        flow, residual, tear = (f * weights for f in (self.flow, self.residual, self.tear))
+        return Difference(flow, residual, tear, gap)
 
 
 class Differ:
@@ -66,27 +81,31 @@ class Differ:
     def __init__(self) -> None:
         self._shading: Tensor | None = None
         self._line_off: Tensor | None = None
+        self._parting: Tensor | None = None
 
     def __call__(self, seen: Renderings, where: Where, person: Person) -> Difference:
         flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
         opening = None
         if mouth is not None:
             line = self._line(seen.original, flow, mouth, where.region)
-            opening = opened(flow, line, mouth)
+            opening = opened(flow, line, mouth, self._much(parting(flow, mouth)))
             flow = opening.flow
         mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
         flow = flow * mask
         raw = blur(seen.edited - warp(seen.neutral, flow), on_cpu.RESIDUAL_SIGMA)
-        tear = blur(luma(raw).abs(), on_cpu.TEAR_SIGMA)
-        tear = smoothstep(tear, on_cpu.TEAR_FROM, on_cpu.TEAR_TO) * mask
-        drawn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
-        tear = tear * smoothstep(drawn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
-        gaps = [mask, mask] if opening is None else [mask * opening.between, mask * opening.edged]
+        draws = raw.shape[-1] >= on_cpu.DRAWS_NEW_PX
+        tear = torch.zeros_like(mask)
+        if draws:
+            tear = blur(luma(raw).abs(), on_cpu.TEAR_SIGMA)
+            tear = smoothstep(tear, on_cpu.TEAR_FROM, on_cpu.TEAR_TO) * mask
+            torn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
+            tear = tear * smoothstep(torn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
+        new = [mask, mask] if opening is None else [opening.edge - tapered(mask), opening.depth]
         # Where there is no more motion to be, this adds nothing.
         more = further * (flow if mouth is None else without_parting(flow, mouth))
         more = more * (1 - float(on_cpu.CALM_EYES) * where.eyes)
-        parts = warp(torch.cat([raw, tear, *gaps, seen.edited], dim=1), more)
-        raw, tear, gap, edged, drawn = parts.split([3, 1, 1, 1, 3], dim=1)
+        parts = warp(torch.cat([raw, tear, *new, seen.edited], dim=1), more)
+        raw, tear, edge, depth, drawn = parts.split([3, 1, 1, 1, 3], dim=1)
         flow = flow + more
         if lips is not None:
             flow = without_parting(flow, lips)
@@ -96,24 +115,30 @@ class Differ:
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
         skin = warp(seen.original, flow)
         residual = limited(skin, wanted, person.low, person.high)
+        gap = None
         if opening is not None:
-            if skin.shape[-1] >= on_cpu.DRAWS_TEETH_PX:
-                inside = limited(skin, drawn - skin, person.low, person.high)
+            edge = edge + opening.over * (1 - teeth(skin, where.region))
+            if draws:
+                inside = skin + limited(skin, drawn - skin, person.low, person.high)
             else:
-                inside = (cavity(seen.original, where.region) - skin).clamp(max=0)
-            gap = torch.maximum(gap, edged * (1 - teeth(skin, where.region)))
-            residual = residual + gap * (inside - residual)
-            tear = torch.maximum(tear, gap)
-        return Difference(flow, residual, tear)
+                inside = cavity(seen.original, where.region, depth)
+            gap = Gap(edge, inside)
+        return Difference(flow, residual, tear, gap)
 
     def _line(self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor) -> Tensor:
         row, weight = origin(flow, mouth)
         out = []
         for off in line_off(pictures, row, weight, face):
-            before = off if self._line_off is None else self._line_off
-            self._line_off = torch.lerp(before, off, on_cpu.PACE)
+            self._line_off = _eased(self._line_off, off)
             out.append(self._line_off)
         return row + torch.stack(out)
+
+    def _much(self, found: Tensor) -> Tensor:
+        out = []
+        for now in found:
+            self._parting = _eased(self._parting, now)
+            out.append(self._parting)
+        return torch.stack(out)
 
     def _steadied(self, residual: Tensor, tear: Tensor) -> Tensor:
         pace, out = on_cpu.PACE + (1 - on_cpu.PACE) * tear, []
@@ -122,6 +147,10 @@ class Differ:
             self._shading = torch.lerp(before, now, share.expand_as(now))
             out.append(self._shading)
         return torch.stack(out)
+
+
+def _eased(before: Tensor | None, now: Tensor) -> Tensor:
+    return now if before is None else torch.lerp(before, now, on_cpu.PACE)
 
 
 def _shading(residual: Tensor) -> Tensor:
@@ -147,9 +176,11 @@ def stretch(flow: Tensor) -> Tensor:
     return (1 - area).clamp(0, 1)
 
 
-def cavity(pictures: Tensor, face: Tensor) -> Tensor:
+def cavity(pictures: Tensor, face: Tensor, depth: Tensor) -> Tensor:
     mean = _total(pictures * face) / (_total(face) + 1e-6)
-    return mean * column(on_cpu.CAVITY, pictures.device)
+    tongue = smoothstep(depth, on_cpu.TONGUE_FROM, on_cpu.TONGUE_TO)
+    palate, flesh = (column(c, pictures.device) for c in (on_cpu.PALATE, on_cpu.TONGUE))
+    return mean * (palate + tongue * (flesh - palate))
 
 
 def likeness(original: Tensor, neutral: Tensor, region: Tensor) -> Tensor:

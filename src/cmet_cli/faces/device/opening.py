@@ -20,27 +20,40 @@ from .sampling import across, at_rows, blur, smoothstep
 
 @dataclass(frozen=True, eq=False)
 class Opening:
-    """flow ``[B, 2, S, S]``, between and edged ``[B, 1, S, S]``."""
+    """flow ``[B, 2, S, S]``, edge and depth ``[B, 1, S, S]``, over ``[B, 1, 1, S]``."""
 
     flow: Tensor
-    between: Tensor
-    edged: Tensor
+    edge: Tensor
+    over: Tensor
+    depth: Tensor
 
 
-def opened(flow: Tensor, line: Tensor, mouth: Tensor) -> Opening:
+def parting(flow: Tensor, mouth: Tensor) -> Tensor:
+    """Of each frame, ``[B]``."""
+    most = (drawn_out(flow[:, 1:]) * mouth).amax(2, keepdim=True)
+    return across(most, on_cpu.COST_SIGMA).amax((1, 2, 3))
+
+
+def opened(flow: Tensor, line: Tensor, mouth: Tensor, much: Tensor) -> Opening:
+    """much: ``[B]``."""
     side, down = flow.shape[-1], flow[:, 1:]
     row = _rows(down)
     upper, lower = (row + motion for motion in carried_on(down))
     most = (drawn_out(down) * mouth).amax(2, keepdim=True)
     parts = smoothstep(most, on_cpu.PARTS_FROM, on_cpu.PARTS_TO)
     parts = mouth * across(parts, on_cpu.PARTS_SIGMA)
+    parts = parts * smoothstep(much, on_cpu.OPENS_FROM, on_cpu.OPENS_TO).view(-1, 1, 1, 1)
     moved = down + parts * (torch.clamp(line, lower, upper) - row - down)
-    inside = torch.minimum(upper - line, line - lower) / side
-    between = parts * smoothstep(inside, 0.0, on_cpu.EDGE)
-    depth = across(inside.clamp(min=0).amax(2, keepdim=True), on_cpu.PARTS_SIGMA)
-    over = on_cpu.OVER * smoothstep(depth, 0.0, on_cpu.DEEP) + 1e-4
-    edged = torch.maximum(between, parts * smoothstep(inside / over, -1.0, 0.3))
-    return Opening(torch.cat([flow[:, :1], moved], dim=1), between, edged)
+    inside = torch.minimum(upper - line, line - lower)
+    deep = across(inside.clamp(min=0).amax(2, keepdim=True), on_cpu.PARTS_SIGMA) / side
+    over = on_cpu.OVER * side * smoothstep(deep, 0.0, on_cpu.DEEP)
+    depth = ((upper - line) / (upper - lower).clamp(min=1e-3)).clamp(0, 1)
+    flow = torch.cat([flow[:, :1], moved], dim=1)
+    return Opening(flow, inside - tapered(parts), over, depth)
+
+
+def tapered(share: Tensor) -> Tensor:
+    return (1 / share.clamp(min=on_cpu.LEAST_SHARE) - 1) * (on_cpu.TAPER * share.shape[2])
 
 
 def carried_on(down: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from ..repaint import Axis, Planes, Target, margin_of
 from .colour import DeviceColour
 from .difference import Difference
 from .planes import alike, downloaded, numbers, rounded, uploaded
-from .sampling import at_steps, sampled, warp
+from .sampling import at_steps, sampled, smoothstep, warp
 
 #: A cubic between pixels goes beyond them by less than this share of their range.
 OVERSHOOT = 0.25
@@ -34,7 +34,8 @@ def repaint(
     crops: ``[B, 3, S, S]``; targets: one a frame, of one layout.
     """
     touched = (change.flow != 0).any(1, keepdim=True) | (change.residual != 0).any(1, keepdim=True)
-    extents = _extents(change, touched)
+    near = touched if change.gap is None else touched | _near(change.gap.edge)
+    extents = _extents(change, near)
     layout, colour = targets[0].layout, DeviceColour(targets[0].converter)
     moved = warp(crops, change.flow)
     coarse = colour.to_yuv(moved)
@@ -42,7 +43,11 @@ def repaint(
     residual = residual * touched  # not even by rounding
     torn = [extent.tear > on_cpu.LEAST_TEAR for extent in extents]
     tear = change.tear * numbers(torn, crops.device).view(-1, 1, 1, 1)
-    added = residual + tear * coarse
+    added, inside, edge = residual + tear * coarse, coarse, tear
+    if change.gap is not None:
+        inside = colour.to_yuv(change.gap.colour)
+        least = on_cpu.SOFT_EDGE * crops.shape[-1] + on_cpu.NEAR_PX
+        edge = change.gap.edge.clamp(min=-least)
     done: list[tuple[Tensor, range, list[_Window]]] = []
     for which, sub in alike(layout):
         found = (
@@ -54,14 +59,23 @@ def repaint(
             parts = [rectangle(planes[w.frame][c], *w.source) for w in windows for c in which]
             parts_there = uploaded(parts, crops.device).unflatten(0, (len(windows), len(which)))
             at = numbers([w.frame for w in windows], crops.device).long()
-            fields = torch.cat([change.flow, tear, added[:, which.start : which.stop]], dim=1)[at]
-            done.append((_repainted(parts_there, fields, windows, layout.bits), which, windows))
+            fields = [change.flow, tear, added[:, which.start : which.stop]]
+            if change.gap is not None:
+                fields += [edge, inside[:, which.start : which.stop]]
+            there = torch.cat(fields, dim=1)[at]
+            done.append((_repainted(parts_there, there, windows, layout.bits), which, windows))
     out = [list(frame) for frame in planes]
     for host, (_, which, windows) in zip(downloaded([d[0] for d in done]), done, strict=True):
         for new, window in zip(host, windows, strict=True):
             for plane, c in zip(new, which, strict=True):
                 out[window.frame][c] = window.pasted(planes[window.frame][c], plane)
     return [tuple(frame) for frame in out]
+
+
+def _near(edge: Tensor) -> Tensor:
+    soft = on_cpu.SOFT_EDGE * edge.shape[-1]
+    there = edge.amax((2, 3), keepdim=True) > -soft
+    return there & (edge > -soft - on_cpu.NEAR_PX)
 
 
 @dataclass(frozen=True)
@@ -172,8 +186,9 @@ class _Window:
 def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int) -> Tensor:
     """Planes' new numbers ``[n, P, h, w]``, each window in its upper left corner.
 
-    source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear and what is
-    added on the crop's grid ``[n, 3 + P, S, S]``.
+    source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear, what is added and,
+    where lips may part, how far inside the gap and what is there, on the crop's grid
+    ``[n, C, S, S]``.
     """
     fine = _enlarged(fields, windows)
     where = []
@@ -185,7 +200,12 @@ def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int
         where.append(at_steps(place + fine[:, k] * scale))
     x, y = where
     new = sampled(source, x, y, "bicubic")
-    return rounded(new * (1 - fine[:, 2:3]) + fine[:, 3:], bits)
+    added, gap = fine[:, 3:].tensor_split([source.shape[1]], dim=1)
+    new = new * (1 - fine[:, 2:3]) + added
+    if gap.shape[1]:
+        soft = on_cpu.SOFT_EDGE * fields.shape[-1]
+        new = torch.lerp(new, gap[:, 1:], smoothstep(gap[:, :1], -soft, soft))
+    return rounded(new, bits)
 
 
 def _enlarged(fields: Tensor, windows: list[_Window]) -> Tensor:
