@@ -81,9 +81,9 @@ SEEN = device.Renderings(
 PICTURES = ("original", "neutral", "edited")
 ROW = 45 + soft(6, 1, 6.0)[:1, :, 0]
 WEIGHT = 1 + soft(7, 1, 6.0)[:1, :, 0] ** 2
-OPENED = opening.opened(FLOW, ROW, FACE, 0.58)
+OPENED = opening.opened(FLOW, ROW, FACE, 0.3)
 OPENED_THERE = opening_there.opened(
-    there(FLOW), there(ROW), there(FACE), torch.tensor([0.58], device=DEVICE)
+    there(FLOW), there(ROW), there(FACE), torch.tensor([0.3], device=DEVICE)
 )
 PAIRS = {
     "blur": (host.blur(picture(2), 0.03), sampling.blur(there(picture(2)), 0.03)),
@@ -183,7 +183,8 @@ def opening_mouth() -> tuple[list[host.Renderings], np.ndarray, np.ndarray]:
     skin = np.array([185, 140, 120], np.float32) + 12 * soft(1, 3, 2.0)
     skin[43:48, 22:42] = (170, 95, 95)
     motion = 0.3 * FLOW * FACE[..., None]
-    motion[..., 1] += (np.arange(SIZE) - 45)[:, None] * -0.95 * part(slice(40, 51))
+    middle = np.exp(-0.5 * ((np.arange(SIZE) - 32) / 7) ** 2)
+    motion[..., 1] += (np.arange(SIZE) - 45)[:, None] * -0.95 * middle * part(slice(40, 51))
     dark = 30 * part(slice(43, 48))[..., None]
     seen = [
         host.Renderings(now, now, host.warp(now, -way) - share * dark, way, 0.05)

@@ -210,6 +210,7 @@ def lips(open_by: float) -> tuple[np.ndarray, np.ndarray]:
 def test_lips_that_part_show_the_dark_of_a_mouth():
     """The deeper the darker, the tongue below; nothing of it is a colour of the drawn world's."""
     face, motion = lips(0.8)
+    motion *= np.exp(-0.5 * ((np.arange(SIZE) - 32) / 6) ** 2).astype(np.float32)[None, :, None]
     darker = face.copy()
     darker[29:35, 20:44] -= (10, 30, 0)  # bluish, and no darker than that
     differ = Differ()

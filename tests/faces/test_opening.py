@@ -8,7 +8,15 @@ import pytest
 
 from cmet_cli.faces.difference import TONGUE, Differ, Difference, Renderings
 from cmet_cli.faces.geometry import Square
-from cmet_cli.faces.opening import carried_on, line_off, opened, origin, parting
+from cmet_cli.faces.opening import (
+    OPENS_FROM,
+    OPENS_TO,
+    carried_on,
+    line_off,
+    opened,
+    origin,
+    parting,
+)
 from cmet_cli.faces.palette import Palette
 from cmet_cli.faces.repaint import Target, repaint
 from cmet_cli.media.pixels import FORMATS, Colour, ColourConverter
@@ -23,11 +31,17 @@ SKIN, LIPS, TEETH, DARK = (180, 140, 120), (165, 95, 90), (225, 220, 210), (40, 
 
 
 def opens(by: float, line: float = LINE) -> np.ndarray:
-    """As a small renderer opens a mouth: smoothly, most of all the lower lip. ``[S, S, 2]``"""
+    """As a small renderer opens a mouth: smoothly, most of all the middle of the lower lip.
+    ``[S, S, 2]``"""
     flow = np.zeros((SIZE, SIZE, 2), np.float32)
     down = 0.5 + 0.5 * np.tanh((ROW - line - by / 2) / (0.55 * by))
-    flow[..., 1] = -by * down * np.clip((62 - ROW) / 14, 0, 1)
+    flow[..., 1] = -by * down * np.clip((62 - ROW) / 14, 0, 1) * beside(0.0)
     return flow
+
+
+def beside(off: float) -> np.ndarray:
+    """1 so far to either side of the mouth's middle, less and less around. ``[S]``"""
+    return np.exp(-0.5 * ((np.abs(np.arange(SIZE) - MIDDLE) - off) / 6) ** 2).astype(np.float32)
 
 
 def face(*inside: tuple[slice, tuple[int, int, int]]) -> np.ndarray:
@@ -120,23 +134,26 @@ def test_the_dark_reaches_over_the_lips_the_further_the_deeper_it_is():
 
 
 def test_lips_that_only_bend_stay_together():
-    """Drawn out a little, they do not part; drawn out for good, they do."""
-    line = np.full((1, SIZE), LINE, np.float32)
-    bends, parts = opens(6.0) * np.float32(0.45), opens(6.0)
-    assert parting(bends, MOUTH) < 0.5 < 0.65 < parting(parts, MOUTH)
+    """Corners that are drawn down draw out as much as an opening does, but not in the middle."""
+    line, parts = np.full((1, SIZE), LINE, np.float32), opens(6.0)
+    bends = parts / beside(0.0)[:, None] * beside(9.0)[:, None]
+    assert parting(bends, MOUTH) < OPENS_FROM < OPENS_TO < parting(parts, MOUTH)
     out = opened(bends, line, MOUTH, parting(bends, MOUTH))
     np.testing.assert_allclose(out.flow, bends, atol=1e-5)
     assert (out.edge + out.over).max() <= 0
     assert opened(parts, line, MOUTH, parting(parts, MOUTH)).edge.max() > 1
 
 
-def test_a_gap_comes_to_a_point_at_its_corners():
-    corners = MOUTH * np.clip(np.minimum(np.arange(SIZE) - 12, 51 - np.arange(SIZE)) / 20, 0, 1)
-    out = opened(opens(8.0), np.full((1, SIZE), LINE, np.float32), np.float32(corners), WIDE)
+def test_a_gap_is_lower_towards_its_corners_and_nowhere_beside_the_mouth():
+    narrow = MOUTH * np.clip((14 - np.abs(np.arange(SIZE) - MIDDLE)) / 10, 0, 1)
+    flow = opens(8.0) / beside(0.0)[:, None]  # all of it alike
+    out = opened(flow, np.full((1, SIZE), LINE, np.float32), np.float32(narrow), WIDE)
     heights = (out.edge > 0).sum(0)
     assert heights[MIDDLE] >= 5
-    assert heights[:12].max() == heights[52:].max() == 0
-    assert (np.abs(np.diff(heights)) <= 2).all()
+    assert (np.diff(heights[MIDDLE:]) <= 0).all()
+    assert (np.diff(heights[: MIDDLE + 1]) >= 0).all()
+    assert 0 < heights[MIDDLE + 7] < heights[MIDDLE]
+    assert not heights[MIDDLE + 13 :].any()
 
 
 def test_between_lips_that_part_no_strip_of_lip_is_left():

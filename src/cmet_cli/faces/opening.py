@@ -16,9 +16,12 @@ from .fields import LUMA, PLAIN, across, at_rows, blur, smoothstep
 
 #: How far lips carry on what is beside them, in shares of the side: a wide open mouth's height.
 MOUTH_HEIGHT = 0.14
-#: Share of new pixels in a column, at its most, from which on a mouth opens at all (lips that only
-#: bend are drawn out, too), and from which on its lips then part in each column.
-OPENS_FROM, OPENS_TO = 0.54, 0.62
+#: A mouth opens by its middle: how much more of that is new than beside it, from which on it opens
+#: at all (where lips only bend, as in anger, corners are drawn out as much). The middle's and its
+#: flanks' sigmas and how far off these are, in shares of the side.
+OPENS_FROM, OPENS_TO = 0.27, 0.33
+MIDDLE_SIGMA, FLANK_SIGMA, FLANK_OFF = 0.047, 0.031, 0.125
+#: Share of new pixels in a column, at its most, from which on its lips then part there.
 PARTS_FROM, PARTS_TO = 0.3, 0.6
 #: Stretch of lips that is let be.
 GIVE = 0.05
@@ -58,9 +61,14 @@ class Opening:
 
 
 def parting(flow: np.ndarray, mouth: np.ndarray) -> float:
-    """How much of the mouth is new where most of it is, from 0 to 1."""
-    most = (drawn_out(flow[..., 1]) * mouth).max(0, keepdims=True)
-    return float(across(most, COST_SIGMA).max())
+    """How much more of the mouth's middle is new than of what is beside it, up to 1."""
+    most = (drawn_out(flow[..., 1]) * mouth).max(0)
+    column, width = np.arange(len(flow), dtype=np.float32), mouth.max(0)
+    middle = (column * width).sum() / (width.sum() + np.float32(1e-6))
+    off = (column - middle) / np.float32(len(flow))
+    inner = np.exp(np.float32(-0.5) * np.square(off / np.float32(MIDDLE_SIGMA)))
+    beside = np.exp(np.float32(-0.5) * np.square((np.abs(off) - FLANK_OFF) / FLANK_SIGMA))
+    return float((most * (inner / inner.sum() - beside / beside.sum())).sum())
 
 
 def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray, much: float) -> Opening:

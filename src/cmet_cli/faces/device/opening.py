@@ -31,7 +31,12 @@ class Opening:
 def parting(flow: Tensor, mouth: Tensor) -> Tensor:
     """Of each frame, ``[B]``."""
     most = (drawn_out(flow[:, 1:]) * mouth).amax(2, keepdim=True)
-    return across(most, on_cpu.COST_SIGMA).amax((1, 2, 3))
+    side, width = flow.shape[-1], mouth.amax(2, keepdim=True)
+    column = torch.arange(side, dtype=torch.float32, device=flow.device)
+    off = (column - _total(column * width) / (_total(width) + 1e-6)) / side
+    inner = (-0.5 * (off / on_cpu.MIDDLE_SIGMA).square()).exp()
+    beside = (-0.5 * ((off.abs() - on_cpu.FLANK_OFF) / on_cpu.FLANK_SIGMA).square()).exp()
+    return _total(most * (inner / _total(inner) - beside / _total(beside))).flatten()
 
 
 def opened(flow: Tensor, line: Tensor, mouth: Tensor, much: Tensor) -> Opening:
