@@ -41,7 +41,7 @@ RED_FROM, RED_TO = 0.5, 0.85
 LIGHT_FROM, LIGHT_TO = 0.6, 0.9
 #: The line is no more exact than the crop's pixels: the gap begins so far over either lip, less
 #: where it is not this deep. In shares of the side.
-OVER, DEEP = 0.008, 0.03
+OVER, DEEP = 0.011, 0.03
 #: A gap comes to a point at the corners: where half of it may be it is lower by this on either
 #: side, in shares of the side; where less than the least share may be there is none.
 TAPER, LEAST_SHARE = 0.02, 0.15
