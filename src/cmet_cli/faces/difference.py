@@ -44,8 +44,8 @@ DRAWS_NEW_PX = 128
 #: What is seen between lips that part, then: the shares of each colour of the face's own that are
 #: left in the dark under the palate and on the tongue, which lies so deep, from upper lip to lower.
 PALATE = np.array([0.22, 0.13, 0.12], np.float32)
-TONGUE = np.array([0.34, 0.2, 0.19], np.float32)
-TONGUE_FROM, TONGUE_TO = 0.35, 1.0
+TONGUE = np.array([0.42, 0.24, 0.23], np.float32)
+TONGUE_FROM, TONGUE_TO = 0.45, 0.95
 #: Motion, in shares of the crop's side, that counts as a change even where nothing shows.
 MOVING_FROM, MOVING_TO = 0.002, 0.006
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
