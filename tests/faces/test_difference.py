@@ -189,6 +189,21 @@ def test_a_dark_place_is_a_tear_where_skin_was_drawn_out_and_a_shade_elsewhere(
     assert depth > 100 if torn else 10 < depth < 30
 
 
+@pytest.mark.parametrize(("lighter", "in_mouth", "torn"), [(1, False, True), (-1, False, False),
+                                                           (1, True, False)])  # fmt: skip
+def test_a_small_renderer_shows_new_skin_but_nothing_it_darkened(lighter, in_mouth, torn):
+    """A lid's crease is drawn out as it closes; between lips it is another matter."""
+    before = np.full((SIZE, SIZE, 3), 130, np.float32)
+    after = before.copy()
+    after[28:37, 20:44] += lighter * 60
+    differ = Differ()
+    differ._own_motion = True  # decided before
+    seen = Renderings(before, before, after, towards(32, 0.4))
+    mouth = EVERYWHERE if in_mouth else np.zeros_like(EVERYWHERE)
+    change = differ(seen, EVERYWHERE, Palette(), mouth)
+    assert (change.tear[32, 32] > 0.9) == torn
+
+
 def test_skin_that_moves_without_a_mark_moves_all_the_same():
     """A plain cheek shows nothing in the renderings; the frame's own pores do."""
     plain = np.full((SIZE, SIZE, 3), 150, np.float32)

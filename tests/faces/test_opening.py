@@ -264,3 +264,15 @@ def test_the_line_does_not_jump_from_frame_to_frame():
     steps = np.diff(at)
     assert at[-1] - at[0] > 1
     assert steps.max() < 0.5 * (at[-1] - at[0])
+
+
+def test_a_mouth_does_not_open_and_shut_from_frame_to_frame():
+    differ, palette = Differ(), Palette()
+    differ._own_motion = True
+    still = np.zeros_like(opens(6.0))
+    widest = []
+    for motion in (still, opens(7.0), still, *[opens(7.0)] * 6):
+        seen = Renderings(SHUT, SHUT, SHUT - 20, motion)
+        widest.append(float(differ(seen, EVERYWHERE, palette, MOUTH).gap.edge.max()))
+    assert widest[1] < 0.5 * widest[-1]  # a moment is not enough
+    assert widest[-1] > 2

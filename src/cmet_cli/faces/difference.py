@@ -39,20 +39,24 @@ CALM_EYES = np.float32(0.8)
 #: The mean over both lips, in shares of the side.
 LIPS_SIGMA = 0.14
 #: A renderer of crops of this side at least draws what is new well enough to be shown: teeth
-#: between lips that part, lids. A smaller one's are smudges.
+#: between lips that part, a furrow. What a smaller one darkens are smudges; where it has new skin,
+#: by so many grey levels lighter than what is drawn out (a lid's crease), that is shown.
 DRAWS_NEW_PX = 128
+LIGHTER = 12.0
 #: What is seen between lips that part, then: the shares of each colour of the face's own that are
 #: left in the dark under the palate and on the tongue, which lies so deep, from upper lip to lower.
 PALATE = np.array([0.22, 0.13, 0.12], np.float32)
-TONGUE = np.array([0.42, 0.24, 0.23], np.float32)
-TONGUE_FROM, TONGUE_TO = 0.45, 0.95
+TONGUE = np.array([0.38, 0.22, 0.21], np.float32)
+TONGUE_FROM, TONGUE_TO = 0.5, 1.0
 #: Motion, in shares of the crop's side, that counts as a change even where nothing shows.
 MOVING_FROM, MOVING_TO = 0.002, 0.006
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
 #: but does not pass. A small renderer's wrinkles are smudges.
 SHADING, MOST_SHADING = 0.7, 24.0
-#: Share of a new frame's shading beside that of the frames before.
+#: Share of a new frame's shading, and of where lips meet, beside that of the frames before.
 PACE = 0.35
+#: The same of how far a mouth opens, which speech changes quickly.
+OPENING_PACE = 0.6
 #: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
 LOST, SURE = 0.45, 0.7
 #: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
@@ -144,18 +148,20 @@ class Differ:
         opening = None
         if mouth is not None:
             line = self._line(seen.original, flow, mouth, region)
-            self._parting = eased(self._parting, parting(flow, mouth))
+            self._parting = eased(self._parting, parting(flow, mouth), OPENING_PACE)
             opening = opened(flow, line, mouth, self._parting)
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
         flow = flow * mask[..., None]
         moved = warp(seen.neutral, flow)
         raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
+        tear = smoothstep(blur(np.abs(raw @ LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
+        tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
         draws = len(raw) >= DRAWS_NEW_PX
-        tear = np.zeros_like(mask)
-        if draws:
-            tear = smoothstep(blur(np.abs(raw @ LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
-            tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
+        if not draws:
+            tear *= smoothstep(raw @ LUMA, 0.0, LIGHTER)
+            if mouth is not None:
+                tear *= 1 - mouth
         drawn, new = seen.edited, None
         if opening is not None:
             new = np.dstack([opening.edge - tapered(mask), opening.depth])
@@ -250,9 +256,9 @@ class Differ:
         return np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
 
 
-def eased(before: Eased | None, now: Eased) -> Eased:
+def eased(before: Eased | None, now: Eased, pace: float = PACE) -> Eased:
     """What is measured of a shot's frames, followed bit by bit."""
-    return now if before is None else before + PACE * (now - before)
+    return now if before is None else before + pace * (now - before)
 
 
 def _shading(residual: np.ndarray) -> np.ndarray:

@@ -93,13 +93,15 @@ class Differ:
         mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
         flow = flow * mask
         raw = blur(seen.edited - warp(seen.neutral, flow), on_cpu.RESIDUAL_SIGMA)
+        tear = blur(luma(raw).abs(), on_cpu.TEAR_SIGMA)
+        tear = smoothstep(tear, on_cpu.TEAR_FROM, on_cpu.TEAR_TO) * mask
+        torn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
+        tear = tear * smoothstep(torn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
         draws = raw.shape[-1] >= on_cpu.DRAWS_NEW_PX
-        tear = torch.zeros_like(mask)
-        if draws:
-            tear = blur(luma(raw).abs(), on_cpu.TEAR_SIGMA)
-            tear = smoothstep(tear, on_cpu.TEAR_FROM, on_cpu.TEAR_TO) * mask
-            torn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
-            tear = tear * smoothstep(torn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
+        if not draws:
+            tear = tear * smoothstep(luma(raw), 0.0, on_cpu.LIGHTER)
+            if mouth is not None:
+                tear = tear * (1 - mouth)
         new = [mask, mask] if opening is None else [opening.edge - tapered(mask), opening.depth]
         # Where there is no more motion to be, this adds nothing.
         more = further * (flow if mouth is None else without_parting(flow, mouth))
@@ -136,7 +138,7 @@ class Differ:
     def _much(self, found: Tensor) -> Tensor:
         out = []
         for now in found:
-            self._parting = _eased(self._parting, now)
+            self._parting = _eased(self._parting, now, on_cpu.OPENING_PACE)
             out.append(self._parting)
         return torch.stack(out)
 
@@ -149,8 +151,8 @@ class Differ:
         return torch.stack(out)
 
 
-def _eased(before: Tensor | None, now: Tensor) -> Tensor:
-    return now if before is None else torch.lerp(before, now, on_cpu.PACE)
+def _eased(before: Tensor | None, now: Tensor, pace: float = on_cpu.PACE) -> Tensor:
+    return now if before is None else torch.lerp(before, now, pace)
 
 
 def _shading(residual: Tensor) -> Tensor:
