@@ -78,16 +78,21 @@ def sharpness(frames: np.ndarray, face: np.ndarray) -> float:
 
 def flicker(frames: np.ndarray, face: np.ndarray) -> float:
     """Mean difference of neighbouring frames after their motion is taken out, in grey levels."""
+    return float(flickering(frames)[face].mean())
+
+
+def flickering(frames: np.ndarray) -> np.ndarray:
+    """The same of every pixel, ``[H, W]``."""
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    height, width = face.shape
+    height, width = frames.shape[1:3]
     at = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
-    found = []
+    found = np.zeros((height, width), np.float64)
     for before, after in pairwise(frames):
         start = np.zeros((height, width, 2), np.float32)
         flow = dis.calc(grey(after), grey(before), start)
         moved = cv2.remap(before, at + flow, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
-        found.append(np.abs(moved.astype(np.float32) - after).mean(-1)[face].mean())
-    return float(np.mean(found))
+        found += np.abs(moved.astype(np.float32) - after).mean(-1)
+    return found / (len(frames) - 1)
 
 
 def drawn(editor: EmotionEditor, folder: Path, people: int, size_px: int) -> None:
