@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-from scipy import ndimage
 
+from ..media.smoothing import gaussian, median
 from .calibration import CropCalibration
 from .track import ABSENT, FaceTrack
 
@@ -142,7 +142,7 @@ def _median(values: np.ndarray, window_frames: float) -> np.ndarray:
     reach = min(max(1, round(window_frames / 2 - 0.5)), (len(values) - 1) // 2)
     if reach < 1:
         return values
-    return ndimage.median_filter(values, 2 * reach + 1, mode="nearest")
+    return median(values, 2 * reach + 1)
 
 
 def _gaussian(values: np.ndarray, sigma_frames: float) -> np.ndarray:
@@ -152,7 +152,7 @@ def _gaussian(values: np.ndarray, sigma_frames: float) -> np.ndarray:
         return values
     # Relative to the first value, so that a constant stays exactly that constant.
     padded = np.pad(values - values[0], reach, mode="reflect", reflect_type="odd")
-    smooth = ndimage.gaussian_filter1d(padded, sigma_frames, radius=reach)
+    smooth = gaussian(padded, sigma_frames, reach)
     return values[0] + smooth[reach:-reach]
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from ..backends.base import Backend
 from ..faces.difference import smoothstep
 from ..faces.eyes import lids_down
+from ..media.smoothing import gaussian
 from .encode import encode_crops
 
 #: What the encoder is shown, and how large the usual movement is beside that.
@@ -71,7 +71,8 @@ def _wandering(times_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     step_s = 0.02
     n = int(times_s[-1] / step_s) + 2
     rough = rng.standard_normal(n + 1)
-    smooth = gaussian_filter1d(rough, WANDER_S / step_s, mode="wrap")
+    reach = round(4 * WANDER_S / step_s)
+    smooth = gaussian(np.pad(rough, reach, mode="wrap"), WANDER_S / step_s, reach)[reach:-reach]
     smooth /= np.sqrt(step_s / (2 * np.sqrt(np.pi) * WANDER_S))
     at = np.interp(times_s, np.arange(n + 1) * step_s, smooth)
     return (at * smoothstep(times_s, 0, BEGIN_S)).astype(np.float32)

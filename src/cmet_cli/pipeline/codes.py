@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from ..backends.base import CodeLayout
 from ..emotion.shaping import Easing, clipped
 from ..emotion.source import EmotionSource
 from ..media.clock import Timeline
 from ..media.files import atomic_path
+from ..media.smoothing import gaussian
 from ..options import EditOptions
 from .encode import FaceCodes
 
@@ -80,9 +80,7 @@ def _steady(delta: np.ndarray, shots: np.ndarray, sigma_frames: float) -> np.nda
     out = delta.astype(np.float32)
     for shot in np.unique(shots):
         at = shots == shot
-        out[at] = gaussian_filter1d(
-            delta[at], sigma_frames, axis=0, mode="nearest", truncate=STEADY_REACH
-        )
+        out[at] = gaussian(delta[at], sigma_frames, round(STEADY_REACH * sigma_frames))
     return out
 
 

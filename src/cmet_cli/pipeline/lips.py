@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from ..backends.base import Backend
 from ..errors import MediaError
 from ..media.audio import SAMPLE_RATE_HZ, audio_chunks
 from ..media.clock import Timeline, sound_on_grid
 from ..media.probe import VideoInfo
+from ..media.smoothing import gaussian
 from ..options import Lips
 from .encode import FaceCodes
 
@@ -97,7 +97,7 @@ def local_correlation(a: np.ndarray, b: np.ndarray, sigma: float) -> np.ndarray:
     """Correlation of two ``[n, L]`` around each moment, all columns together. float ``[n]``."""
 
     def mean(x: np.ndarray) -> np.ndarray:
-        return gaussian_filter1d(x.astype(np.float64), sigma, axis=0, mode="nearest")
+        return gaussian(x, sigma, round(4 * sigma))
 
     centred_a, centred_b = mean(a), mean(b)
     shared = (mean(a * b) - centred_a * centred_b).sum(1)

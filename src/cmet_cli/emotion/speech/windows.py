@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from ...errors import MediaError
 from ...media.audio import SAMPLE_RATE_HZ
+from ...media.smoothing import mean
 from .encoder import SpeechEncoder
 
 SHORTEST_SPEECH_S = 0.2
@@ -129,5 +129,5 @@ def _quietest(wave: np.ndarray, low: int, high: int) -> int:
     """The sample between ``low`` and ``high`` around which least is heard."""
     first, last = low // FRAME_SAMPLES, high // FRAME_SAMPLES
     frames = wave[first * FRAME_SAMPLES : last * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    level = uniform_filter1d(_rms(frames), QUIET_FRAMES, mode="nearest")
+    level = mean(_rms(frames), QUIET_FRAMES)
     return (first + int(level.argmin())) * FRAME_SAMPLES
