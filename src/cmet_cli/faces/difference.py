@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .fields import LUMA, PLAIN, blur, smoothstep, warp
-from .opening import line_off, opened, origin, parting, tapered, teeth
+from .opening import Opening, line_off, opened, origin, parting, tapered, teeth
 from .palette import Palette
 from .reach import Reach
 
@@ -147,21 +147,12 @@ class Differ:
         further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
         opening = None
         if mouth is not None:
-            line = self._line(seen.original, flow, mouth, region)
-            self._parting = eased(self._parting, parting(flow, mouth), OPENING_PACE)
-            opening = opened(flow, line, mouth, self._parting)
+            opening = self._opened(seen.original, flow, mouth, region)
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
         flow = flow * mask[..., None]
-        moved = warp(seen.neutral, flow)
-        raw = blur(seen.edited - moved, RESIDUAL_SIGMA)
-        tear = smoothstep(blur(np.abs(raw @ LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
-        tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
-        draws = len(raw) >= DRAWS_NEW_PX
-        if not draws:
-            tear *= smoothstep(raw @ LUMA, 0.0, LIGHTER)
-            if mouth is not None:
-                tear *= 1 - mouth
+        raw = blur(seen.edited - warp(seen.neutral, flow), RESIDUAL_SIGMA)
+        tear = torn(raw, flow, mask, mouth)
         drawn, new = seen.edited, None
         if opening is not None:
             new = np.dstack([opening.edge - tapered(mask), opening.depth])
@@ -180,16 +171,22 @@ class Differ:
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
         skin = warp(seen.original, flow)
-        residual = palette.limited(skin, wanted)
         gap = None
         if opening is not None and new is not None:
             edge = new[..., 0] + opening.over * (1 - teeth(skin, region))
-            if draws:
+            if len(skin) >= DRAWS_NEW_PX:
                 inside = skin + palette.limited(skin, drawn - skin)
             else:
                 inside = cavity(seen.original, region, new[..., 1])
             gap = Gap(edge, inside)
-        return Difference(flow, residual, tear, gap)
+        return Difference(flow, palette.limited(skin, wanted), tear, gap)
+
+    def _opened(
+        self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
+    ) -> Opening:
+        """Lips that part where they meet in the film."""
+        self._parting = eased(self._parting, parting(flow, mouth), OPENING_PACE)
+        return opened(flow, self._line(picture, flow, mouth, face), mouth, self._parting)
 
     def _line(
         self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
@@ -275,6 +272,19 @@ def _explained(seen: Renderings, flow: np.ndarray) -> float:
 def _left(seen: Renderings, picture: np.ndarray) -> float:
     """What of the edited rendering a picture does not show, in mean square grey levels."""
     return float(np.square(seen.edited - picture).mean())
+
+
+def torn(
+    residual: np.ndarray, flow: np.ndarray, mask: np.ndarray, mouth: np.ndarray | None
+) -> np.ndarray:
+    """Where what motion draws out gives way to what was rendered. float32 ``[S, S]`` in [0, 1]."""
+    tear = smoothstep(blur(np.abs(residual @ LUMA), TEAR_SIGMA), TEAR_FROM, TEAR_TO)
+    tear *= smoothstep(blur(stretch(flow), TEAR_SIGMA), STRETCH_FROM, STRETCH_TO) * mask
+    if len(residual) < DRAWS_NEW_PX:
+        tear *= smoothstep(residual @ LUMA, 0.0, LIGHTER)
+        if mouth is not None:
+            tear *= 1 - mouth
+    return tear
 
 
 def changed(seen: Renderings) -> np.ndarray:

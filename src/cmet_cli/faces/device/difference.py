@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import difference as on_cpu
 from .colour import column, limited, luma
-from .opening import line_off, opened, origin, parting, tapered, teeth
+from .opening import Opening, line_off, opened, origin, parting, tapered, teeth
 from .sampling import blur, dilate, down_mean, smoothstep, warp
 
 
@@ -87,21 +87,12 @@ class Differ:
         flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
         opening = None
         if mouth is not None:
-            line = self._line(seen.original, flow, mouth, where.region)
-            opening = opened(flow, line, mouth, self._much(parting(flow, mouth)))
+            opening = self._opened(seen.original, flow, mouth, where.region)
             flow = opening.flow
         mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
         flow = flow * mask
         raw = blur(seen.edited - warp(seen.neutral, flow), on_cpu.RESIDUAL_SIGMA)
-        tear = blur(luma(raw).abs(), on_cpu.TEAR_SIGMA)
-        tear = smoothstep(tear, on_cpu.TEAR_FROM, on_cpu.TEAR_TO) * mask
-        torn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
-        tear = tear * smoothstep(torn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
-        draws = raw.shape[-1] >= on_cpu.DRAWS_NEW_PX
-        if not draws:
-            tear = tear * smoothstep(luma(raw), 0.0, on_cpu.LIGHTER)
-            if mouth is not None:
-                tear = tear * (1 - mouth)
+        tear = torn(raw, flow, mask, mouth)
         new = [mask, mask] if opening is None else [opening.edge - tapered(mask), opening.depth]
         # Where there is no more motion to be, this adds nothing.
         more = further * (flow if mouth is None else without_parting(flow, mouth))
@@ -120,12 +111,20 @@ class Differ:
         gap = None
         if opening is not None:
             edge = edge + opening.over * (1 - teeth(skin, where.region))
-            if draws:
+            if skin.shape[-1] >= on_cpu.DRAWS_NEW_PX:
                 inside = skin + limited(skin, drawn - skin, person.low, person.high)
             else:
                 inside = cavity(seen.original, where.region, depth)
             gap = Gap(edge, inside)
         return Difference(flow, residual, tear, gap)
+
+    def _opened(self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor) -> Opening:
+        much = []
+        for now in parting(flow, mouth):
+            self._parting = _eased(self._parting, now, on_cpu.OPENING_PACE)
+            much.append(self._parting)
+        line = self._line(pictures, flow, mouth, face)
+        return opened(flow, line, mouth, torch.stack(much))
 
     def _line(self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor) -> Tensor:
         row, weight = origin(flow, mouth)
@@ -134,13 +133,6 @@ class Differ:
             self._line_off = _eased(self._line_off, off)
             out.append(self._line_off)
         return row + torch.stack(out)
-
-    def _much(self, found: Tensor) -> Tensor:
-        out = []
-        for now in found:
-            self._parting = _eased(self._parting, now, on_cpu.OPENING_PACE)
-            out.append(self._parting)
-        return torch.stack(out)
 
     def _steadied(self, residual: Tensor, tear: Tensor) -> Tensor:
         pace, out = on_cpu.PACE + (1 - on_cpu.PACE) * tear, []
@@ -158,6 +150,18 @@ def _eased(before: Tensor | None, now: Tensor, pace: float = on_cpu.PACE) -> Ten
 def _shading(residual: Tensor) -> Tensor:
     size = luma(residual).abs() * on_cpu.SHADING + 1e-3
     return on_cpu.SHADING * on_cpu.MOST_SHADING * torch.tanh(size / on_cpu.MOST_SHADING) / size
+
+
+def torn(residual: Tensor, flow: Tensor, mask: Tensor, mouth: Tensor | None) -> Tensor:
+    tear = blur(luma(residual).abs(), on_cpu.TEAR_SIGMA)
+    tear = smoothstep(tear, on_cpu.TEAR_FROM, on_cpu.TEAR_TO) * mask
+    drawn = blur(stretch(flow), on_cpu.TEAR_SIGMA)
+    tear = tear * smoothstep(drawn, on_cpu.STRETCH_FROM, on_cpu.STRETCH_TO)
+    if residual.shape[-1] < on_cpu.DRAWS_NEW_PX:
+        tear = tear * smoothstep(luma(residual), 0.0, on_cpu.LIGHTER)
+        if mouth is not None:
+            tear = tear * (1 - mouth)
+    return tear
 
 
 def changed(seen: Renderings) -> Tensor:
