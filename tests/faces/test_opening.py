@@ -178,6 +178,28 @@ def test_lips_part_where_they_meet_in_the_film(off):
     assert found[0, 24:40] == pytest.approx(LINE, abs=0.8)
 
 
+def off_from(picture: np.ndarray) -> np.ndarray:
+    """How far from ``LINE`` the line is found, where the mouth is. ``[n]``"""
+    row = np.full((1, SIZE), LINE, np.float32)
+    return line_off(picture, row, np.square(beside(0.0))[None] + 1e-3, EVERYWHERE)[0, 22:43]
+
+
+def test_what_is_dark_beside_the_middle_hardly_bends_the_line():
+    """A moustache that hangs over the corners of closed lips."""
+    picture = face((slice(LINE, LINE + 1), (130, 75, 70)))
+    for x in (slice(18, 28), slice(37, 47)):
+        picture[LINE - 4 : LINE - 2, x] = (80, 50, 45)
+    assert np.ptp(off_from(picture)) < 0.5
+
+
+@pytest.mark.parametrize("slope", [-0.15, 0.0, 0.15])
+def test_the_line_is_tilted_as_the_head_is(slope):
+    tilt = slope * (np.arange(SIZE, dtype=np.float32) - MIDDLE)[None]
+    across_it = np.tile(np.arange(SIZE, dtype=np.float32), (SIZE, 1))
+    picture = cv2.remap(SHUT, across_it, ROW - tilt, cv2.INTER_LINEAR)
+    assert np.abs(off_from(picture) - tilt[0, 22:43]).max() < 0.7
+
+
 def test_teeth_go_with_the_upper_lip():
     """Not split, although as dark a line is above them as below."""
     teeth = slice(LINE - 1, LINE + 2)

@@ -30,6 +30,8 @@ ORIGIN_SIGMA, COST_SIGMA, PARTS_SIGMA, VALLEY_SIGMA = 0.03, 0.04, 0.015, 0.05
 #: The line is looked for so far from where the renderer parts the lips, in so many steps; there or
 #: a little lower it is likeliest, with this deviation. In shares of the side.
 FAR, STEPS, LOWER, NEAR = 0.05, 13, 0.004, 0.03
+#: Lips may bend about the straight line that is nearest to what was found so, with this deviation.
+BENT = 0.012
 #: The line is darker than what is around it: so much of that counts, and a difference of this share
 #: of the face's light makes a place e times as likely.
 AROUND, DARKER = 0.5, 0.055
@@ -142,10 +144,30 @@ def line_off(
     off = np.linspace(-FAR, FAR, STEPS, dtype=np.float32)[:, None] * np.float32(side)
     cost = at_rows(_unlikely(picture, face), row + off)
     cost = across(cost * weight, COST_SIGMA) / across(weight, COST_SIGMA)
-    cost += np.float32(0.5) * np.square(off / np.float32(side) - LOWER) / np.float32(NEAR**2)
+    found = _likeliest(cost, off / np.float32(side), LOWER, NEAR)
+    return _likeliest(cost, off / np.float32(side), straight(found, weight), BENT) * np.float32(
+        side
+    )
+
+
+def _likeliest(
+    cost: np.ndarray, off: np.ndarray, expected: np.ndarray | float, spread: float
+) -> np.ndarray:
+    """cost: of each place in each column ``[n, S]``; off: the places, in shares ``[n, 1]``; one is
+    expected, with this deviation. -> the mean of what is likely, ``[1, S]``."""
+    cost = cost + np.float32(0.5) * np.square(off - expected) / np.float32(spread**2)
     likely = np.exp(cost.min(0, keepdims=True) - cost)
-    found = (likely * off).sum(0, keepdims=True) / likely.sum(0, keepdims=True)
-    return np.asarray(found, np.float32)
+    return np.asarray((likely * off).sum(0, keepdims=True) / likely.sum(0, keepdims=True))
+
+
+def straight(line: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The straight line nearest to ``line`` where ``weight`` is, both ``[1, S]``."""
+    x = np.arange(line.shape[1], dtype=np.float32)[None]
+    total = weight.sum()
+    x = x - (weight * x).sum() / total
+    height = (weight * line).sum() / total
+    slope = (weight * x * (line - height)).sum() / ((weight * x * x).sum() + np.float32(1e-6))
+    return np.asarray(height + slope * x, np.float32)
 
 
 def teeth(picture: np.ndarray, face: np.ndarray) -> np.ndarray:

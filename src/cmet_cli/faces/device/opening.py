@@ -93,9 +93,23 @@ def line_off(picture: Tensor, row: Tensor, weight: Tensor, face: Tensor) -> Tens
     off = torch.linspace(-far, far, on_cpu.STEPS, device=row.device)[:, None] * side
     cost = at_rows(_unlikely(picture, face), row + off)
     cost = across(cost * weight, on_cpu.COST_SIGMA) / across(weight, on_cpu.COST_SIGMA)
-    cost = cost + 0.5 * (off / side - on_cpu.LOWER).square() / on_cpu.NEAR**2
-    likely = (-cost).softmax(2)
-    return (likely * off).sum(2, keepdim=True)
+    off = off / side
+    found = _likeliest(cost, off, on_cpu.LOWER, on_cpu.NEAR)
+    return _likeliest(cost, off, straight(found, weight), on_cpu.BENT) * side
+
+
+def _likeliest(cost: Tensor, off: Tensor, expected: Tensor | float, spread: float) -> Tensor:
+    cost = cost + 0.5 * (off - expected).square() / spread**2
+    return ((-cost).softmax(2) * off).sum(2, keepdim=True)
+
+
+def straight(line: Tensor, weight: Tensor) -> Tensor:
+    x = torch.arange(line.shape[3], dtype=torch.float32, device=line.device)
+    total = _total(weight)
+    x = x - _total(weight * x) / total
+    height = _total(weight * line) / total
+    slope = _total(weight * x * (line - height)) / (_total(weight * x * x) + 1e-6)
+    return height + slope * x
 
 
 def teeth(picture: Tensor, face: Tensor) -> Tensor:
