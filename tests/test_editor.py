@@ -415,7 +415,8 @@ def test_an_edit_by_name_does_not_wait_for_what_it_does_not_need(tmp_path):
     """SciPy is for sounds and the lab, the Hub's client for downloads, FunASR for real voices."""
     code = (
         "import sys; from pathlib import Path; from cmet_cli import EditOptions, EmotionEditor; "
-        "editor = EmotionEditor.from_weights(model='mini'); video, output = map(Path, sys.argv[1:]); "
+        "editor = EmotionEditor.from_weights(model='mini'); "
+        "video, output = map(Path, sys.argv[1:]); "
         "editor.edit(video, None, output, options=EditOptions(emotion='happy')); "
         "heavy = ('scipy', 'huggingface_hub.file_download', 'funasr', 'torch'); "
         "print([name for name in heavy if name in sys.modules])"
