@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .fields import LUMA, PLAIN, blur, smoothstep, warp
-from .opening import Opening, line_off, opened, origin, parting, tapered, teeth
+from .opening import OPENS_FROM, Opening, line_off, opened, origin, parting, tapered, teeth
 from .palette import Palette
 from .reach import Reach
 
@@ -32,7 +32,7 @@ TEAR_FROM, TEAR_TO = 8.0, 24.0
 #: Share of new pixels, as the motion stretches them, from which on something can have torn at all;
 #: elsewhere what motion does not explain is shading.
 STRETCH_FROM, STRETCH_TO = 0.2, 0.4
-#: What opens is darker than a small renderer, which blurs it, shows: by this factor.
+#: What opens is darker than a renderer, which blurs it, shows: by this factor.
 DEEPER = 1.7
 #: Motion is carried on less in the eyes, by this share: lids that open too far stretch the iris.
 CALM_EYES = np.float32(0.8)
@@ -148,6 +148,7 @@ class Differ:
         opening = None
         if mouth is not None:
             opening = self._opened(seen.original, flow, mouth, region)
+        if opening is not None:
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
         flow = flow * mask[..., None]
@@ -183,10 +184,11 @@ class Differ:
 
     def _opened(
         self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
-    ) -> Opening:
-        """Lips that part where they meet in the film."""
+    ) -> Opening | None:
+        """Lips that part where they meet in the film; None where they stay together."""
         self._parting = eased(self._parting, parting(flow, mouth), OPENING_PACE)
-        return opened(flow, self._line(picture, flow, mouth, face), mouth, self._parting)
+        line = self._line(picture, flow, mouth, face)  # kept up to date also while they do
+        return opened(flow, line, mouth, self._parting) if self._parting > OPENS_FROM else None
 
     def _line(
         self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
