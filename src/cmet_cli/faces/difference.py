@@ -55,8 +55,9 @@ MOVING_FROM, MOVING_TO = 0.002, 0.006
 SHADING, MOST_SHADING = 0.7, 24.0
 #: Share of a new frame's shading, and of where lips meet, beside that of the frames before.
 PACE = 0.35
-#: The same of how far a mouth opens, which speech changes quickly.
-OPENING_PACE = 0.6
+#: The same of whether a mouth opens at all: speech shuts it for a moment, and how wide the gap is
+#: follows at once anyway.
+OPENING_PACE = 0.2
 #: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
 LOST, SURE = 0.45, 0.7
 #: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
