@@ -18,16 +18,28 @@ from ..options import SourceChoice
 from .devices import Compute
 
 
+@dataclass(frozen=True, eq=False)
+class Jaw:
+    """What a model's codes say of the jaw. spoken: lip codes times this, float32 ``[lip]``, is how
+    far lips are apart by what is said, 0 closed and 1 wide open; felt: the direction of expression
+    codes in which an emotion lets the jaw drop, float32 ``[expression]``, of length 1."""
+
+    spoken: np.ndarray
+    felt: np.ndarray
+
+
 @dataclass(frozen=True)
 class CodeLayout:
     """How many numbers of a frame's codes say what. They lie in this order: lip, pose, expression.
 
-    A part may be empty (0). Codes are float32 ``[n, dim]``.
+    A part may be empty (0). Codes are float32 ``[n, dim]``. jaw: where it is in them, if that is
+    known.
     """
 
     lip: int
     pose: int
     expression: int
+    jaw: Jaw | None = None
 
     @property
     def dim(self) -> int:

@@ -55,9 +55,9 @@ MOVING_FROM, MOVING_TO = 0.002, 0.006
 SHADING, MOST_SHADING = 0.7, 24.0
 #: Share of a new frame's shading, and of where lips meet, beside that of the frames before.
 PACE = 0.35
-#: The same of whether a mouth opens at all: speech shuts it for a moment, and how wide the gap is
-#: follows at once anyway.
-OPENING_PACE = 0.2
+#: The same of whether a mouth opens at all: quickly it is found to, and slowly not to any more.
+#: Speech shuts it for a moment, and how wide the gap is follows at once anyway.
+OPENING_PACE, SHUTTING_PACE = 0.6, 0.2
 #: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
 LOST, SURE = 0.45, 0.7
 #: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
@@ -187,7 +187,9 @@ class Differ:
         self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
     ) -> Opening | None:
         """Lips that part where they meet in the film; None where they stay together."""
-        self._parting = eased(self._parting, parting(flow, mouth), OPENING_PACE)
+        before, now = self._parting, parting(flow, mouth)
+        opens = before is not None and now > before
+        self._parting = eased(before, now, OPENING_PACE if opens else SHUTTING_PACE)
         line = self._line(picture, flow, mouth, face)  # kept up to date also while they do
         return opened(flow, line, mouth, self._parting) if self._parting > OPENS_FROM else None
 

@@ -15,6 +15,7 @@ from ..media.clock import Timeline
 from ..media.files import atomic_path
 from ..media.smoothing import gaussian
 from ..options import EditOptions
+from .articulation import articulated, jaw_shares
 from .encode import FaceCodes
 
 STEADY_S = 0.12
@@ -59,19 +60,25 @@ def change_for(emotion: EmotionSource, options: EditOptions, timeline: Timeline)
 
 
 def edit_codes(face: FaceCodes, timeline: Timeline, change: Change, layout: CodeLayout) -> FaceEdit:
-    """Pose as it was, lips as chosen, expression moved by what the emotion asks for."""
+    """Pose as it was, lips as chosen, expression moved by what the emotion asks for: the jaw as far
+    as the words let it."""
     start = face.codes if change.motion is None else change.motion
     codes, part = start.copy(), layout.expression_slice
+    if change.lips is not None:
+        codes[:, layout.lip_slice] = change.lips
     delta = change.emotion.delta(start[:, part], timeline)
+    step_s = max(timeline.duration_s / max(1, len(timeline.times_s)), 1e-6)
     if change.steady_s > 0:
-        step_s = timeline.duration_s / max(1, len(timeline.times_s))
-        delta = _steady(delta, face.placement.shots, change.steady_s / max(step_s, 1e-6))
+        delta = _steady(delta, face.placement.shots, change.steady_s / step_s)
     moved = delta * np.float32(change.intensity)
     if change.most > 0:
         moved = clipped(moved, change.most)
+    if layout.jaw is not None:
+        opening = codes[:, layout.lip_slice] @ layout.jaw.spoken
+        where = face.placement
+        shares = jaw_shares(opening, where.shots, where.present, step_s)
+        moved = articulated(moved, shares, layout.jaw)
     codes[:, part] += moved * change.ease.share(timeline.times_s)
-    if change.lips is not None:
-        codes[:, layout.lip_slice] = change.lips
     return FaceEdit(face, codes, delta)
 
 

@@ -54,7 +54,7 @@ class EDTalkBackend:
         self.edtalk, self.audio2lip = edtalk, audio2lip
         self.name, self.source, self._motion = config.name, config.source, config.motion
         self.crop = CropSpec(sizes.image_size_px, EDTALK_CROP)
-        self.layout = CodeLayout(sizes.lip_dim, sizes.pose_dim, sizes.expression_dim)
+        self.layout = CodeLayout(sizes.lip_dim, sizes.pose_dim, sizes.expression_dim, config.jaw)
         self.warnings: list[str] = []
         self._laid_out: dict[str, FastEDTalk] = {}
         self.compute = compute

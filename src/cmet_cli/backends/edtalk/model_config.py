@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import CheckpointError
 from ...options import SourceChoice
 from ...weights.sections import read_sections
+from ..base import Jaw
 from .audio2lip import Audio2LipConfig
 from .connector import ConnectorConfig
 from .networks import EDTalkConfig
@@ -22,7 +23,8 @@ class ModelConfig:
 
     name: for people; gain: factor on the predicted change at ``--intensity 1``, calibrated at
     training; source: which frame lends its face, unless asked for otherwise; motion: what the
-    square of a change of expression moves, ``[D, D]`` (:meth:`.EDTalkBackend.expected_motion`).
+    square of a change of expression moves, ``[D, D]`` (:meth:`.EDTalkBackend.expected_motion`);
+    jaw: what its codes say of it.
     """
 
     name: str = "cmet"
@@ -32,6 +34,7 @@ class ModelConfig:
     gain: float = 1.0
     source: SourceChoice = "first"
     motion: np.ndarray | None = None
+    jaw: Jaw | None = None
 
 
 _NETWORKS = {"edtalk": EDTalkConfig, "audio2lip": Audio2LipConfig, "connector": ConnectorConfig}
@@ -50,17 +53,23 @@ def read_config(path: Path | None) -> ModelConfig:
         for name, kind in _NETWORKS.items():
             if sections.get(name) is not None:
                 values[name] = kind(**sections[name])
+        sizes = values.get("edtalk", EDTalkConfig())
         if sections.get("motion") is not None:
-            values["motion"] = _square(
-                sections["motion"], values.get("edtalk", EDTalkConfig()).expression_dim
+            side = sizes.expression_dim
+            values["motion"] = _numbers(sections["motion"], (side, side), "motion")
+        if sections.get("jaw") is not None:
+            jaw = sections["jaw"]
+            values["jaw"] = Jaw(
+                _numbers(jaw.get("spoken"), (sizes.lip_dim,), "jaw.spoken"),
+                _numbers(jaw.get("felt"), (sizes.expression_dim,), "jaw.felt"),
             )
         return ModelConfig(**values)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: not a readable model configuration ({error})") from error
 
 
-def _square(numbers: Any, side: int) -> np.ndarray:
-    table = np.array(numbers, np.float32)
-    if table.shape != (side, side) or not np.isfinite(table).all():
-        raise ValueError(f"motion is not {side} by {side} numbers")
+def _numbers(given: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+    table = np.array(given, np.float32)
+    if table.shape != shape or not np.isfinite(table).all():
+        raise ValueError(f"{name} is not {' by '.join(map(str, shape))} numbers")
     return table

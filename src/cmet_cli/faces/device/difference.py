@@ -121,7 +121,9 @@ class Differ:
     def _opened(self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor) -> Opening:
         much = []
         for now in parting(flow, mouth):
-            self._parting = _eased(self._parting, now, on_cpu.OPENING_PACE)
+            before = now if self._parting is None else self._parting
+            pace = torch.where(now > before, on_cpu.OPENING_PACE, on_cpu.SHUTTING_PACE)
+            self._parting = torch.lerp(before, now, pace)
             much.append(self._parting)
         line = self._line(pictures, flow, mouth, face)
         return opened(flow, line, mouth, torch.stack(much))
@@ -143,8 +145,8 @@ class Differ:
         return torch.stack(out)
 
 
-def _eased(before: Tensor | None, now: Tensor, pace: float = on_cpu.PACE) -> Tensor:
-    return now if before is None else torch.lerp(before, now, pace)
+def _eased(before: Tensor | None, now: Tensor) -> Tensor:
+    return now if before is None else torch.lerp(before, now, on_cpu.PACE)
 
 
 def _shading(residual: Tensor) -> Tensor:

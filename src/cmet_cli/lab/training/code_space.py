@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...backends.base import Jaw
 from ..avatar.emotions import EMOTIONS, LEVELS, sample_expression
 from ..avatar.face_state import (
     EXPRESSION_HIGH,
@@ -96,6 +97,11 @@ class CodeSpace:
     def decode_lips(self, codes: np.ndarray) -> np.ndarray:
         """``[..., 20]`` -> opening, width, rounding ``[..., 3]``."""
         return codes @ self.lips.T * LIP_SPREAD
+
+    def jaw(self) -> Jaw:
+        """What these codes say of the jaw."""
+        felt = self.expression[EXPRESSION_NAMES.index("jaw_drop")]
+        return Jaw(self.lips[0] * LIP_SPREAD[0], felt / np.linalg.norm(felt))
 
     def encode_pose(self, pose: np.ndarray) -> np.ndarray:
         """``[..., 6]`` -> float32 ``[..., 6]``."""

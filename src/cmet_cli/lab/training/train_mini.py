@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -27,6 +28,7 @@ from ...options import Progress, no_progress
 from ...weights.folder import CONFIG_FILE, MINI_SPEECH_FILE, inspect_folder
 from ..seeds import CALIBRATION_SEEDS
 from .clip_features import WorldFeatures, WorldSpec, load_all
+from .code_space import code_space
 from .emotion_presets import VOICES, export_presets, world_presets
 from .gain import calibrate_gain, code_error_score, draw_trials, predict
 from .noise import CPU
@@ -114,8 +116,8 @@ def train_mini(
         export_part(out_dir, "connector", connector)
         ear = load_speech_encoder(inspect_folder(out_dir), CPU)
         export_presets(out_dir, world_presets(ear, config.preset_voices, progress))
-        table = [[round(float(v), 7) for v in row] for row in motion_table(config.motion_pairs)]
-        write_config(out_dir, name=MODEL_NAME, gain=gain, source=config.source, motion=table)
+        write_config(out_dir, name=MODEL_NAME, gain=gain, source=config.source)
+        write_meanings(out_dir, config.motion_pairs)
     finally:
         torch.set_num_threads(threads)
 
@@ -173,6 +175,20 @@ def export_part(out_dir: Path, part: str, module: nn.Module) -> Path:
     sizes: Callable[[Any], dict[str, Any]] = dataclasses.asdict
     write_config(out_dir, **{part: sizes(module.config)})
     return path
+
+
+def write_meanings(out_dir: Path, motion_pairs: int) -> None:
+    """Say in ``config.json`` what the codes do: how far they move skin, and where the jaw is."""
+    jaw = code_space().jaw()
+    write_config(
+        out_dir,
+        motion=[rounded(row, 7) for row in motion_table(motion_pairs)],
+        jaw={"spoken": rounded(jaw.spoken, 5), "felt": rounded(jaw.felt, 5)},
+    )
+
+
+def rounded(row: np.ndarray, digits: int) -> list[float]:
+    return [round(float(v), digits) for v in row]
 
 
 def write_config(out_dir: Path, **values: Any) -> None:
