@@ -57,7 +57,7 @@ SHADING, MOST_SHADING = 0.7, 24.0
 PACE = 0.35
 #: The same of whether a mouth opens at all: quickly it is found to, and slowly not to any more.
 #: Speech shuts it for a moment, and how wide the gap is follows at once anyway.
-OPENING_PACE, SHUTTING_PACE = 0.6, 0.2
+OPENING_PACE, SHUTTING_PACE = 0.6, 0.05
 #: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
 LOST, SURE = 0.45, 0.7
 #: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
