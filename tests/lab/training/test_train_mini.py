@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from cmet_cli.emotion.speech.choose import encoder_name, load_speech_encoder
 from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
 from cmet_cli.errors import CheckpointError
 from cmet_cli.lab.avatar.emotions import EMOTIONS, mean_expression
+from cmet_cli.lab.avatar.face_state import EXPRESSION_NAMES
 from cmet_cli.lab.training.batches import to_tensor
 from cmet_cli.lab.training.clip_features import WorldSpec
 from cmet_cli.lab.training.code_space import code_space
@@ -36,6 +38,7 @@ from cmet_cli.lab.training.world import WorldConfig
 from cmet_cli.options import RuntimeOptions
 from cmet_cli.weights.folder import inspect_folder
 
+SHIPPED = Path(__file__).parents[3] / "weights" / "mini"
 CPU = resolve(RuntimeOptions(device="cpu"))
 SHORT = TrainConfig(steps=2, batch=4, log_every=1, checkpoint_every=1)
 RENDERER = RendererConfig(
@@ -147,6 +150,48 @@ def test_a_table_of_motion_that_is_none_is_refused(motion, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"motion": motion}))
     with pytest.raises(CheckpointError, match="not a readable model configuration"):
         read_config(tmp_path / "config.json")
+
+
+FELT = [1.0] + [0.0] * 9
+
+
+@pytest.mark.parametrize(
+    "jaw",
+    [
+        7,
+        [FELT],
+        {"felt": FELT},
+        {"spoken": [0.1] * 20},
+        {"spoken": [0.1] * 3, "felt": FELT},
+        {"spoken": ["wide"] * 20, "felt": FELT},
+        {"spoken": [0.1] * 20, "felt": [0.0] * 10},
+        {"spoken": [1e999] * 20, "felt": FELT},
+    ],
+)
+def test_a_jaw_that_is_none_is_refused(jaw, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"jaw": jaw}))
+    with pytest.raises(CheckpointError, match="not a readable model configuration"):
+        read_config(tmp_path / "config.json")
+
+
+def test_a_jaw_is_a_direction_of_length_one(tmp_path):
+    told = {"spoken": [0.1] * 20, "felt": [2.0] + [0.0] * 9}
+    (tmp_path / "config.json").write_text(json.dumps({"jaw": told}))
+    jaw = read_config(tmp_path / "config.json").jaw
+    assert jaw is not None
+    assert jaw.felt == pytest.approx(np.array(FELT))
+
+
+def test_the_shipped_codes_say_where_the_jaw_is():
+    """As the drawn world has it: opened lips by the lip codes, a dropped jaw by expression."""
+    jaw, space = read_config(SHIPPED / "config.json").jaw, code_space()
+    assert jaw is not None
+    lips = space.encode_lips(np.array([0.7, 0.2, 0.1]))
+    assert lips @ jaw.spoken == pytest.approx(0.7, abs=1e-3)
+    one = np.zeros(14, np.float32)
+    one[EXPRESSION_NAMES.index("jaw_drop")] = 1
+    dropped = space.encode_expression(one)
+    assert dropped @ jaw.felt / np.linalg.norm(dropped) == pytest.approx(1, abs=1e-3)
 
 
 def test_exporting_a_part_keeps_the_other_sections(tmp_path):

@@ -58,14 +58,21 @@ def read_config(path: Path | None) -> ModelConfig:
             side = sizes.expression_dim
             values["motion"] = _numbers(sections["motion"], (side, side), "motion")
         if sections.get("jaw") is not None:
-            jaw = sections["jaw"]
-            values["jaw"] = Jaw(
-                _numbers(jaw.get("spoken"), (sizes.lip_dim,), "jaw.spoken"),
-                _numbers(jaw.get("felt"), (sizes.expression_dim,), "jaw.felt"),
-            )
+            values["jaw"] = _jaw(sections["jaw"], sizes)
         return ModelConfig(**values)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: not a readable model configuration ({error})") from error
+
+
+def _jaw(given: Any, sizes: EDTalkConfig) -> Jaw:
+    if not isinstance(given, dict):
+        raise ValueError("jaw is not an object")
+    spoken = _numbers(given.get("spoken"), (sizes.lip_dim,), "jaw.spoken")
+    felt = _numbers(given.get("felt"), (sizes.expression_dim,), "jaw.felt")
+    length = float(np.linalg.norm(felt))
+    if length < 0.5:
+        raise ValueError("jaw.felt is no direction")
+    return Jaw(spoken, felt / np.float32(length))
 
 
 def _numbers(given: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
