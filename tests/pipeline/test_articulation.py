@@ -43,7 +43,7 @@ def test_the_jaw_is_up_while_lips_meet_and_in_time():
 def test_it_is_a_matter_of_time_not_of_frames():
     twice = jaw_shares(np.repeat(speech(), 2), np.repeat(ONE_SHOT, 2), np.repeat(EVERY, 2), 0.02)
     once = jaw_shares(speech(), ONE_SHOT, EVERY, STEP_S)
-    assert twice.reshape(-1, 2).mean(1) == pytest.approx(once, abs=0.12)
+    assert twice.reshape(-1, 2).mean(1) == pytest.approx(once, abs=0.02)
 
 
 @pytest.mark.parametrize("opening", [0.0, 0.1, 0.6])
