@@ -300,3 +300,15 @@ def test_a_mouth_does_not_open_and_shut_from_frame_to_frame():
     widest = [0.0 if gap is None else float(gap.edge.max()) for gap in gaps]
     assert widest[1] < 0.5 * widest[-1]  # a moment is not enough
     assert widest[-2] < 0 < 2 < min(widest[-3], widest[-1])  # a gap that shuts may open at once
+
+
+def test_lips_that_met_for_a_word_part_again_at_once():
+    """It is remembered that this mouth opens: what lies between is not drawn out meanwhile."""
+    differ, palette, gaps = Differ(), Palette(), []
+    differ._own_motion = True
+    still, wide = np.zeros_like(opens(7.0)), opens(7.0)
+    for motion in (*[wide] * 6, *[still] * 6, wide):
+        seen = Renderings(SHUT, SHUT, SHUT - 20, motion)
+        gaps.append(differ(seen, EVERYWHERE, palette, MOUTH).gap)
+    assert max(float(gap.edge.max()) for gap in gaps[6:-1]) < 0
+    assert float(gaps[-1].edge.max()) > 0.9 * float(gaps[5].edge.max()) > 0
