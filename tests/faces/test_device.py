@@ -235,6 +235,21 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
             assert np.abs(wanted - got).max() < 2e-3
 
 
+def test_whether_a_mouth_opens_is_remembered_alike(monkeypatch):
+    """Quickly found to, slowly not to any more."""
+    partings = [0.1, 0.5, 0.4, 0.0, 0.0, 0.45]
+    on_host, on_device = host.Differ(), device.Differ()
+    for much in partings:
+        monkeypatch.setattr(host, "parting", lambda *_, much=much: much)
+        on_host._opened(RENDERED.original, FLOW, FACE, FACE)
+    together = torch.tensor(partings, device=DEVICE)
+    monkeypatch.setattr(device, "parting", lambda *_: together)
+    many = [there(*[one] * len(partings)) for one in (RENDERED.original, FLOW, FACE, FACE)]
+    on_device._opened(*many)
+    assert on_host._parting == pytest.approx(0.4, abs=0.1)
+    assert float(on_device._parting) == pytest.approx(on_host._parting, abs=1e-6)
+
+
 #: Layouts and transfer functions: SDR, HLG, PQ.
 KINDS = [
     ("yuv420p", "unknown"),
