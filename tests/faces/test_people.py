@@ -56,6 +56,16 @@ def test_who_is_edited_by_default_is_the_most_prominent_over_the_whole_clip():
     assert [person.number for person in choose_people(people, "all")] == [1, 2]
 
 
+def test_of_people_about_as_prominent_the_first_is_edited():
+    first, second = people_in([*drawn(5, 8), *drawn(21, 8)])
+    least = first.prominence / 0.99
+    second.span_boxes[:, 2:] *= least / second.prominence
+    assert second.prominence > first.prominence
+    assert choose_people([first, second]) == (first,)
+    second.span_boxes[:, 2:] *= 1.05
+    assert choose_people([first, second]) == (second,)
+
+
 def test_a_person_who_leaves_and_comes_back_elsewhere_is_the_same():
     """In one shot: before a plain wall nothing else tells that it is the same."""
     plain = {"backdrop": ((150, 150, 150), (150, 150, 150)), "background": "plain", "light": 0.0}

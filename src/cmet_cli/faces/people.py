@@ -30,6 +30,8 @@ SAME_SETTING_UNLIKENESS = 0.25
 SAME_PLACE_OVERLAP = 0.3
 # ... which is looked for in this many of a person's latest tracks.
 SETTINGS_KEPT = 8
+# Of people about as prominent as the most prominent one the first is taken: boxes tremble.
+AS_PROMINENT = 0.97
 
 
 @dataclass
@@ -68,14 +70,16 @@ def number_people(tracks: Sequence[FaceTrack]) -> list[FaceTrack]:
 def choose_people(
     people: Sequence[FaceTrack], choice: int | str | None = None
 ) -> tuple[FaceTrack, ...]:
-    """Those to edit. ``None``: the largest and most present; ``N``: number N; ``"all"``: everybody.
+    """Those to edit. ``None``: the largest and most present, of about equals the first; ``N``:
+    number N; ``"all"``: everybody.
 
     Raises UsageError for an N that does not exist, FaceError where there is nobody.
     """
     if not people:
         raise FaceError("no face was found", "try another detector, or a frontal, larger face")
     if choice is None:
-        return (max(people, key=lambda person: person.prominence),)
+        most = max(person.prominence for person in people)
+        return (next(p for p in people if p.prominence >= AS_PROMINENT * most),)
     if choice == "all":
         return tuple(people)
     if isinstance(choice, bool) or not isinstance(choice, int):
