@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from .fields import LUMA, PLAIN, blur, smoothstep, warp
+from .inside import cavity, enamel, teeth_edge, were_shut
 from .opening import OPENS_FROM, Opening, line_off, opened, origin, parting, tapered, teeth
 from .palette import Palette
 from .reach import Reach
@@ -43,11 +44,6 @@ LIPS_SIGMA = 0.14
 #: by so many grey levels lighter than what is drawn out (a lid's crease), that is shown.
 DRAWS_NEW_PX = 128
 LIGHTER = 12.0
-#: What is seen between lips that part, then: the shares of each colour of the face's own that are
-#: left in the dark under the palate and on the tongue, which lies so deep, from upper lip to lower.
-PALATE = np.array([0.22, 0.13, 0.12], np.float32)
-TONGUE = np.array([0.38, 0.22, 0.21], np.float32)
-TONGUE_FROM, TONGUE_TO = 0.5, 1.0
 #: Motion, in shares of the crop's side, that counts as a change even where nothing shows.
 MOVING_FROM, MOVING_TO = 0.002, 0.006
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
@@ -87,14 +83,16 @@ class Renderings:
 class Gap:
     """What is new between lips. edge: how far inside of it a pixel is, in pixels of the crop, below
     0 outside, float32 ``[S, S]``: finer planes find its outline by it; colour: RGB float32
-    ``[S, S, 3]`` in [0, 255]."""
+    ``[S, S, 3]`` in [0, 255]; teeth: what lies before that, in the gap only."""
 
     edge: np.ndarray
     colour: np.ndarray
+    teeth: Gap | None = None
 
     def scaled(self, weight: float) -> Gap:
         """The gap between lips that part by a share of the way."""
-        return Gap(self.edge - np.float32(1 - weight) * max(float(self.edge.max()), 0), self.colour)
+        edge = self.edge - np.float32(1 - weight) * max(float(self.edge.max()), 0)
+        return Gap(edge, self.colour, self.teeth and self.teeth.scaled(weight))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +127,7 @@ class Differ:
         self._shading: np.ndarray | None = None
         self._line_off: np.ndarray | None = None
         self._parting: float | None = None
+        self._shut: np.ndarray | None = None
         self._reach = Reach()
 
     def __call__(
@@ -157,7 +156,7 @@ class Differ:
         tear = torn(raw, flow, mask, mouth)
         drawn, new = seen.edited, None
         if opening is not None:
-            new = np.dstack([opening.edge - tapered(mask), opening.depth])
+            new = np.dstack([opening.edge - tapered(mask), opening.below, opening.height])
         if further:  # what was drawn goes along with the skin
             more = further * (flow if mouth is None else without_parting(flow, mouth))
             if eyes is not None:
@@ -177,10 +176,9 @@ class Differ:
         if opening is not None and new is not None:
             edge = new[..., 0] + opening.over * (1 - teeth(skin, region))
             if len(skin) >= DRAWS_NEW_PX:
-                inside = skin + palette.limited(skin, drawn - skin)
+                gap = Gap(edge, skin + palette.limited(skin, drawn - skin))
             else:
-                inside = cavity(seen.original, region, new[..., 1])
-            gap = Gap(edge, inside)
+                gap = self._inside(edge, new[..., 1], new[..., 2], seen.original, region)
         return Difference(flow, palette.limited(skin, wanted), tear, gap)
 
     def _opened(
@@ -191,7 +189,22 @@ class Differ:
         opens = before is not None and now > before
         self._parting = eased(before, now, OPENING_PACE if opens else SHUTTING_PACE)
         line = self._line(picture, flow, mouth, face)  # kept up to date also while they do
+        self._shut = eased(self._shut, were_shut(picture, face, line))
         return opened(flow, line, mouth, self._parting) if self._parting > OPENS_FROM else None
+
+    def _inside(
+        self,
+        edge: np.ndarray,
+        below: np.ndarray,
+        height: np.ndarray,
+        picture: np.ndarray,
+        face: np.ndarray,
+    ) -> Gap:
+        """What nobody filmed and a small renderer does not draw."""
+        assert self._shut is not None
+        depth = np.clip(below / np.maximum(height, np.float32(1e-3)), 0, 1)
+        white = Gap(teeth_edge(below, height, self._shut), enamel(picture, face, below))
+        return Gap(edge, cavity(picture, face, depth), white)
 
     def _line(
         self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
@@ -314,13 +327,6 @@ def stretch(flow: np.ndarray) -> np.ndarray:
     dx, dy = np.gradient(flow, axis=1), np.gradient(flow, axis=0)
     area = (1 + dx[..., 0]) * (1 + dy[..., 1]) - dx[..., 1] * dy[..., 0]
     return np.clip(1 - area, 0, 1).astype(np.float32)
-
-
-def cavity(picture: np.ndarray, face: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """The inside of this person's mouth, RGB ``[S, S, 3]``; depth: from the upper lip, 0, to 1."""
-    mean = (picture * face[..., None]).sum((0, 1)) / (face.sum() + np.float32(1e-6))
-    tongue = smoothstep(depth, TONGUE_FROM, TONGUE_TO)[..., None]
-    return np.asarray(mean * (PALATE + tongue * (TONGUE - PALATE)), np.float32)
 
 
 def likeness(seen: Renderings, region: np.ndarray) -> float:

@@ -53,13 +53,15 @@ TAPER, LEAST_SHARE = 0.02, 0.15
 class Opening:
     """flow: motion with lips that part, float32 ``[S, S, 2]``; edge: how far from the nearer lip a
     pixel between them is, in pixels, and below 0 outside, float32 ``[S, S]``; over: how much
-    further the gap may reach over the lips, ``[1, S]``; depth: 0 at the upper lip, 1 at the lower
-    one, ``[S, S]``."""
+    further the gap may reach over the lips, ``[1, S]``; below: how far it is below the upper lip,
+    height: of the gap, both in pixels, ``[S, S]``; line: along which lips part, ``[1, S]``."""
 
     flow: np.ndarray
     edge: np.ndarray
     over: np.ndarray
-    depth: np.ndarray
+    below: np.ndarray
+    height: np.ndarray
+    line: np.ndarray
 
 
 def parting(flow: np.ndarray, mouth: np.ndarray) -> float:
@@ -91,8 +93,8 @@ def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray, much: float) -
     inside = np.minimum(upper - line, line - lower)
     deep = across(np.maximum(inside, 0).max(0, keepdims=True), PARTS_SIGMA) / np.float32(side)
     over = np.float32(OVER * side) * smoothstep(deep, 0.0, DEEP)
-    depth = (upper - line) / np.maximum(upper - lower, np.float32(1e-3))
-    return Opening(out, inside - tapered(parts), over, np.clip(depth, 0, 1))
+    height = np.maximum(upper - lower, 0)
+    return Opening(out, inside - tapered(parts), over, upper - line, height, line)
 
 
 def tapered(share: np.ndarray) -> np.ndarray:
@@ -179,10 +181,14 @@ def teeth(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
     return pale * smoothstep(luma / light, LIGHT_FROM, LIGHT_TO)
 
 
+def light_of(picture: np.ndarray, face: np.ndarray) -> float:
+    """How light the face is, in grey levels."""
+    return float((picture @ LUMA * face).sum()) / (float(face.sum()) + 1e-6) + PLAIN
+
+
 def _light(picture: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, float]:
     """Luma, and how light the face is."""
-    luma = picture @ LUMA
-    return luma, float((luma * face).sum()) / (float(face.sum()) + 1e-6) + PLAIN
+    return picture @ LUMA, light_of(picture, face)
 
 
 def _unlikely(picture: np.ndarray, face: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..media.pixels import ColourConverter, PixelFormat
-from .difference import Difference
+from .difference import Difference, Gap
 from .fields import smoothstep, warp
 from .geometry import Square, crop_to_plane, plane_rectangle
 
@@ -49,7 +49,10 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     if float(change.tear.max()) > LEAST_TEAR:
         # Where motion draws out one fine row, no blur of it is what the crop shows there.
         residual += change.tear[..., None] * coarse
-    inside = None if change.gap is None else to_yuv(change.gap.colour)
+    inside, white = None, None
+    if change.gap is not None:
+        inside = to_yuv(change.gap.colour)
+        white = None if change.gap.teeth is None else to_yuv(change.gap.teeth.colour)
     out, peak = [], 2**target.layout.bits - 1
     motions: dict[tuple[int, ...], _Motion | None] = {}  # both chroma planes have the same
     for c, plane in enumerate(planes):
@@ -63,7 +66,7 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
             motions[sub] = found
         motion = motions[sub]
         if motion is not None:
-            new = None if inside is None else inside[..., c]
+            new = tuple(colour[..., c] for colour in (inside, white) if colour is not None)
             plane = _repaint(plane, residual[..., c], new, motion, peak)
         out.append(plane)
     return tuple(out)
@@ -165,23 +168,37 @@ def _window(
 
 @dataclass(frozen=True)
 class _Mask:
-    """A soft mask ``[h, w]`` of a part of a plane, and where that is in a wider window."""
+    """A soft mask ``[h, w]`` of a part of a plane, and where that is in a wider window; teeth: of
+    what lies before it."""
 
     window: _Window
     rows: slice
     columns: slice
     mask: np.ndarray
+    teeth: np.ndarray | None
 
     @classmethod
-    def of(cls, edge: np.ndarray, window: _Window, within: _Window) -> _Mask:
-        """edge: how far inside a pixel of the crop is, in its pixels ``[S, S]``."""
-        soft = SOFT_EDGE * len(edge)
-        mask = smoothstep(window.enlarged(np.maximum(edge, -soft - NEAR_PX)), -soft, soft)
+    def of(cls, gap: Gap, window: _Window, within: _Window) -> _Mask:
+        mask = _outlined(gap.edge, window)
+        teeth = None if gap.teeth is None else _outlined(gap.teeth.edge, window)
         rows, columns = (
             slice(part.pixels.start - whole.pixels.start, part.pixels.stop - whole.pixels.start)
             for part, whole in ((window.y, within.y), (window.x, within.x))
         )
-        return cls(window, rows, columns, mask)
+        return cls(window, rows, columns, mask, teeth)
+
+    def colour(self, inside: tuple[np.ndarray, ...]) -> np.ndarray:
+        """The numbers ``[h, w]`` in it, from those of the crop's pixels: behind, and of teeth."""
+        behind = self.window.enlarged(inside[0])
+        if self.teeth is None:
+            return behind
+        return behind + self.teeth * (self.window.enlarged(inside[1]) - behind)
+
+
+def _outlined(edge: np.ndarray, window: _Window) -> np.ndarray:
+    """edge: how far inside a pixel of the crop is, in its pixels ``[S, S]`` -> a soft mask."""
+    soft = SOFT_EDGE * len(edge)
+    return smoothstep(window.enlarged(np.clip(edge, -soft - NEAR_PX, soft + NEAR_PX)), -soft, soft)
 
 
 @dataclass(frozen=True)
@@ -217,7 +234,7 @@ class _Motion:
             tear = window.enlarged(change.tear)
         gap = None
         if change.gap is not None and between is not None:
-            gap = _Mask.of(change.gap.edge, between, window)
+            gap = _Mask.of(change.gap, between, window)
         return cls(window, (rows, columns), x, y, tear, gap)
 
 
@@ -228,9 +245,13 @@ def _span(at: np.ndarray, size: int) -> slice:
 
 
 def _repaint(
-    plane: np.ndarray, added: np.ndarray, inside: np.ndarray | None, motion: _Motion, peak: int
+    plane: np.ndarray,
+    added: np.ndarray,
+    inside: tuple[np.ndarray, ...],
+    motion: _Motion,
+    peak: int,
 ) -> np.ndarray:
-    """added: what is added, inside: the numbers in the gap, both of the crop's pixels."""
+    """added: what is added, inside: the numbers in the gap, if there is one; of the crop's pixels."""
     window, gap = motion.window, motion.gap
     # At whole places this gives the pixels themselves, so that nothing changes where nothing moves.
     # OpenCV's cubic is four times as fast on float32 as on bytes, and rounds nothing.
@@ -244,9 +265,9 @@ def _repaint(
     if motion.tear is not None:
         new = new * (1 - motion.tear)
     more = window.enlarged(added)
-    if gap is not None and inside is not None:
+    if gap is not None:
         at = gap.rows, gap.columns
-        more[at] += gap.mask * (gap.window.enlarged(inside) - more[at] - new[at])
+        more[at] += gap.mask * (gap.colour(inside) - more[at] - new[at])
     # One pass that adds, rounds and keeps within the type.
     depth = cv2.CV_8U if plane.dtype == np.uint8 else cv2.CV_16U
     new = cv2.add(new, more, dtype=depth)

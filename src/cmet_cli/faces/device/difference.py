@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .. import difference as on_cpu
 from .colour import column, limited, luma
+from .inside import cavity, enamel, teeth_edge, were_shut
 from .opening import Opening, line_off, opened, origin, parting, tapered, teeth
 from .sampling import blur, dilate, down_mean, smoothstep, warp
 
@@ -53,10 +54,12 @@ class Gap:
 
     edge: Tensor
     colour: Tensor
+    teeth: Gap | None = None
 
     def scaled(self, weights: Tensor) -> Gap:
         widest = self.edge.amax((2, 3), keepdim=True).clamp(min=0)
-        return Gap(self.edge - (1 - weights) * widest, self.colour)
+        teeth = None if self.teeth is None else self.teeth.scaled(weights)
+        return Gap(self.edge - (1 - weights) * widest, self.colour, teeth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +85,7 @@ class Differ:
         self._shading: Tensor | None = None
         self._line_off: Tensor | None = None
         self._parting: Tensor | None = None
+        self._shut: Tensor | None = None
 
     def __call__(self, seen: Renderings, where: Where, person: Person) -> Difference:
         flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
@@ -93,12 +97,14 @@ class Differ:
         flow = flow * mask
         raw = blur(seen.edited - warp(seen.neutral, flow), on_cpu.RESIDUAL_SIGMA)
         tear = torn(raw, flow, mask, mouth)
-        new = [mask, mask] if opening is None else [opening.edge - tapered(mask), opening.depth]
+        new = [mask] * 3
+        if opening is not None:
+            new = [opening.edge - tapered(mask), opening.below, opening.height]
         # Where there is no more motion to be, this adds nothing.
         more = further * (flow if mouth is None else without_parting(flow, mouth))
         more = more * (1 - float(on_cpu.CALM_EYES) * where.eyes)
         parts = warp(torch.cat([raw, tear, *new, seen.edited], dim=1), more)
-        raw, tear, edge, depth, drawn = parts.split([3, 1, 1, 1, 3], dim=1)
+        raw, tear, edge, below, height, drawn = parts.split([3, 1, 1, 1, 1, 3], dim=1)
         flow = flow + more
         if lips is not None:
             flow = without_parting(flow, lips)
@@ -112,10 +118,13 @@ class Differ:
         if opening is not None:
             edge = edge + opening.over * (1 - teeth(skin, where.region))
             if skin.shape[-1] >= on_cpu.DRAWS_NEW_PX:
-                inside = skin + limited(skin, drawn - skin, person.low, person.high)
+                gap = Gap(edge, skin + limited(skin, drawn - skin, person.low, person.high))
             else:
+                shut = self._shut_lips(seen.original, where.region, opening.line)
+                depth = (below / height.clamp(min=1e-3)).clamp(0, 1)
+                white = enamel(seen.original, where.region, below)
                 inside = cavity(seen.original, where.region, depth)
-            gap = Gap(edge, inside)
+                gap = Gap(edge, inside, Gap(teeth_edge(below, height, shut), white))
         return Difference(flow, residual, tear, gap)
 
     def _opened(self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor) -> Opening:
@@ -127,6 +136,13 @@ class Differ:
             much.append(self._parting)
         line = self._line(pictures, flow, mouth, face)
         return opened(flow, line, mouth, torch.stack(much))
+
+    def _shut_lips(self, pictures: Tensor, face: Tensor, line: Tensor) -> Tensor:
+        out = []
+        for now in were_shut(pictures, face, line):
+            self._shut = _eased(self._shut, now)
+            out.append(self._shut)
+        return torch.stack(out)
 
     def _line(self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor) -> Tensor:
         row, weight = origin(flow, mouth)
@@ -182,13 +198,6 @@ def stretch(flow: Tensor) -> Tensor:
     down, right = torch.gradient(flow, dim=(2, 3))
     area = (1 + right[:, :1]) * (1 + down[:, 1:]) - right[:, 1:] * down[:, :1]
     return (1 - area).clamp(0, 1)
-
-
-def cavity(pictures: Tensor, face: Tensor, depth: Tensor) -> Tensor:
-    mean = _total(pictures * face) / (_total(face) + 1e-6)
-    tongue = smoothstep(depth, on_cpu.TONGUE_FROM, on_cpu.TONGUE_TO)
-    palate, flesh = (column(c, pictures.device) for c in (on_cpu.PALATE, on_cpu.TONGUE))
-    return mean * (palate + tongue * (flesh - palate))
 
 
 def likeness(original: Tensor, neutral: Tensor, region: Tensor) -> Tensor:

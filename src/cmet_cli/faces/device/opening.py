@@ -20,12 +20,15 @@ from .sampling import across, at_rows, blur, smoothstep
 
 @dataclass(frozen=True, eq=False)
 class Opening:
-    """flow ``[B, 2, S, S]``, edge and depth ``[B, 1, S, S]``, over ``[B, 1, 1, S]``."""
+    """flow ``[B, 2, S, S]``, edge, below and height ``[B, 1, S, S]``, over and line ``[B, 1, 1,
+    S]``."""
 
     flow: Tensor
     edge: Tensor
     over: Tensor
-    depth: Tensor
+    below: Tensor
+    height: Tensor
+    line: Tensor
 
 
 def parting(flow: Tensor, mouth: Tensor) -> Tensor:
@@ -52,9 +55,9 @@ def opened(flow: Tensor, line: Tensor, mouth: Tensor, much: Tensor) -> Opening:
     inside = torch.minimum(upper - line, line - lower)
     deep = across(inside.clamp(min=0).amax(2, keepdim=True), on_cpu.PARTS_SIGMA) / side
     over = on_cpu.OVER * side * smoothstep(deep, 0.0, on_cpu.DEEP)
-    depth = ((upper - line) / (upper - lower).clamp(min=1e-3)).clamp(0, 1)
+    height = (upper - lower).clamp(min=0)
     flow = torch.cat([flow[:, :1], moved], dim=1)
-    return Opening(flow, inside - tapered(parts), over, depth)
+    return Opening(flow, inside - tapered(parts), over, upper - line, height, line)
 
 
 def tapered(share: Tensor) -> Tensor:
@@ -120,9 +123,13 @@ def teeth(picture: Tensor, face: Tensor) -> Tensor:
     return pale * smoothstep(shine / light, on_cpu.LIGHT_FROM, on_cpu.LIGHT_TO)
 
 
+def light_of(picture: Tensor, face: Tensor) -> Tensor:
+    """Of each picture, ``[B, 1, 1, 1]``."""
+    return _total(luma(picture) * face) / (_total(face) + 1e-6) + PLAIN
+
+
 def _light(picture: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
-    shine = luma(picture)
-    return shine, _total(shine * face) / (_total(face) + 1e-6) + PLAIN
+    return luma(picture), light_of(picture, face)
 
 
 def _unlikely(picture: Tensor, face: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ..crop import rectangle
 from ..geometry import crop_to_plane, plane_rectangle
 from ..repaint import Axis, Planes, Target, margin_of
 from .colour import DeviceColour
-from .difference import Difference
+from .difference import Difference, Gap
 from .planes import alike, downloaded, numbers, rounded, uploaded
 from .sampling import at_steps, sampled, smoothstep, warp
 
@@ -43,11 +43,11 @@ def repaint(
     residual = residual * touched  # not even by rounding
     torn = [extent.tear > on_cpu.LEAST_TEAR for extent in extents]
     tear = change.tear * numbers(torn, crops.device).view(-1, 1, 1, 1)
-    added, inside, edge = residual + tear * coarse, coarse, tear
-    if change.gap is not None:
-        inside = colour.to_yuv(change.gap.colour)
-        least = on_cpu.SOFT_EDGE * crops.shape[-1] + on_cpu.NEAR_PX
-        edge = change.gap.edge.clamp(min=-least)
+    added = residual + tear * coarse
+    far = on_cpu.SOFT_EDGE * crops.shape[-1] + on_cpu.NEAR_PX
+    layers = [
+        (layer.edge.clamp(-far, far), colour.to_yuv(layer.colour)) for layer in _layers(change.gap)
+    ]
     done: list[tuple[Tensor, range, list[_Window]]] = []
     for which, sub in alike(layout):
         found = (
@@ -60,7 +60,7 @@ def repaint(
             parts_there = uploaded(parts, crops.device).unflatten(0, (len(windows), len(which)))
             at = numbers([w.frame for w in windows], crops.device).long()
             fields = [change.flow, tear, added[:, which.start : which.stop]]
-            if change.gap is not None:
+            for edge, inside in layers:
                 fields += [edge, inside[:, which.start : which.stop]]
             there = torch.cat(fields, dim=1)[at]
             done.append((_repainted(parts_there, there, windows, layout.bits), which, windows))
@@ -70,6 +70,11 @@ def repaint(
             for plane, c in zip(new, which, strict=True):
                 out[window.frame][c] = window.pasted(planes[window.frame][c], plane)
     return [tuple(frame) for frame in out]
+
+
+def _layers(gap: Gap | None) -> list[Gap]:
+    """A gap, and what lies before it."""
+    return [] if gap is None else [gap, *_layers(gap.teeth)]
 
 
 def _near(edge: Tensor) -> Tensor:
@@ -187,8 +192,8 @@ def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int
     """Planes' new numbers ``[n, P, h, w]``, each window in its upper left corner.
 
     source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear, what is added and,
-    where lips may part, how far inside the gap and what is there, on the crop's grid
-    ``[n, C, S, S]``.
+    where lips may part, how far inside the gap and what is there, and of teeth in it the same, on
+    the crop's grid ``[n, C, S, S]``.
     """
     fine = _enlarged(fields, windows)
     where = []
@@ -200,11 +205,16 @@ def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int
         where.append(at_steps(place + fine[:, k] * scale))
     x, y = where
     new = sampled(source, x, y, "bicubic")
-    added, gap = fine[:, 3:].tensor_split([source.shape[1]], dim=1)
+    added, layers = fine[:, 3:].tensor_split([source.shape[1]], dim=1)
     new = new * (1 - fine[:, 2:3]) + added
-    if gap.shape[1]:
+    if layers.shape[1]:
         soft = on_cpu.SOFT_EDGE * fields.shape[-1]
-        new = torch.lerp(new, gap[:, 1:], smoothstep(gap[:, :1], -soft, soft))
+        parts = layers.split(1 + source.shape[1], dim=1)
+        masks = [smoothstep(part[:, :1], -soft, soft) for part in parts]
+        inside = parts[0][:, 1:]
+        for mask, part in zip(masks[1:], parts[1:], strict=True):
+            inside = torch.lerp(inside, part[:, 1:], mask)
+        new = torch.lerp(new, inside, masks[0])
     return rounded(new, bits)
 
 
