@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from cmet_cli.faces import difference as host
-from cmet_cli.faces import opening
+from cmet_cli.faces import inside, opening
 from cmet_cli.faces.blend import face_mask, head_mask
 from cmet_cli.faces.calibration import FaceEllipse
 from cmet_cli.faces.crop import crop_rgb
 from cmet_cli.faces.device import colour, crop, sampling
 from cmet_cli.faces.device import difference as device
+from cmet_cli.faces.device import inside as inside_there
 from cmet_cli.faces.device import opening as opening_there
 from cmet_cli.faces.device.masks import moved, on_device
 from cmet_cli.faces.device.repaint import repaint as repaint_there
@@ -106,14 +107,27 @@ PAIRS = {
     ),
     "edge": (OPENED.edge, OPENED_THERE.edge),
     "over": (OPENED.over, OPENED_THERE.over),
-    "depth": (OPENED.depth, OPENED_THERE.depth),
+    "below": (OPENED.below, OPENED_THERE.below),
+    "height": (OPENED.height, OPENED_THERE.height),
     "teeth": (
         opening.teeth(picture(2), FACE),
         opening_there.teeth(there(picture(2)), there(FACE)),
     ),
     "cavity": (
-        host.cavity(picture(2), FACE, FACE),
-        device.cavity(there(picture(2)), there(FACE), there(FACE)),
+        inside.cavity(picture(2), FACE, FACE),
+        inside_there.cavity(there(picture(2)), there(FACE), there(FACE)),
+    ),
+    "were_shut": (
+        inside.were_shut(picture(2), FACE, ROW),
+        inside_there.were_shut(there(picture(2)), there(FACE), there(ROW)),
+    ),
+    "teeth_edge": (
+        inside.teeth_edge(OPENED.below, OPENED.height, WEIGHT),
+        inside_there.teeth_edge(OPENED_THERE.below, OPENED_THERE.height, there(WEIGHT)),
+    ),
+    "enamel": (
+        inside.enamel(picture(2), FACE, OPENED.below),
+        inside_there.enamel(there(picture(2)), there(FACE), OPENED_THERE.below),
     ),
 }
 
@@ -230,9 +244,14 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
             assert np.abs(wanted).max() >= most
             assert np.abs(wanted - got).max() < 2e-3
         assert (change.gap is None) == (found.gap is None) == kept
-        for name in () if kept else ("edge", "colour"):
-            wanted, got = getattr(change.gap, name), here(getattr(found.gap, name)[k : k + 1])
-            assert np.abs(wanted - got).max() < 2e-3
+        for part in () if kept else ("", "teeth"):
+            if part and times > 1:  # it draws them itself
+                assert change.gap.teeth is found.gap.teeth is None
+                continue
+            ours, theirs = (g if not part else g.teeth for g in (change.gap, found.gap))
+            for name in ("edge", "colour"):
+                wanted, got = getattr(ours, name), here(getattr(theirs, name)[k : k + 1])
+                assert np.abs(wanted - got).max() < 2e-3
 
 
 def test_whether_a_mouth_opens_is_remembered_alike(monkeypatch):
@@ -284,8 +303,14 @@ def change(seed: int, torn: bool) -> host.Difference:
     inside = np.where(FACE > 0.2, FACE, 0)[..., None]
     tear = (np.clip(soft(seed + 2, 1, 3.0), 0, 1) * inside)[..., 0]
     motion, residual = 2 * soft(seed, 2, 4.0) * inside, 25 * soft(seed + 1, 3, 4.0) * inside
-    gap = host.Gap(4 * soft(seed + 3, 1, 4.0)[..., 0] - 10 * (1 - FACE), picture(seed))
+    teeth = host.Gap(4 * soft(seed + 4, 1, 4.0)[..., 0], picture(seed + 5))
+    gap = host.Gap(4 * soft(seed + 3, 1, 4.0)[..., 0] - 10 * (1 - FACE), picture(seed), teeth)
     return host.Difference(motion, residual, tear * np.float32(torn), gap)
+
+
+def gaps_there(gaps: list[host.Gap]) -> device.Gap:
+    teeth = None if gaps[0].teeth is None else gaps_there([g.teeth for g in gaps])
+    return device.Gap(there(*(g.edge for g in gaps)), there(*(g.colour for g in gaps)), teeth)
 
 
 @pytest.mark.parametrize(("layout", "transfer"), KINDS)
@@ -300,7 +325,7 @@ def test_planes_are_repainted_alike_and_what_is_not_touched_stays(layout, transf
         there(*(c.flow for c in changes)),
         there(*(c.residual for c in changes)),
         there(*(c.tear for c in changes)),
-        device.Gap(there(*(c.gap.edge for c in changes)), there(*(c.gap.colour for c in changes))),
+        gaps_there([c.gap for c in changes]),
     )
     found = repaint_there(frames, there(*crops), together, targets)
     level = 2 ** (kind.bits - 8)

@@ -251,7 +251,7 @@ def _repaint(
     motion: _Motion,
     peak: int,
 ) -> np.ndarray:
-    """added: what is added, inside: the numbers in the gap, if there is one; of the crop's pixels."""
+    """added: what is added; inside: the numbers in the gap, if there is one. Of crop's pixels."""
     window, gap = motion.window, motion.gap
     # At whole places this gives the pixels themselves, so that nothing changes where nothing moves.
     # OpenCV's cubic is four times as fast on float32 as on bytes, and rounds nothing.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .. import difference as on_cpu
-from .colour import column, limited, luma
+from .colour import limited, luma
 from .inside import cavity, enamel, teeth_edge, were_shut
 from .opening import Opening, line_off, opened, origin, parting, tapered, teeth
 from .sampling import blur, dilate, down_mean, smoothstep, warp

@@ -1,0 +1,51 @@
+"""As :mod:`..inside`, which says why, for many frames at once on the device.
+
+Pictures are float32 ``[B, 3, S, S]`` in [0, 255], fields and masks ``[B, 1, S, S]``, lines and what
+is of columns ``[B, 1, 1, S]``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .. import inside as on_cpu
+from .colour import column
+from .opening import light_of, teeth
+from .sampling import across, at_rows, smoothstep
+
+
+def cavity(pictures: Tensor, face: Tensor, depth: Tensor) -> Tensor:
+    mean = _total(pictures * face) / (_total(face) + 1e-6)
+    tongue = smoothstep(depth, on_cpu.TONGUE_FROM, on_cpu.TONGUE_TO)
+    palate, flesh = (column(c, pictures.device) for c in (on_cpu.PALATE, on_cpu.TONGUE))
+    return mean * (palate + tongue * (flesh - palate))
+
+
+def were_shut(pictures: Tensor, face: Tensor, line: Tensor) -> Tensor:
+    side, device = pictures.shape[-1], pictures.device
+    above = torch.linspace(on_cpu.ABOVE_FROM, on_cpu.ABOVE_TO, 3, device=device)
+    lightest = pictures.amax(1, keepdim=True) / light_of(pictures, face)
+    lit = smoothstep(lightest, on_cpu.DARK_FROM, on_cpu.DARK_TO)
+    lip = at_rows(lit * (1 - teeth(pictures, face)), line - above[:, None] * side)
+    return across(lip.amin(2, keepdim=True), on_cpu.SHUT_SIGMA)
+
+
+def teeth_edge(below: Tensor, height: Tensor, shut: Tensor) -> Tensor:
+    side, tall = below.shape[-1], height.amax(2, keepdim=True)
+    within = smoothstep(tall / (tall.amax(3, keepdim=True) + 1e-6), on_cpu.CORNER, on_cpu.WHOLE)
+    shown = smoothstep(tall / side, on_cpu.SLIT, on_cpu.SHOWN)
+    long = (on_cpu.MOST_OF_GAP * height).clamp(max=on_cpu.TEETH * side)
+    return long * shown * within * shut - below
+
+
+def enamel(pictures: Tensor, face: Tensor, below: Tensor) -> Tensor:
+    light = light_of(pictures, face)
+    lit = smoothstep(below / below.shape[-1], 0.0, on_cpu.SHADOW_TO)
+    shade = on_cpu.SHADOW + (1 - on_cpu.SHADOW) * lit
+    white = column(on_cpu.ENAMEL, pictures.device)
+    return (light + on_cpu.WHITER * (255 - light)) * shade * white
+
+
+def _total(field: Tensor) -> Tensor:
+    return field.sum((2, 3), keepdim=True)

@@ -1,0 +1,70 @@
+"""The inside of a mouth that nobody filmed: dark under the palate, a tongue, and the upper teeth.
+
+Teeth that were filmed stay with their lip and need no others; these are for lips that were shut.
+Arrays are of one crop of side S; lengths are in its pixels, constants in shares of its side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .fields import across, at_rows, smoothstep
+from .opening import light_of, teeth
+
+#: The shares of each colour of the face's own that are left in the dark under the palate and on the
+#: tongue, which lies so deep, from upper lip to lower.
+PALATE = np.array([0.22, 0.13, 0.12], np.float32)
+TONGUE = np.array([0.38, 0.22, 0.21], np.float32)
+TONGUE_FROM, TONGUE_TO = 0.5, 1.0
+#: How far upper teeth are seen below the lip: no more than this, and than this share of the gap.
+TEETH, MOST_OF_GAP = 0.025, 0.5
+#: Between them and the corners of a mouth it is dark: there a gap has less than this share of its
+#: greatest height, and where it has this they are whole.
+CORNER, WHOLE = 0.45, 0.95
+#: A mouth that opens less than this shows none; from this on they are as above.
+SLIT, SHOWN = 0.015, 0.04
+#: Lips were shut where, from this far above their line to that, there is lip: no teeth, and lighter
+#: (in its lightest colour: painted lips are red) than these shares of the face's light.
+ABOVE_FROM, ABOVE_TO, DARK_FROM, DARK_TO = 0.026, 0.045, 0.55, 0.8
+SHUT_SIGMA = 0.03
+#: Teeth are whiter than skin, by so much of the way to white, in the light of the face, and of this
+#: colour; the lip's shadow lies on them, so dark, down to here.
+WHITER, ENAMEL = 0.35, np.array([1.0, 0.95, 0.86], np.float32)
+SHADOW, SHADOW_TO = 0.6, 0.018
+
+
+def cavity(picture: np.ndarray, face: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Palate and tongue, RGB ``[S, S, 3]``; depth: from the upper lip, 0, to the lower one, 1."""
+    mean = (picture * face[..., None]).sum((0, 1)) / (face.sum() + np.float32(1e-6))
+    tongue = smoothstep(depth, TONGUE_FROM, TONGUE_TO)[..., None]
+    return np.asarray(mean * (PALATE + tongue * (TONGUE - PALATE)), np.float32)
+
+
+def were_shut(picture: np.ndarray, face: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """How much the lips that part along ``line [1, S]`` were filmed shut, ``[1, S]`` in [0, 1]."""
+    side = len(picture)
+    rows = line - np.linspace(ABOVE_FROM, ABOVE_TO, 3, dtype=np.float32)[:, None] * side
+    light = np.float32(light_of(picture, face))
+    lit = smoothstep(picture.max(-1) / light, DARK_FROM, DARK_TO)
+    lip = at_rows(lit * (1 - teeth(picture, face)), rows).min(0, keepdims=True)
+    return across(lip, SHUT_SIGMA)
+
+
+def teeth_edge(below: np.ndarray, height: np.ndarray, shut: np.ndarray) -> np.ndarray:
+    """How far inside the upper teeth each pixel is, above their lower edge, ``[S, S]``.
+
+    below: how far below the upper lip it is, height: of the gap there, both ``[S, S]``; shut: how
+    much lips were shut, ``[1, S]``.
+    """
+    side = np.float32(len(below))
+    tall = height.max(0, keepdims=True)
+    within = smoothstep(tall / (tall.max() + np.float32(1e-6)), CORNER, WHOLE)
+    long = np.minimum(TEETH * side, MOST_OF_GAP * height) * smoothstep(tall / side, SLIT, SHOWN)
+    return np.asarray(long * within * shut - below, np.float32)
+
+
+def enamel(picture: np.ndarray, face: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Teeth in the light of the face and the shadow of the lip, RGB ``[S, S, 3]``."""
+    light = light_of(picture, face)
+    shade = SHADOW + (1 - SHADOW) * smoothstep(below / len(below), 0.0, SHADOW_TO)
+    return np.asarray((light + WHITER * (255 - light)) * shade[..., None] * ENAMEL, np.float32)

@@ -1,0 +1,121 @@
+"""The inside of a mouth that nobody filmed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_opening import (
+    DARK,
+    EVERYWHERE,
+    LINE,
+    LIPS,
+    MIDDLE,
+    MOUTH,
+    ROW,
+    SHUT,
+    SIZE,
+    SKIN,
+    SPEAKS,
+    TEETH,
+    change,
+    face,
+    opens,
+    shown,
+)
+
+from cmet_cli.faces import inside
+from cmet_cli.faces.difference import Differ, Renderings
+from cmet_cli.faces.palette import Palette
+
+STRAIGHT = np.full((1, SIZE), LINE + 0.5, np.float32)
+
+
+def white(picture: np.ndarray) -> np.ndarray:
+    """Light and not red, bool ``[S, S]``."""
+    return (picture.mean(-1) > 100) & (picture[..., 0] - picture[..., 2] < 50)
+
+
+def test_lips_that_were_shut_show_upper_teeth():
+    after = shown(SHUT, change(SHUT, 8.0))
+    teeth = np.flatnonzero(white(after)[:, MIDDLE] & (MOUTH[:, MIDDLE] > 0))
+    dark = np.flatnonzero(after[:, MIDDLE].mean(-1) < 70)
+    below = dark[dark > teeth[-1]]
+    assert 1 <= len(teeth) <= 3
+    assert np.ptp(teeth) == len(teeth) - 1
+    assert len(below) >= 3  # the tongue, and the dark
+    assert after[teeth[0] - 4, MIDDLE] == pytest.approx(np.array(LIPS), abs=20)
+
+
+def test_they_do_not_reach_the_corners():
+    seen = (white(shown(SHUT, change(SHUT, 8.0))) & (MOUTH > 0)).any(0)
+    gap = change(SHUT, 8.0).gap.edge.max(0) > 0
+    assert seen.sum() >= 4
+    assert seen.sum() <= gap.sum() - 4
+    assert seen[gap][[0, -1]].sum() == 0
+
+
+@pytest.mark.parametrize("by", [1.0, 2.0])
+def test_a_slit_shows_none(by):
+    gap = change(SHUT, by).gap
+    assert gap is None or gap.teeth.edge.max() < 0.3
+
+
+def test_teeth_that_were_filmed_are_the_only_ones():
+    gap = change(SPEAKS, 8.0).gap
+    assert gap.teeth.edge[gap.edge > 0].max() < 0.3
+
+
+@pytest.mark.parametrize(
+    ("filmed", "shut"),
+    [
+        (SHUT, 1.0),
+        (SPEAKS, 0.0),
+        (face((slice(LINE - 3, LINE + 1), DARK)), 0.0),  # open, no teeth to be seen
+        (face((slice(LINE - 4, LINE - 1), TEETH), (slice(LINE - 1, LINE + 1), DARK)), 0.0),
+    ],
+)
+def test_whether_lips_were_shut_is_seen_above_their_line(filmed, shut):
+    found = inside.were_shut(filmed, EVERYWHERE, STRAIGHT)
+    assert found.shape == (1, SIZE)
+    assert found[0, MIDDLE] == pytest.approx(shut, abs=0.15)
+
+
+def test_painted_and_dark_lips_are_lips():
+    red = np.where(np.abs(ROW - LINE)[..., None] < 6, np.array((170, 20, 35)), np.array(SKIN))
+    dark = np.where(np.abs(ROW - LINE)[..., None] < 6, np.array((88, 52, 48)), (105, 70, 55))
+    for picture in (red, dark):
+        filmed = np.broadcast_to(picture, (SIZE, SIZE, 3)).astype(np.float32)
+        assert inside.were_shut(filmed, EVERYWHERE, STRAIGHT)[0, MIDDLE] > 0.8
+
+
+def test_teeth_are_whiter_than_skin_in_its_light_and_dark_below_the_lip():
+    below = np.broadcast_to(ROW - 20, (SIZE, SIZE)).astype(np.float32)
+    for skin in (SKIN, (105, 70, 55), (60, 45, 40)):
+        picture = np.broadcast_to(np.array(skin, np.float32), (SIZE, SIZE, 3)).copy()
+        colour = inside.enamel(picture, EVERYWHERE, below)
+        lit, shaded = colour[30, 30], colour[20, 30]
+        assert lit.mean() > np.mean(skin) + 10
+        assert lit.max() <= 255
+        assert shaded == pytest.approx(lit * inside.SHADOW, rel=1e-3)
+        assert lit[0] > lit[2] > 0.8 * lit[0]
+
+
+def test_teeth_do_not_come_and_go_from_frame_to_frame():
+    """Lips that seem open for a frame, in the film."""
+    differ, palette, seen = Differ(), Palette(), []
+    differ._own_motion = True
+    motion = opens(8.0)
+    for picture in (*[SHUT] * 4, SPEAKS, SHUT):
+        gap = differ(
+            Renderings(picture, picture, picture - 20, motion), EVERYWHERE, palette, MOUTH
+        ).gap
+        seen.append(float((gap.teeth.edge * (gap.edge > 0)).max()))
+    assert seen[4] > 0.4 * seen[3] > 0
+    assert seen[5] > 0.5 * seen[3]
+
+
+def test_a_fading_face_fades_them_with_the_gap():
+    whole = change(SHUT, 8.0)
+    half = whole.scaled(0.5).gap
+    assert 0 < half.teeth.edge.max() < 0.7 * whole.gap.teeth.edge.max()
+    assert half.edge.max() < 0.7 * whole.gap.edge.max()
