@@ -313,6 +313,16 @@ def gaps_there(gaps: list[host.Gap]) -> device.Gap:
     return device.Gap(there(*(g.edge for g in gaps)), there(*(g.colour for g in gaps)), teeth)
 
 
+def test_a_gap_fades_alike_with_what_lies_before_it():
+    gaps, weights = [change(20 + k, torn=False).gap for k in range(3)], (1.0, 0.6, 0.2)
+    found = gaps_there(gaps).scaled(torch.tensor(weights, device=DEVICE).view(-1, 1, 1, 1))
+    for k, (gap, weight) in enumerate(zip(gaps, weights, strict=True)):
+        exact = gap.scaled(weight)
+        for ours, theirs in ((exact, found), (exact.teeth, found.teeth)):
+            assert np.abs(ours.edge - here(theirs.edge[k : k + 1])).max() < 1e-5
+    assert np.abs(exact.teeth.edge - gaps[2].teeth.edge).max() > 1
+
+
 @pytest.mark.parametrize(("layout", "transfer"), KINDS)
 def test_planes_are_repainted_alike_and_what_is_not_touched_stays(layout, transfer):
     kind = FORMATS[layout]
