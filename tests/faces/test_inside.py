@@ -17,6 +17,7 @@ from test_opening import (
     SKIN,
     SPEAKS,
     TEETH,
+    beside,
     change,
     face,
     opens,
@@ -27,7 +28,10 @@ from cmet_cli.faces import inside
 from cmet_cli.faces.difference import Differ, Renderings
 from cmet_cli.faces.palette import Palette
 
-STRAIGHT = np.full((1, SIZE), LINE + 0.5, np.float32)
+
+def were_shut(picture: np.ndarray, line: float = LINE + 0.5) -> float:
+    straight = np.full((1, SIZE), line, np.float32)
+    return inside.were_shut(picture, EVERYWHERE, straight, np.square(beside(0.0))[None])
 
 
 def white(picture: np.ndarray) -> np.ndarray:
@@ -75,17 +79,21 @@ def test_teeth_that_were_filmed_are_the_only_ones():
     ],
 )
 def test_whether_lips_were_shut_is_seen_above_their_line(filmed, shut):
-    found = inside.were_shut(filmed, EVERYWHERE, STRAIGHT)
-    assert found.shape == (1, SIZE)
-    assert found[0, MIDDLE] == pytest.approx(shut, abs=0.15)
+    assert were_shut(filmed) == pytest.approx(shut, abs=0.1)
+    assert were_shut(filmed, line=LINE + 1) == pytest.approx(shut, abs=0.1)
 
 
 def test_painted_and_dark_lips_are_lips():
     red = np.where(np.abs(ROW - LINE)[..., None] < 6, np.array((170, 20, 35)), np.array(SKIN))
     dark = np.where(np.abs(ROW - LINE)[..., None] < 6, np.array((88, 52, 48)), (105, 70, 55))
     for picture in (red, dark):
-        filmed = np.broadcast_to(picture, (SIZE, SIZE, 3)).astype(np.float32)
-        assert inside.were_shut(filmed, EVERYWHERE, STRAIGHT)[0, MIDDLE] > 0.8
+        assert were_shut(np.broadcast_to(picture, (SIZE, SIZE, 3)).astype(np.float32)) > 0.9
+
+
+def test_a_smile_that_shows_teeth_in_its_middle_is_open():
+    picture = SHUT.copy()
+    picture[LINE - 2 : LINE, MIDDLE - 6 : MIDDLE + 6] = TEETH
+    assert were_shut(picture) < 0.2
 
 
 def test_teeth_are_whiter_than_skin_in_its_light_and_dark_below_the_lip():
@@ -100,18 +108,18 @@ def test_teeth_are_whiter_than_skin_in_its_light_and_dark_below_the_lip():
         assert lit[0] > lit[2] > 0.8 * lit[0]
 
 
-def test_teeth_do_not_come_and_go_from_frame_to_frame():
-    """Lips that seem open for a frame, in the film."""
+def test_drawn_teeth_give_way_at_once_and_come_back_bit_by_bit():
+    """Where a frame of the film shows its own."""
     differ, palette, seen = Differ(), Palette(), []
     differ._own_motion = True
     motion = opens(8.0)
-    for picture in (*[SHUT] * 4, SPEAKS, SHUT):
-        gap = differ(
-            Renderings(picture, picture, picture - 20, motion), EVERYWHERE, palette, MOUTH
-        ).gap
-        seen.append(float((gap.teeth.edge * (gap.edge > 0)).max()))
-    assert seen[4] > 0.4 * seen[3] > 0
-    assert seen[5] > 0.5 * seen[3]
+    for picture in (*[SHUT] * 4, SPEAKS, *[SHUT] * 8):
+        now = Renderings(picture, picture, picture - 20, motion)
+        gap = differ(now, EVERYWHERE, palette, MOUTH).gap
+        seen.append(float((gap.teeth.edge + 0.5)[gap.edge > 0].max()))
+    assert seen[4] < 0.5 * seen[3]
+    assert seen[4] < seen[5] < 0.8 * seen[-1]
+    assert seen[-1] > 0.8 * seen[3] > 0.5
 
 
 def test_a_fading_face_fades_them_with_the_gap():

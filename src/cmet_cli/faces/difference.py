@@ -127,7 +127,7 @@ class Differ:
         self._shading: np.ndarray | None = None
         self._line_off: np.ndarray | None = None
         self._parting: float | None = None
-        self._shut: np.ndarray | None = None
+        self._shut: float | None = None
         self._reach = Reach()
 
     def __call__(
@@ -188,8 +188,12 @@ class Differ:
         before, now = self._parting, parting(flow, mouth)
         opens = before is not None and now > before
         self._parting = eased(before, now, OPENING_PACE if opens else SHUTTING_PACE)
-        line = self._line(picture, flow, mouth, face)  # kept up to date also while they do
-        self._shut = eased(self._shut, were_shut(picture, face, line))
+        # What is seen of the film is kept up to date also while they do.
+        row, weight = origin(flow, mouth)
+        line = self._line(picture, row, weight, face)
+        # Teeth that come into view are the only ones at once.
+        shut = were_shut(picture, face, line, weight)
+        self._shut = min(shut, eased(self._shut, shut))
         return opened(flow, line, mouth, self._parting) if self._parting > OPENS_FROM else None
 
     def _inside(
@@ -207,13 +211,11 @@ class Differ:
         return Gap(edge, cavity(picture, face, depth), white)
 
     def _line(
-        self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
+        self, picture: np.ndarray, row: np.ndarray, weight: np.ndarray, face: np.ndarray
     ) -> np.ndarray:
         """Where the lips part, ``[1, S]``: where the renderer parts them, moved bit by bit to where
         they meet in the film."""
-        row, weight = origin(flow, mouth)
-        off = line_off(picture, row, weight, face)
-        self._line_off = eased(self._line_off, off)
+        self._line_off = eased(self._line_off, line_off(picture, row, weight, face))
         return row + self._line_off
 
     def _steadied(self, residual: np.ndarray, tear: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .fields import across, at_rows, smoothstep
+from .fields import at_rows, smoothstep
 from .opening import light_of, teeth
 
 #: The shares of each colour of the face's own that are left in the dark under the palate and on the
@@ -23,10 +23,13 @@ TEETH, MOST_OF_GAP = 0.025, 0.5
 CORNER, WHOLE = 0.45, 0.95
 #: A mouth that opens less than this shows none; from this on they are as above.
 SLIT, SHOWN = 0.015, 0.04
-#: Lips were shut where, from this far above their line to that, there is lip: no teeth, and lighter
-#: (in its lightest colour: painted lips are red) than these shares of the face's light.
-ABOVE_FROM, ABOVE_TO, DARK_FROM, DARK_TO = 0.026, 0.045, 0.55, 0.8
-SHUT_SIGMA = 0.03
+#: Lips were shut where lip begins right above their line. Teeth are looked for down to the line,
+#: and so much of what looks like them is teeth; the dark of an open mouth a little higher, below
+#: these shares of the face's light (in a pixel's lightest colour: painted lips are red).
+ABOVE, TEETH_FROM, TEETH_TO = 0.055, 0.08, 0.3
+DARK_ABOVE, DARK_FROM, DARK_TO = 0.026, 0.55, 0.8
+#: The share of a mouth that must have been shut, and from which on it counts as shut.
+OPEN, SHUT = 0.6, 0.9
 #: Teeth are whiter than skin, by so much of the way to white, in the light of the face, and of this
 #: colour; the lip's shadow lies on them, so dark, down to here.
 WHITER, ENAMEL = 0.35, np.array([1.0, 0.95, 0.86], np.float32)
@@ -40,27 +43,30 @@ def cavity(picture: np.ndarray, face: np.ndarray, depth: np.ndarray) -> np.ndarr
     return np.asarray(mean * (PALATE + tongue * (TONGUE - PALATE)), np.float32)
 
 
-def were_shut(picture: np.ndarray, face: np.ndarray, line: np.ndarray) -> np.ndarray:
-    """How much the lips that part along ``line [1, S]`` were filmed shut, ``[1, S]`` in [0, 1]."""
-    side = len(picture)
-    rows = line - np.linspace(ABOVE_FROM, ABOVE_TO, 3, dtype=np.float32)[:, None] * side
-    light = np.float32(light_of(picture, face))
-    lit = smoothstep(picture.max(-1) / light, DARK_FROM, DARK_TO)
-    lip = at_rows(lit * (1 - teeth(picture, face)), rows).min(0, keepdims=True)
-    return across(lip, SHUT_SIGMA)
+def were_shut(picture: np.ndarray, face: np.ndarray, line: np.ndarray, weight: np.ndarray) -> float:
+    """How much the lips that part along ``line`` were filmed shut, from 0 to 1; weight: of each
+    column. Both ``[1, S]``."""
+    side, light = np.float32(len(picture)), np.float32(light_of(picture, face))
+    above = np.linspace(0, ABOVE, 6, dtype=np.float32)[:, None]
+    white = at_rows(teeth(picture, face), line - above * side).max(0, keepdims=True)
+    above = np.linspace(DARK_ABOVE, ABOVE, 4, dtype=np.float32)[:, None]
+    lit = at_rows(picture.max(-1) / light, line - above * side).min(0, keepdims=True)
+    lip = smoothstep(lit, DARK_FROM, DARK_TO) * (1 - smoothstep(white, TEETH_FROM, TEETH_TO))
+    share = (lip * weight).sum() / (weight.sum() + np.float32(1e-6))
+    return float(smoothstep(share, OPEN, SHUT))
 
 
-def teeth_edge(below: np.ndarray, height: np.ndarray, shut: np.ndarray) -> np.ndarray:
+def teeth_edge(below: np.ndarray, height: np.ndarray, shut: float) -> np.ndarray:
     """How far inside the upper teeth each pixel is, above their lower edge, ``[S, S]``.
 
     below: how far below the upper lip it is, height: of the gap there, both ``[S, S]``; shut: how
-    much lips were shut, ``[1, S]``.
+    much lips were shut.
     """
     side = np.float32(len(below))
     tall = height.max(0, keepdims=True)
     within = smoothstep(tall / (tall.max() + np.float32(1e-6)), CORNER, WHOLE)
     long = np.minimum(TEETH * side, MOST_OF_GAP * height) * smoothstep(tall / side, SLIT, SHOWN)
-    return np.asarray(long * within * shut - below, np.float32)
+    return np.asarray(long * within * np.float32(shut) - below, np.float32)
 
 
 def enamel(picture: np.ndarray, face: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -54,14 +54,13 @@ class Opening:
     """flow: motion with lips that part, float32 ``[S, S, 2]``; edge: how far from the nearer lip a
     pixel between them is, in pixels, and below 0 outside, float32 ``[S, S]``; over: how much
     further the gap may reach over the lips, ``[1, S]``; below: how far it is below the upper lip,
-    height: of the gap, both in pixels, ``[S, S]``; line: along which lips part, ``[1, S]``."""
+    height: of the gap, both in pixels, ``[S, S]``."""
 
     flow: np.ndarray
     edge: np.ndarray
     over: np.ndarray
     below: np.ndarray
     height: np.ndarray
-    line: np.ndarray
 
 
 def parting(flow: np.ndarray, mouth: np.ndarray) -> float:
@@ -94,7 +93,7 @@ def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray, much: float) -
     deep = across(np.maximum(inside, 0).max(0, keepdims=True), PARTS_SIGMA) / np.float32(side)
     over = np.float32(OVER * side) * smoothstep(deep, 0.0, DEEP)
     height = np.maximum(upper - lower, 0)
-    return Opening(out, inside - tapered(parts), over, upper - line, height, line)
+    return Opening(out, inside - tapered(parts), over, upper - line, height)
 
 
 def tapered(share: np.ndarray) -> np.ndarray:

@@ -91,7 +91,7 @@ class Differ:
         flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
         opening = None
         if mouth is not None:
-            opening = self._opened(seen.original, flow, mouth, where.region)
+            opening, shut = self._opened(seen.original, flow, mouth, where.region)
             flow = opening.flow
         mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
         flow = flow * mask
@@ -120,37 +120,32 @@ class Differ:
             if skin.shape[-1] >= on_cpu.DRAWS_NEW_PX:
                 gap = Gap(edge, skin + limited(skin, drawn - skin, person.low, person.high))
             else:
-                shut = self._shut_lips(seen.original, where.region, opening.line)
                 depth = (below / height.clamp(min=1e-3)).clamp(0, 1)
                 white = enamel(seen.original, where.region, below)
                 inside = cavity(seen.original, where.region, depth)
                 gap = Gap(edge, inside, Gap(teeth_edge(below, height, shut), white))
         return Difference(flow, residual, tear, gap)
 
-    def _opened(self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor) -> Opening:
-        much = []
+    def _opened(
+        self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor
+    ) -> tuple[Opening, Tensor]:
+        """And how much lips were shut, ``[B, 1, 1, 1]``."""
+        much, lines, closed = [], [], []
         for now in parting(flow, mouth):
             before = now if self._parting is None else self._parting
             pace = torch.where(now > before, on_cpu.OPENING_PACE, on_cpu.SHUTTING_PACE)
             self._parting = torch.lerp(before, now, pace)
             much.append(self._parting)
-        line = self._line(pictures, flow, mouth, face)
-        return opened(flow, line, mouth, torch.stack(much))
-
-    def _shut_lips(self, pictures: Tensor, face: Tensor, line: Tensor) -> Tensor:
-        out = []
-        for now in were_shut(pictures, face, line):
-            self._shut = _eased(self._shut, now)
-            out.append(self._shut)
-        return torch.stack(out)
-
-    def _line(self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor) -> Tensor:
         row, weight = origin(flow, mouth)
-        out = []
         for off in line_off(pictures, row, weight, face):
             self._line_off = _eased(self._line_off, off)
-            out.append(self._line_off)
-        return row + torch.stack(out)
+            lines.append(self._line_off)
+        line = row + torch.stack(lines)
+        for now in were_shut(pictures, face, line, weight):
+            self._shut = torch.minimum(now, _eased(self._shut, now))
+            closed.append(self._shut)
+        shut = torch.stack(closed).view(-1, 1, 1, 1)
+        return opened(flow, line, mouth, torch.stack(much)), shut
 
     def _steadied(self, residual: Tensor, tear: Tensor) -> Tensor:
         pace, out = on_cpu.PACE + (1 - on_cpu.PACE) * tear, []

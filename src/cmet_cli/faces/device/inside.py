@@ -1,7 +1,7 @@
 """As :mod:`..inside`, which says why, for many frames at once on the device.
 
 Pictures are float32 ``[B, 3, S, S]`` in [0, 255], fields and masks ``[B, 1, S, S]``, lines and what
-is of columns ``[B, 1, 1, S]``.
+is of columns ``[B, 1, 1, S]``, what is of frames ``[B, 1, 1, 1]`` but where it says so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 from .. import inside as on_cpu
 from .colour import column
 from .opening import light_of, teeth
-from .sampling import across, at_rows, smoothstep
+from .sampling import at_rows, smoothstep
 
 
 def cavity(pictures: Tensor, face: Tensor, depth: Tensor) -> Tensor:
@@ -22,13 +22,20 @@ def cavity(pictures: Tensor, face: Tensor, depth: Tensor) -> Tensor:
     return mean * (palate + tongue * (flesh - palate))
 
 
-def were_shut(pictures: Tensor, face: Tensor, line: Tensor) -> Tensor:
-    side, device = pictures.shape[-1], pictures.device
-    above = torch.linspace(on_cpu.ABOVE_FROM, on_cpu.ABOVE_TO, 3, device=device)
-    lightest = pictures.amax(1, keepdim=True) / light_of(pictures, face)
-    lit = smoothstep(lightest, on_cpu.DARK_FROM, on_cpu.DARK_TO)
-    lip = at_rows(lit * (1 - teeth(pictures, face)), line - above[:, None] * side)
-    return across(lip.amin(2, keepdim=True), on_cpu.SHUT_SIGMA)
+def were_shut(pictures: Tensor, face: Tensor, line: Tensor, weight: Tensor) -> Tensor:
+    """Of each frame, ``[B]``."""
+    side, light = pictures.shape[-1], light_of(pictures, face)
+
+    def above(field: Tensor, start: float, steps: int) -> Tensor:
+        far = torch.linspace(start, on_cpu.ABOVE, steps, device=field.device)
+        return at_rows(field, line - far[:, None] * side)
+
+    white = above(teeth(pictures, face), 0, 6).amax(2, keepdim=True)
+    white = smoothstep(white, on_cpu.TEETH_FROM, on_cpu.TEETH_TO)
+    lit = above(pictures.amax(1, keepdim=True) / light, on_cpu.DARK_ABOVE, 4)
+    lit = smoothstep(lit.amin(2, keepdim=True), on_cpu.DARK_FROM, on_cpu.DARK_TO)
+    share = _total(lit * (1 - white) * weight) / (_total(weight) + 1e-6)
+    return smoothstep(share, on_cpu.OPEN, on_cpu.SHUT).flatten()
 
 
 def teeth_edge(below: Tensor, height: Tensor, shut: Tensor) -> Tensor:

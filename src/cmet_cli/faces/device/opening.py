@@ -20,15 +20,13 @@ from .sampling import across, at_rows, blur, smoothstep
 
 @dataclass(frozen=True, eq=False)
 class Opening:
-    """flow ``[B, 2, S, S]``, edge, below and height ``[B, 1, S, S]``, over and line ``[B, 1, 1,
-    S]``."""
+    """flow ``[B, 2, S, S]``, edge, below and height ``[B, 1, S, S]``, over ``[B, 1, 1, S]``."""
 
     flow: Tensor
     edge: Tensor
     over: Tensor
     below: Tensor
     height: Tensor
-    line: Tensor
 
 
 def parting(flow: Tensor, mouth: Tensor) -> Tensor:
@@ -57,7 +55,7 @@ def opened(flow: Tensor, line: Tensor, mouth: Tensor, much: Tensor) -> Opening:
     over = on_cpu.OVER * side * smoothstep(deep, 0.0, on_cpu.DEEP)
     height = (upper - lower).clamp(min=0)
     flow = torch.cat([flow[:, :1], moved], dim=1)
-    return Opening(flow, inside - tapered(parts), over, upper - line, height, line)
+    return Opening(flow, inside - tapered(parts), over, upper - line, height)
 
 
 def tapered(share: Tensor) -> Tensor:
