@@ -23,9 +23,6 @@ SEARCH_LEAST_SHARE = 0.05  # of the long side: smaller squares are mostly leaves
 WINDOW_REACH = 1.6
 WINDOW_FACE_PX = 96
 WINDOW_STEP = 1.05
-# Sizes looked for in the window, in shares of what the box says: of a rough proposal, and of a face
-# that was measured before, whose box trembles less (by a fifth to a third) for the narrower span.
-ROUGH, KNOWN = (0.72, 1.4), (0.82, 1.22)
 WINDOW_NEIGHBOURS = 4
 # The cascade's sum of stage votes: above 56.15 for 160 upright faces (darkened, blurred and 96 px
 # small ones too), half of them above 57.2. With this threshold 135 pictures without an upright
@@ -49,15 +46,11 @@ class Haar:
 
     def detect(self, rgb: np.ndarray) -> list[Detection]:
         """Faces in ``rgb`` (uint8 [H, W, 3]), best score first."""
-
-        def measure(rgb: np.ndarray, boxes: Sequence[Box]) -> list[Detection | None]:
-            return [self._measure(rgb, box, ROUGH) for box in boxes]
-
-        return search_whole(rgb, SEARCH_LONG_PX, SEARCH_LEAST_PX, self._propose, measure)
+        return search_whole(rgb, SEARCH_LONG_PX, SEARCH_LEAST_PX, self._propose, self.detect_near)
 
     def detect_near(self, rgb: np.ndarray, boxes: Sequence[Box]) -> list[Detection | None]:
         """For each box the face found in a window around it, or None."""
-        return [self._measure(rgb, box, KNOWN) for box in boxes]
+        return [self._measure(rgb, box) for box in boxes]
 
     def _propose(self, small: np.ndarray) -> list[Detection]:
         gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
@@ -68,16 +61,15 @@ class Haar:
         )
         return [Detection.of(box, 0.5) for box in found]
 
-    def _measure(self, rgb: np.ndarray, box: Box, sizes: tuple[float, float]) -> Detection | None:
+    def _measure(self, rgb: np.ndarray, box: Box) -> Detection | None:
         left, top, side = square_around(box, WINDOW_REACH)
         window = cut_square(rgb, left, top, side)
         if window is None:
             return None
-        size_px = round(WINDOW_REACH * WINDOW_FACE_PX)
-        how = cv2.INTER_AREA if side > size_px else cv2.INTER_LINEAR
-        gray = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)
-        gray = cv2.resize(gray, (size_px, size_px), interpolation=how)
-        least, most = (round(size * WINDOW_FACE_PX) for size in sizes)
+        size = round(WINDOW_REACH * WINDOW_FACE_PX)
+        how = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+        gray = cv2.resize(cv2.cvtColor(window, cv2.COLOR_RGB2GRAY), (size, size), interpolation=how)
+        least, most = round(0.72 * WINDOW_FACE_PX), round(1.4 * WINDOW_FACE_PX)
         found, _, votes = self._cascade.detectMultiScale3(
             gray,
             WINDOW_STEP,
@@ -88,9 +80,7 @@ class Haar:
         )
         sure = (np.ravel(votes) - LEAST_VOTES) / (SURE_VOTES - LEAST_VOTES)
         faces = [
-            Detection.of(one, float(np.clip(0.5 + trust / 2, 0, 1))).moved(
-                side / size_px, left, top
-            )
+            Detection.of(one, float(np.clip(0.5 + trust / 2, 0, 1))).moved(side / size, left, top)
             for one, trust in zip(found, sure, strict=True)
             if trust >= 0
         ]
