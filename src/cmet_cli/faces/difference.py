@@ -54,6 +54,9 @@ PACE = 0.35
 #: The same of whether a mouth opens at all: quickly it is found to, and slowly not to any more.
 #: Speech shuts it for a moment, and how wide the gap is follows at once anyway.
 OPENING_PACE, SHUTTING_PACE = 0.6, 0.05
+#: The same of lips that are shut again after the film showed teeth, whose face needs no others for
+#: a while: drawn teeth do not come and go while somebody speaks.
+SHUT_PACE = 0.02
 #: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
 LOST, SURE = 0.45, 0.7
 #: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
@@ -191,9 +194,8 @@ class Differ:
         # What is seen of the film is kept up to date also while they do.
         row, weight = origin(flow, mouth)
         line = self._line(picture, row, weight, face)
-        # Teeth that come into view are the only ones at once.
         shut = were_shut(picture, face, line, weight)
-        self._shut = min(shut, eased(self._shut, shut))
+        self._shut = min(shut, eased(self._shut, shut, SHUT_PACE))
         return opened(flow, line, mouth, self._parting) if self._parting > OPENS_FROM else None
 
     def _inside(

@@ -142,7 +142,7 @@ class Differ:
             lines.append(self._line_off)
         line = row + torch.stack(lines)
         for now in were_shut(pictures, face, line, weight):
-            self._shut = torch.minimum(now, _eased(self._shut, now))
+            self._shut = torch.minimum(now, _eased(self._shut, now, on_cpu.SHUT_PACE))
             closed.append(self._shut)
         shut = torch.stack(closed).view(-1, 1, 1, 1)
         return opened(flow, line, mouth, torch.stack(much)), shut
@@ -156,8 +156,8 @@ class Differ:
         return torch.stack(out)
 
 
-def _eased(before: Tensor | None, now: Tensor) -> Tensor:
-    return now if before is None else torch.lerp(before, now, on_cpu.PACE)
+def _eased(before: Tensor | None, now: Tensor, pace: float = on_cpu.PACE) -> Tensor:
+    return now if before is None else torch.lerp(before, now, pace)
 
 
 def _shading(residual: Tensor) -> Tensor:
