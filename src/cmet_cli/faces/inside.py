@@ -23,11 +23,14 @@ TEETH, MOST_OF_GAP = 0.025, 0.5
 CORNER, WHOLE = 0.45, 0.95
 #: A mouth that opens less than this shows none; from this on they are as above.
 SLIT, SHOWN = 0.015, 0.04
-#: Lips were shut where lip begins right above their line. Teeth are looked for down to the line,
-#: and so much of what looks like them is teeth; the dark of an open mouth a little higher, below
-#: these shares of the face's light (in a pixel's lightest colour: painted lips are red).
-ABOVE, TEETH_FROM, TEETH_TO = 0.055, 0.08, 0.3
-DARK_ABOVE, DARK_FROM, DARK_TO = 0.026, 0.55, 0.8
+#: What is shorter than this is hardly seen, and nothing at all if there are none.
+FAINT = np.float32(0.012)
+#: Lips were shut where nothing lies between them. So near above their line as this, what looks like
+#: teeth, from and to these shares, is teeth (below it, a lip shines too). What is as near on either
+#: side and has less than this share of the face's light is dark (in a pixel's lightest colour:
+#: painted lips are red); so much of it is a shut mouth's line, and so much an open mouth.
+NEAR, TEETH_FROM, TEETH_TO = 0.055, 0.08, 0.3
+DARK, LINE, OPENED, STEPS = 0.8, 0.007, 0.012, 13
 #: The share of a mouth that must have been shut, and from which on it counts as shut.
 OPEN, SHUT = 0.6, 0.9
 #: Teeth are whiter than skin, by so much of the way to white, in the light of the face, and of this
@@ -47,11 +50,12 @@ def were_shut(picture: np.ndarray, face: np.ndarray, line: np.ndarray, weight: n
     """How much the lips that part along ``line`` were filmed shut, from 0 to 1; weight: of each
     column. Both ``[1, S]``."""
     side, light = np.float32(len(picture)), np.float32(light_of(picture, face))
-    above = np.linspace(0, ABOVE, 6, dtype=np.float32)[:, None]
-    white = at_rows(teeth(picture, face), line - above * side).max(0, keepdims=True)
-    above = np.linspace(DARK_ABOVE, ABOVE, 4, dtype=np.float32)[:, None]
-    lit = at_rows(picture.max(-1) / light, line - above * side).min(0, keepdims=True)
-    lip = smoothstep(lit, DARK_FROM, DARK_TO) * (1 - smoothstep(white, TEETH_FROM, TEETH_TO))
+    near = np.linspace(-NEAR, NEAR, STEPS, dtype=np.float32)[:, None]
+    above = near[: STEPS // 2 + 1]
+    white = at_rows(teeth(picture, face), line + above * side).max(0, keepdims=True)
+    lit = at_rows(picture.max(-1) / light, line + near * side)
+    dark = np.clip(1 - lit / np.float32(DARK), 0, 1).mean(0, keepdims=True) * np.float32(2 * NEAR)
+    lip = (1 - smoothstep(dark, LINE, OPENED)) * (1 - smoothstep(white, TEETH_FROM, TEETH_TO))
     share = (lip * weight).sum() / (weight.sum() + np.float32(1e-6))
     return float(smoothstep(share, OPEN, SHUT))
 
@@ -66,7 +70,9 @@ def teeth_edge(below: np.ndarray, height: np.ndarray, shut: float) -> np.ndarray
     tall = height.max(0, keepdims=True)
     within = smoothstep(tall / (tall.max() + np.float32(1e-6)), CORNER, WHOLE)
     long = np.minimum(TEETH * side, MOST_OF_GAP * height) * smoothstep(tall / side, SLIT, SHOWN)
-    return np.asarray(long * within * np.float32(shut) - below, np.float32)
+    long = long * within * np.float32(shut)
+    none = 1 - smoothstep(long / side, 0.0, FAINT)
+    return np.asarray(long - np.maximum(below, 0) - FAINT * side * none, np.float32)
 
 
 def enamel(picture: np.ndarray, face: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -25,16 +25,14 @@ def cavity(pictures: Tensor, face: Tensor, depth: Tensor) -> Tensor:
 def were_shut(pictures: Tensor, face: Tensor, line: Tensor, weight: Tensor) -> Tensor:
     """Of each frame, ``[B]``."""
     side, light = pictures.shape[-1], light_of(pictures, face)
-
-    def above(field: Tensor, start: float, steps: int) -> Tensor:
-        far = torch.linspace(start, on_cpu.ABOVE, steps, device=field.device)
-        return at_rows(field, line - far[:, None] * side)
-
-    white = above(teeth(pictures, face), 0, 6).amax(2, keepdim=True)
+    near = torch.linspace(-on_cpu.NEAR, on_cpu.NEAR, on_cpu.STEPS, device=line.device)
+    above = near[: on_cpu.STEPS // 2 + 1]
+    white = at_rows(teeth(pictures, face), line + above[:, None] * side).amax(2, keepdim=True)
     white = smoothstep(white, on_cpu.TEETH_FROM, on_cpu.TEETH_TO)
-    lit = above(pictures.amax(1, keepdim=True) / light, on_cpu.DARK_ABOVE, 4)
-    lit = smoothstep(lit.amin(2, keepdim=True), on_cpu.DARK_FROM, on_cpu.DARK_TO)
-    share = _total(lit * (1 - white) * weight) / (_total(weight) + 1e-6)
+    lit = at_rows(pictures.amax(1, keepdim=True) / light, line + near[:, None] * side)
+    dark = (1 - lit / on_cpu.DARK).clamp(0, 1).mean(2, keepdim=True) * (2 * on_cpu.NEAR)
+    lip = (1 - smoothstep(dark, on_cpu.LINE, on_cpu.OPENED)) * (1 - white)
+    share = _total(lip * weight) / (_total(weight) + 1e-6)
     return smoothstep(share, on_cpu.OPEN, on_cpu.SHUT).flatten()
 
 
@@ -43,7 +41,10 @@ def teeth_edge(below: Tensor, height: Tensor, shut: Tensor) -> Tensor:
     within = smoothstep(tall / (tall.amax(3, keepdim=True) + 1e-6), on_cpu.CORNER, on_cpu.WHOLE)
     shown = smoothstep(tall / side, on_cpu.SLIT, on_cpu.SHOWN)
     long = (on_cpu.MOST_OF_GAP * height).clamp(max=on_cpu.TEETH * side)
-    return long * shown * within * shut - below
+    long = long * shown * within * shut
+    faint = float(on_cpu.FAINT)
+    none = 1 - smoothstep(long / side, 0.0, faint)
+    return long - below.clamp(min=0) - faint * side * none
 
 
 def enamel(pictures: Tensor, face: Tensor, below: Tensor) -> Tensor:
