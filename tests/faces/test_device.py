@@ -268,17 +268,21 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
                 assert np.abs(wanted - got).max() < (1e-2 if part else 2e-3)
 
 
-def test_whether_a_mouth_opens_is_remembered_alike(monkeypatch):
-    """Quickly found to, slowly not to any more."""
-    partings = [0.1, 0.5, 0.4, 0.0, 0.0, 0.45]
+def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):
+    """Quickly found to open, slowly not to any more; what was shut counts while it is open."""
+    partings, shuts = [0.1, 0.5, 0.4, 0.0, 0.0, 0.45], [0.1, 0.9, 0.5, 0.8, 0.7, 0.95]
     on_host, on_device = host.Differ(), device.Differ()
-    for much in partings:
+    for much, shut in zip(partings, shuts, strict=True):
         monkeypatch.setattr(host, "parting", lambda *_, much=much: much)
+        monkeypatch.setattr(host, "were_shut", lambda *_, shut=shut: shut)
         on_host._opened(RENDERED.original, FLOW, FACE, FACE)
-    together = torch.tensor(partings, device=DEVICE)
-    monkeypatch.setattr(device, "parting", lambda *_: together)
+    for name, values in (("parting", partings), ("were_shut", shuts)):
+        together = torch.tensor(values, device=DEVICE)
+        monkeypatch.setattr(device, name, lambda *_, together=together: together)
     many = [there(*[one] * len(partings)) for one in (RENDERED.original, FLOW, FACE, FACE)]
     on_device._opened(*many)
+    assert on_host._shut == pytest.approx(0.53, abs=0.02)
+    assert float(on_device._shut) == pytest.approx(on_host._shut, abs=1e-6)
     assert on_host._parting == pytest.approx(0.4, abs=0.1)
     assert float(on_device._parting) == pytest.approx(on_host._parting, abs=1e-6)
 

@@ -130,7 +130,7 @@ class Differ:
         self._shading: np.ndarray | None = None
         self._line_off: np.ndarray | None = None
         self._parting: float | None = None
-        self._shut: float | None = None
+        self._shut = 1.0
         self._reach = Reach()
 
     def __call__(
@@ -191,12 +191,13 @@ class Differ:
         before, now = self._parting, parting(flow, mouth)
         opens = before is not None and now > before
         self._parting = eased(before, now, OPENING_PACE if opens else SHUTTING_PACE)
-        # What is seen of the film is kept up to date also while they do.
         row, weight = origin(flow, mouth)
-        line = self._line(picture, row, weight, face)
+        line = self._line(picture, row, weight, face)  # kept up to date also while they do
+        if self._parting <= OPENS_FROM:
+            return None
         shut = were_shut(picture, face, line, weight)
         self._shut = min(shut, eased(self._shut, shut, SHUT_PACE))
-        return opened(flow, line, mouth, self._parting) if self._parting > OPENS_FROM else None
+        return opened(flow, line, mouth, self._parting)
 
     def _inside(
         self,
@@ -207,7 +208,6 @@ class Differ:
         face: np.ndarray,
     ) -> Gap:
         """What nobody filmed and a small renderer does not draw."""
-        assert self._shut is not None
         depth = np.clip(below / np.maximum(height, np.float32(1e-3)), 0, 1)
         white = Gap(teeth_edge(below, height, self._shut), enamel(picture, face, below))
         return Gap(edge, cavity(picture, face, depth), white)

@@ -141,8 +141,10 @@ class Differ:
             self._line_off = _eased(self._line_off, off)
             lines.append(self._line_off)
         line = row + torch.stack(lines)
-        for now in were_shut(pictures, face, line, weight):
-            self._shut = torch.minimum(now, _eased(self._shut, now, on_cpu.SHUT_PACE))
+        for now, opens in zip(were_shut(pictures, face, line, weight), much, strict=True):
+            before = torch.ones_like(now) if self._shut is None else self._shut
+            less = torch.minimum(now, _eased(before, now, on_cpu.SHUT_PACE))
+            self._shut = torch.where(opens > on_cpu.OPENS_FROM, less, before)
             closed.append(self._shut)
         shut = torch.stack(closed).view(-1, 1, 1, 1)
         return opened(flow, line, mouth, torch.stack(much)), shut
