@@ -70,6 +70,15 @@ def test_frames_without_a_face_count_nothing():
     assert (jaw_shares(opening, ONE_SHOT, ~EVERY, STEP_S) == 1).all()
 
 
+def test_a_moment_is_judged_by_more_of_the_clip():
+    """Lips that meet throughout a moment of somebody who speaks."""
+    moment, few = np.full(8, 0.1, np.float32), np.zeros(8, int)
+    alone = jaw_shares(moment, few, few == 0, STEP_S)
+    assert (alone == 1).all()
+    assert jaw_shares(moment, few, few == 0, STEP_S, speech()).max() < 0.05
+    assert jaw_shares(moment + 0.4, few, few == 0, STEP_S, speech()) == pytest.approx(SPOKEN)
+
+
 def test_only_the_drop_of_the_jaw_is_held_back():
     jaw = Jaw(np.ones(1, np.float32), np.array([0.6, 0.8], np.float32))
     drop, beside = jaw.felt, np.array([-0.8, 0.6], np.float32)

@@ -15,8 +15,11 @@ from toy import Constant, toy_model
 from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.errors import FaceError, UsageError
 from cmet_cli.media import reader
+from cmet_cli.pipeline import preview
+from cmet_cli.pipeline.codes import FaceEdit, change_for, edit_codes
 from cmet_cli.pipeline.preview import LABEL_PX, PICTURE_HEIGHT_PX, moments, read_moments
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
 WHOLE = EditOptions(face_detector="none", paste="crop", lips="video", detail="render")
 
 
@@ -139,3 +142,35 @@ def test_moments_without_the_face_say_so(editor, tmp_path):
     with pytest.raises(FaceError, match="no face at any of the 1 moments"):
         editor.preview(video, Constant(0.1), tmp_path / "p.png", frames=1, options=options)
     assert not (tmp_path / "p.png").exists()
+
+
+def test_what_is_said_at_other_moments_tells_where_lips_meet(tmp_path, monkeypatch):
+    """The model that ships, on a drawn speaker whose lips meet at some of the moments."""
+    small, asked = EmotionEditor.from_weights(model="mini"), EditOptions(emotion="surprised")
+    layout, drops, alone = small.backend.layout, [], []
+
+    def told(face, timeline, change, layout):
+        edit, other = (
+            edit_codes(face, timeline, c, layout) for c in (change, replace(change, said=None))
+        )
+        drops.append(drop(edit))
+        alone.append(drop(other))
+        return edit
+
+    def drop(edit: FaceEdit) -> np.ndarray:
+        return (edit.codes - edit.face.codes)[:, layout.expression_slice] @ layout.jaw.felt
+
+    monkeypatch.setattr(preview, "edit_codes", told)
+    small.preview(EXAMPLE, None, tmp_path / "p.png", frames=5, options=asked)
+    reading = small.read(EXAMPLE, asked)
+    change = change_for(small.model.mixture("surprised"), asked, reading.faces.timeline)
+    whole = drop(edit_codes(reading.people[0], reading.faces.timeline, change, layout))
+    times_s = reading.faces.timeline.times_s
+    far = {True: 0.0, False: 0.0}
+    for span, with_others, by_itself in zip(moments(times_s, 5), drops, alone, strict=True):
+        # A moment does not see what comes after it.
+        own = whole[span.start : span.stop][2:-6]
+        for others, found in ((True, with_others), (False, by_itself)):
+            far[others] = max(far[others], float(np.abs(found[2:-6] - own).max()))
+    assert far[True] < 0.3
+    assert far[False] > 0.6

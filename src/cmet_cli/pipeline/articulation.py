@@ -29,18 +29,23 @@ AROUND_S, JAW_S = 0.04, 0.048
 
 
 def jaw_shares(
-    opening: np.ndarray, shots: np.ndarray, present: np.ndarray, step_s: float
+    opening: np.ndarray,
+    shots: np.ndarray,
+    present: np.ndarray,
+    step_s: float,
+    more: np.ndarray | None = None,
 ) -> np.ndarray:
     """How much of an emotion's jaw each frame may show. float32 ``[n]`` in [0, 1].
 
     opening: of the lips by what is said, ``[n]``, 0 closed and 1 wide open; shots: each frame's
-    shot ``[n]``; present: whether there is a face, bool ``[n]``; step_s: between frames. Lips that
-    hardly move in a shot say nothing there: 1.
+    shot ``[n]``; present: whether there is a face, bool ``[n]``; step_s: between frames; more: how
+    open the same lips are elsewhere ``[m]``. Lips that hardly move in a shot say nothing there: 1.
     """
     shares = np.ones(len(opening), np.float32)
     for shot in np.unique(shots[present]):
         at = present & (shots == shot)
-        met, apart = np.percentile(opening[at], (MET, APART))
+        known = opening[at] if more is None else np.concatenate([opening[at], more])
+        met, apart = np.percentile(known, (MET, APART))
         speaks = smoothstep((apart - met) / SPEAKS, 0.5, 1.0)
         if speaks > 0:
             how_open = (opening[at] - met) / (apart - met)

@@ -40,7 +40,8 @@ class Change:
     (``[n, layout.lip]``, or None to keep them as they are in the picture). steady_s: the change is
     smoothed over about this many seconds, before and after alike, so that it does not lag; most:
     the longest change, 0 for any; ease: how it comes at the beginning and goes at the end; motion:
-    codes ``[n, layout.dim]`` that take the place of the face's own before anything is added."""
+    codes ``[n, layout.dim]`` that take the place of the face's own before anything is added; said:
+    lip codes of more of the clip ``[m, layout.lip]``, where only a moment of it is edited."""
 
     emotion: EmotionSource
     intensity: float
@@ -49,6 +50,7 @@ class Change:
     most: float = 0.0
     ease: Easing = field(default_factory=Easing)
     motion: np.ndarray | None = None
+    said: np.ndarray | None = None
 
 
 def change_for(emotion: EmotionSource, options: EditOptions, timeline: Timeline) -> Change:
@@ -74,9 +76,10 @@ def edit_codes(face: FaceCodes, timeline: Timeline, change: Change, layout: Code
     if change.most > 0:
         moved = clipped(moved, change.most)
     if layout.jaw is not None:
-        opening = codes[:, layout.lip_slice] @ layout.jaw.spoken
-        where = face.placement
-        shares = jaw_shares(opening, where.shots, where.present, step_s)
+        spoken, where = layout.jaw.spoken, face.placement
+        more = None if change.said is None else change.said @ spoken
+        opening = codes[:, layout.lip_slice] @ spoken
+        shares = jaw_shares(opening, where.shots, where.present, step_s, more)
         moved = articulated(moved, shares, layout.jaw)
     codes[:, part] += moved * change.ease.share(timeline.times_s)
     return FaceEdit(face, codes, delta)

@@ -94,10 +94,16 @@ def preview_columns(
     faces = reader.find(info, request.options, progress)
     emotion, times_s = ask(info), faces.timeline.times_s
     spans = moments(times_s, request.count)
+    scene, backend = Scene(info, faces, emotion, request), reader.backend
+    known: list[dict[int, FaceCodes]] = []
+    if backend.layout.jaw is not None:
+        # What lips are like when they meet is not to be seen in one moment.
+        known = [read_faces(scene, moment, backend) for moment in read_moments(info, spans)]
     columns, found = [], 0
     for k, moment in enumerate(read_moments(info, spans)):
         before = planes_to_rgb(moment.frames[-1].planes, info)
-        after = edit_moment(Scene(info, faces, emotion, request), moment, reader.backend)
+        read = known[k] if known else read_faces(scene, moment, backend)
+        after = edit_moment(scene, moment, read, known, backend)
         found += after is not None
         columns.append((float(times_s[moment.shown]), before, before if after is None else after))
         progress("preview", k + 1, len(spans))
@@ -146,9 +152,27 @@ class Scene:
     request: PreviewRequest
 
 
-def edit_moment(scene: Scene, moment: Moment, backend: Backend) -> np.ndarray | None:
-    """The shown frame with the faces edited, RGB uint8 ``[H, W, 3]``; None where no face is."""
-    planes, edited = moment.frames[-1].planes, False
+def read_faces(scene: Scene, moment: Moment, backend: Backend) -> dict[int, FaceCodes]:
+    """Codes of the faces of a moment that are there when it is shown, by their place among those to
+    edit."""
+    frames, read = [replace(f, index=i) for i, f in enumerate(moment.frames)], {}
+    for number, placement in enumerate(scene.faces.placements):
+        part = placement.part(moment.span)
+        if part.present[-1] and part.weights[-1] > 0:
+            read[number] = encode_stretch(scene.info, frames, part, backend)
+    return read
+
+
+def edit_moment(
+    scene: Scene,
+    moment: Moment,
+    read: dict[int, FaceCodes],
+    known: Sequence[dict[int, FaceCodes]],
+    backend: Backend,
+) -> np.ndarray | None:
+    """The shown frame with the faces edited, RGB uint8 ``[H, W, 3]``; None where no face is. read:
+    the faces; known: those of all moments, if they are."""
+    planes, layout = moment.frames[-1].planes, backend.layout
     timeline = scene.faces.timeline
     at = slice(moment.span.start, moment.span.stop)
     timeline = replace(timeline, times_s=timeline.times_s[at])
@@ -159,20 +183,17 @@ def edit_moment(scene: Scene, moment: Moment, backend: Backend) -> np.ndarray | 
         source, options.paste, options.detail, options.areas, options.keeps_lips
     )
     frames = [replace(f, index=i) for i, f in enumerate(moment.frames)]
-    for placement in scene.faces.placements:
-        part = placement.part(moment.span)
-        if not part.present[-1] or part.weights[-1] <= 0:
-            continue
-        face = encode_stretch(scene.info, frames, part, backend)
+    for number, face in read.items():
+        others = [other[number].codes for other in known if number in other]
+        said = np.concatenate(others)[:, layout.lip_slice] if others else None
         change = change_for(scene.emotion, options, scene.faces.timeline)
-        edit = edit_codes(face, timeline, change, backend.layout)
+        edit = edit_codes(face, timeline, replace(change, said=said), layout)
         painter = FacePainter(scene.info, edit, settings, backend)
         painter.render([f for f in frames if painter.active(f.index)][:1])  # meets its source
         shown = [f for f in frames[-1:] if painter.active(f.index)]
         for rendered in painter.render(shown):
             planes = painter.paint(planes, rendered)
-        edited = True
-    return planes_to_rgb(planes, scene.info) if edited else None
+    return planes_to_rgb(planes, scene.info) if read else None
 
 
 def encode_stretch(
