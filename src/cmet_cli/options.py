@@ -158,8 +158,8 @@ class EditOptions:
     keep_lips: Annotated[
         bool,
         Option(
-            "Leave the mouth as open as it was filmed, for lips that must meet where they met: "
-            "surer lip sync, a subtler emotion. Not with --detail render.",
+            "Leave the mouth exactly as open as it was filmed: the surest lip sync, a subtler "
+            "emotion. (Lips meet where they met without it, too.) Not with --detail render.",
             _FACE,
         ),
     ] = False
