@@ -59,10 +59,16 @@ def test_they_do_not_reach_the_corners():
     assert seen[gap][[0, -1]].sum() == 0
 
 
-@pytest.mark.parametrize("by", [1.0, 2.0])
-def test_a_slit_shows_none(by):
-    gap = change(SHUT, by).gap
-    assert gap is None or gap.teeth.edge.max() < 0.3
+@pytest.mark.parametrize(
+    ("height", "shut", "least", "most"),
+    [(0.9, 1.0, -9.0, -0.5), (8.0, 0.0, -9.0, -0.5), (2.5, 1.0, 0.3, 1.3), (8.0, 1.0, 1.4, 1.7)],
+)
+def test_a_slit_shows_none_and_a_wide_mouth_no_more_than_teeth_are_long(height, shut, least, most):
+    """At the lip itself, in pixels of the crop."""
+    tall, at_the_lip = np.full((SIZE, SIZE), height, np.float32), np.zeros((SIZE, SIZE), np.float32)
+    edge = inside.teeth_edge(at_the_lip, tall, shut)
+    assert least <= edge.min()
+    assert edge.max() <= most
 
 
 def test_teeth_that_were_filmed_are_the_only_ones():

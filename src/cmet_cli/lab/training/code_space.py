@@ -100,8 +100,9 @@ class CodeSpace:
 
     def jaw(self) -> Jaw:
         """What these codes say of the jaw."""
+        opening = LIP_NAMES.index("opening")
         felt = self.expression[EXPRESSION_NAMES.index("jaw_drop")]
-        return Jaw(self.lips[0] * LIP_SPREAD[0], felt / np.linalg.norm(felt))
+        return Jaw(self.lips[opening] * LIP_SPREAD[opening], felt / np.linalg.norm(felt))
 
     def encode_pose(self, pose: np.ndarray) -> np.ndarray:
         """``[..., 6]`` -> float32 ``[..., 6]``."""
