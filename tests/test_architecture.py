@@ -140,3 +140,19 @@ def test_only_its_own_folder_knows_the_renderer():
             ]  # fmt: skip
             wrong += [f"{place}: {n}" for n in names if re.search("edtalk", str(n or ""), re.I)]
     assert wrong == []
+
+
+#: Pictures, films and sounds that are this project's own, by where they are.
+OWN_MEDIA = ("docs/sheet.png", "examples/neutral.mp4", "examples/wide.mp4", "examples/voices/")
+MEDIA = re.compile(r"\.(jpe?g|png|gif|webp|bmp|tiff?|mp4|mkv|mov|webm|wav|mp3|flac|onnx|whl)$")
+
+
+def test_no_media_but_our_own_is_committed():
+    """Real faces and voices are lent for looking at; a sheet made beside the code is soon added."""
+    root = SOURCES.parents[1]
+    if not (root / ".git").exists():
+        pytest.skip("not a checkout")
+    listed = ["git", "-C", str(root), "ls-files", "-z"]
+    names = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split("\0")
+    assert len(names) > 100
+    assert [n for n in names if MEDIA.search(n) and not n.startswith(OWN_MEDIA)] == []
