@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -49,10 +50,7 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     if float(change.tear.max()) > LEAST_TEAR:
         # Where motion draws out one fine row, no blur of it is what the crop shows there.
         residual += change.tear[..., None] * coarse
-    inside, white = None, None
-    if change.gap is not None:
-        inside = to_yuv(change.gap.colour)
-        white = None if change.gap.teeth is None else to_yuv(change.gap.teeth.colour)
+    inside = [to_yuv(layer.colour) for layer in _layers(change.gap)]
     out, peak = [], 2**target.layout.bits - 1
     motions: dict[tuple[int, ...], _Motion | None] = {}  # both chroma planes have the same
     for c, plane in enumerate(planes):
@@ -66,10 +64,15 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
             motions[sub] = found
         motion = motions[sub]
         if motion is not None:
-            new = tuple(colour[..., c] for colour in (inside, white) if colour is not None)
+            new = [colour[..., c] for colour in inside]
             plane = _repaint(plane, residual[..., c], new, motion, peak)
         out.append(plane)
     return tuple(out)
+
+
+def _layers(gap: Gap | None) -> list[Gap]:
+    """A gap, and what lies before it."""
+    return [] if gap is None else [gap, *_layers(gap.teeth)]
 
 
 def near(edge: np.ndarray) -> np.ndarray:
@@ -187,7 +190,7 @@ class _Mask:
         )
         return cls(window, rows, columns, mask, teeth)
 
-    def colour(self, inside: tuple[np.ndarray, ...]) -> np.ndarray:
+    def colour(self, inside: Sequence[np.ndarray]) -> np.ndarray:
         """The numbers ``[h, w]`` in it, from those of the crop's pixels: behind, and of teeth."""
         behind = self.window.enlarged(inside[0])
         if self.teeth is None:
@@ -247,7 +250,7 @@ def _span(at: np.ndarray, size: int) -> slice:
 def _repaint(
     plane: np.ndarray,
     added: np.ndarray,
-    inside: tuple[np.ndarray, ...],
+    inside: Sequence[np.ndarray],
     motion: _Motion,
     peak: int,
 ) -> np.ndarray:
