@@ -11,13 +11,14 @@ import pytest
 import torch
 
 from cmet_cli.faces import difference as host
-from cmet_cli.faces import inside, opening
+from cmet_cli.faces import inside, mouth, opening
 from cmet_cli.faces.blend import face_mask, head_mask
 from cmet_cli.faces.calibration import FaceEllipse
 from cmet_cli.faces.crop import crop_rgb
 from cmet_cli.faces.device import colour, crop, sampling
 from cmet_cli.faces.device import difference as device
 from cmet_cli.faces.device import inside as inside_there
+from cmet_cli.faces.device import mouth as mouth_there
 from cmet_cli.faces.device import opening as opening_there
 from cmet_cli.faces.device.masks import moved, on_device
 from cmet_cli.faces.device.repaint import repaint as repaint_there
@@ -271,16 +272,16 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
 def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):
     """Quickly found to open, slowly not to any more; what was shut counts while it is open."""
     partings, shuts = [0.1, 0.5, 0.4, 0.0, 0.0, 0.45], [0.1, 0.9, 0.5, 0.8, 0.7, 0.95]
-    on_host, on_device = host.Differ(), device.Differ()
+    on_host, on_device = mouth.Mouth(), mouth_there.Mouth()
     for much, shut in zip(partings, shuts, strict=True):
-        monkeypatch.setattr(host, "parting", lambda *_, much=much: much)
-        monkeypatch.setattr(host, "were_shut", lambda *_, shut=shut: shut)
-        on_host._opened(RENDERED.original, FLOW, FACE, FACE)
+        monkeypatch.setattr(mouth, "parting", lambda *_, much=much: much)
+        monkeypatch.setattr(mouth, "were_shut", lambda *_, shut=shut: shut)
+        on_host.opened(RENDERED.original, FLOW, FACE, FACE)
     for name, values in (("parting", partings), ("were_shut", shuts)):
         together = torch.tensor(values, device=DEVICE)
-        monkeypatch.setattr(device, name, lambda *_, together=together: together)
+        monkeypatch.setattr(mouth_there, name, lambda *_, together=together: together)
     many = [there(*[one] * len(partings)) for one in (RENDERED.original, FLOW, FACE, FACE)]
-    on_device._opened(*many)
+    on_device.opened(*many)
     assert on_host._shut == pytest.approx(0.53, abs=0.02)
     assert float(on_device._shut) == pytest.approx(on_host._shut, abs=1e-6)
     assert on_host._parting == pytest.approx(0.4, abs=0.1)
@@ -321,14 +322,14 @@ def change(seed: int, torn: bool) -> host.Difference:
     inside = np.where(FACE > 0.2, FACE, 0)[..., None]
     tear = (np.clip(soft(seed + 2, 1, 3.0), 0, 1) * inside)[..., 0]
     motion, residual = 2 * soft(seed, 2, 4.0) * inside, 25 * soft(seed + 1, 3, 4.0) * inside
-    teeth = host.Gap(4 * soft(seed + 4, 1, 4.0)[..., 0], picture(seed + 5))
-    gap = host.Gap(4 * soft(seed + 3, 1, 4.0)[..., 0] - 10 * (1 - FACE), picture(seed), teeth)
+    teeth = mouth.Gap(4 * soft(seed + 4, 1, 4.0)[..., 0], picture(seed + 5))
+    gap = mouth.Gap(4 * soft(seed + 3, 1, 4.0)[..., 0] - 10 * (1 - FACE), picture(seed), teeth)
     return host.Difference(motion, residual, tear * np.float32(torn), gap)
 
 
-def gaps_there(gaps: list[host.Gap]) -> device.Gap:
+def gaps_there(gaps: list[mouth.Gap]) -> mouth_there.Gap:
     teeth = None if gaps[0].teeth is None else gaps_there([g.teeth for g in gaps])
-    return device.Gap(there(*(g.edge for g in gaps)), there(*(g.colour for g in gaps)), teeth)
+    return mouth_there.Gap(there(*(g.edge for g in gaps)), there(*(g.colour for g in gaps)), teeth)
 
 
 def test_a_gap_fades_alike_with_what_lies_before_it():

@@ -168,7 +168,7 @@ def test_between_lips_that_part_no_strip_of_lip_is_left():
     """Of a line that is found a little too low."""
     differ = Differ()
     differ._own_motion = True
-    differ._line = lambda *_: np.full((1, SIZE), LINE + 0.7, np.float32)
+    differ._mouth._line = lambda *_: np.full((1, SIZE), LINE + 0.7, np.float32)
     motion = opens(6.0)
     edited = np.where(MOUTH[..., None] > 0, SHUT - 12, SHUT)
     change = differ(Renderings(SHUT, SHUT, edited, motion), EVERYWHERE, Palette(), MOUTH)
@@ -290,7 +290,7 @@ def test_the_line_does_not_jump_from_frame_to_frame():
     teeth = face((slice(LINE - 2, LINE + 3), (110, 70, 65)), (slice(LINE - 1, LINE + 2), TEETH))
     for picture in (SHUT, SHUT, teeth, teeth, teeth, teeth, teeth, teeth):
         differ(Renderings(picture, picture, picture - 20, motion), EVERYWHERE, palette, MOUTH)
-        at.append(float(differ._line_off[0, MIDDLE]))
+        at.append(float(differ._mouth._line_off[0, MIDDLE]))
     steps = np.diff(at)
     assert at[-1] - at[0] > 1
     assert steps.max() < 0.5 * (at[-1] - at[0])

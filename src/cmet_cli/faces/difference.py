@@ -7,14 +7,13 @@ is left is what the emotion did. All pictures are RGB float32 ``[S, S, 3]`` in [
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from .fields import LUMA, PLAIN, blur, smoothstep, warp
-from .inside import cavity, enamel, teeth_edge, were_shut
-from .opening import OPENS_FROM, Opening, line_off, opened, origin, parting, tapered, teeth
+from .mouth import PACE, Gap, Mouth
+from .opening import tapered, teeth
 from .palette import Palette
 from .reach import Reach
 
@@ -49,22 +48,11 @@ MOVING_FROM, MOVING_TO = 0.002, 0.006
 #: Where nothing tore: how much of the shading is taken over, and the grey levels it comes close to
 #: but does not pass. A small renderer's wrinkles are smudges.
 SHADING, MOST_SHADING = 0.7, 24.0
-#: Share of a new frame's shading, and of where lips meet, beside that of the frames before.
-PACE = 0.35
-#: The same of whether a mouth opens at all: quickly it is found to, and slowly not to any more.
-#: Speech shuts it for a moment, and how wide the gap is follows at once anyway.
-OPENING_PACE, SHUTTING_PACE = 0.6, 0.05
-#: The same of lips that are shut again after the film showed teeth, whose face needs no others for
-#: a while: drawn teeth do not come and go while somebody speaks.
-SHUT_PACE = 0.02
 #: Likeness of the neutral rendering and the original (correlation of luma): lost and sure.
 LOST, SURE = 0.45, 0.7
 #: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
 #: the share of what OpenCV's flow explains that is enough for it.
 LEAST_EXPLAINED, OWN_SHARE = 1.0, 0.5
-
-
-Eased = TypeVar("Eased", float, np.ndarray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,22 +68,6 @@ class Renderings:
     edited: np.ndarray
     motion: np.ndarray | None = None
     expected: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Gap:
-    """What is new between lips. edge: how far inside of it a pixel is, in pixels of the crop, below
-    0 outside, float32 ``[S, S]``: finer planes find its outline by it; colour: RGB float32
-    ``[S, S, 3]`` in [0, 255]; teeth: what lies before that, in the gap only."""
-
-    edge: np.ndarray
-    colour: np.ndarray
-    teeth: Gap | None = None
-
-    def scaled(self, weight: float) -> Gap:
-        """The gap between lips that part by a share of the way."""
-        edge = self.edge - np.float32(1 - weight) * max(float(self.edge.max()), 0)
-        return Gap(edge, self.colour, self.teeth and self.teeth.scaled(weight))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +100,7 @@ class Differ:
         self._dis.setFinestScale(0)
         self._own_motion: bool | None = None  # whether the renderer's motion is used
         self._shading: np.ndarray | None = None
-        self._line_off: np.ndarray | None = None
-        self._parting: float | None = None
-        self._shut = 1.0
+        self._mouth = Mouth()
         self._reach = Reach()
 
     def __call__(
@@ -150,7 +120,7 @@ class Differ:
         further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
         opening = None
         if mouth is not None:
-            opening = self._opened(seen.original, flow, mouth, region)
+            opening = self._mouth.opened(seen.original, flow, mouth, region)
         if opening is not None:
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
@@ -181,44 +151,8 @@ class Differ:
             if len(skin) >= DRAWS_NEW_PX:
                 gap = Gap(edge, skin + palette.limited(skin, drawn - skin))
             else:
-                gap = self._inside(edge, new[..., 1], new[..., 2], seen.original, region)
+                gap = self._mouth.inside(edge, new[..., 1], new[..., 2], seen.original, region)
         return Difference(flow, palette.limited(skin, wanted), tear, gap)
-
-    def _opened(
-        self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
-    ) -> Opening | None:
-        """Lips that part where they meet in the film; None where they stay together."""
-        before, now = self._parting, parting(flow, mouth)
-        opens = before is not None and now > before
-        self._parting = eased(before, now, OPENING_PACE if opens else SHUTTING_PACE)
-        row, weight = origin(flow, mouth)
-        line = self._line(picture, row, weight, face)  # kept up to date also while they do
-        if self._parting <= OPENS_FROM:
-            return None
-        shut = were_shut(picture, face, line, weight)
-        self._shut = min(shut, eased(self._shut, shut, SHUT_PACE))
-        return opened(flow, line, mouth, self._parting)
-
-    def _inside(
-        self,
-        edge: np.ndarray,
-        below: np.ndarray,
-        height: np.ndarray,
-        picture: np.ndarray,
-        face: np.ndarray,
-    ) -> Gap:
-        """What nobody filmed and a small renderer does not draw."""
-        depth = np.clip(below / np.maximum(height, np.float32(1e-3)), 0, 1)
-        white = Gap(teeth_edge(below, height, self._shut), enamel(picture, face, below))
-        return Gap(edge, cavity(picture, face, depth), white)
-
-    def _line(
-        self, picture: np.ndarray, row: np.ndarray, weight: np.ndarray, face: np.ndarray
-    ) -> np.ndarray:
-        """Where the lips part, ``[1, S]``: where the renderer parts them, moved bit by bit to where
-        they meet in the film."""
-        self._line_off = eased(self._line_off, line_off(picture, row, weight, face))
-        return row + self._line_off
 
     def _steadied(self, residual: np.ndarray, tear: np.ndarray) -> np.ndarray:
         """Shading comes and goes slowly, so it is taken over bit by bit; what tore is of now."""
@@ -273,11 +207,6 @@ class Differ:
     def _grey(picture: np.ndarray, side: int) -> np.ndarray:
         grey = cv2.resize(picture @ LUMA, (side, side), interpolation=cv2.INTER_CUBIC)
         return np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
-
-
-def eased(before: Eased | None, now: Eased, pace: float = PACE) -> Eased:
-    """What is measured of a shot's frames, followed bit by bit."""
-    return now if before is None else before + pace * (now - before)
 
 
 def _shading(residual: np.ndarray) -> np.ndarray:

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from ..media.pixels import ColourConverter, PixelFormat
-from .difference import Difference, Gap
+from .difference import Difference
 from .fields import smoothstep, warp
 from .geometry import Square, crop_to_plane, plane_rectangle
+from .mouth import Gap
 
 Planes = tuple[np.ndarray, ...]
 LEAST_TEAR = 0.02

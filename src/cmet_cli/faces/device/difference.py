@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from .. import difference as on_cpu
+from ..mouth import PACE
 from .colour import limited, luma
-from .inside import cavity, enamel, teeth_edge, were_shut
-from .opening import Opening, line_off, opened, origin, parting, tapered, teeth
+from .mouth import Gap, Mouth, inside
+from .opening import tapered, teeth
 from .sampling import blur, dilate, down_mean, smoothstep, warp
 
 
@@ -49,20 +50,6 @@ class Person:
 
 
 @dataclass(frozen=True, eq=False)
-class Gap:
-    """edge ``[B, 1, S, S]``, colour ``[B, 3, S, S]``."""
-
-    edge: Tensor
-    colour: Tensor
-    teeth: Gap | None = None
-
-    def scaled(self, weights: Tensor) -> Gap:
-        widest = self.edge.amax((2, 3), keepdim=True).clamp(min=0)
-        teeth = None if self.teeth is None else self.teeth.scaled(weights)
-        return Gap(self.edge - (1 - weights) * widest, self.colour, teeth)
-
-
-@dataclass(frozen=True, eq=False)
 class Difference:
     """flow ``[B, 2, S, S]``, residual ``[B, 3, S, S]``, tear ``[B, 1, S, S]``."""
 
@@ -83,15 +70,13 @@ class Differ:
 
     def __init__(self) -> None:
         self._shading: Tensor | None = None
-        self._line_off: Tensor | None = None
-        self._parting: Tensor | None = None
-        self._shut: Tensor | None = None
+        self._mouth = Mouth()
 
     def __call__(self, seen: Renderings, where: Where, person: Person) -> Difference:
         flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
         opening = None
         if mouth is not None:
-            opening, shut = self._opened(seen.original, flow, mouth, where.region)
+            opening, shut = self._mouth.opened(seen.original, flow, mouth, where.region)
             flow = opening.flow
         mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
         flow = flow * mask
@@ -120,46 +105,16 @@ class Differ:
             if skin.shape[-1] >= on_cpu.DRAWS_NEW_PX:
                 gap = Gap(edge, skin + limited(skin, drawn - skin, person.low, person.high))
             else:
-                depth = (below / height.clamp(min=1e-3)).clamp(0, 1)
-                white = enamel(seen.original, where.region, below)
-                inside = cavity(seen.original, where.region, depth)
-                gap = Gap(edge, inside, Gap(teeth_edge(below, height, shut), white))
+                gap = inside(edge, below, height, shut, seen.original, where.region)
         return Difference(flow, residual, tear, gap)
 
-    def _opened(
-        self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor
-    ) -> tuple[Opening, Tensor]:
-        """And how much lips were shut, ``[B, 1, 1, 1]``."""
-        much, lines, closed = [], [], []
-        for now in parting(flow, mouth):
-            before = now if self._parting is None else self._parting
-            pace = torch.where(now > before, on_cpu.OPENING_PACE, on_cpu.SHUTTING_PACE)
-            self._parting = torch.lerp(before, now, pace)
-            much.append(self._parting)
-        row, weight = origin(flow, mouth)
-        for off in line_off(pictures, row, weight, face):
-            self._line_off = _eased(self._line_off, off)
-            lines.append(self._line_off)
-        line = row + torch.stack(lines)
-        for now, opens in zip(were_shut(pictures, face, line, weight), much, strict=True):
-            before = torch.ones_like(now) if self._shut is None else self._shut
-            less = torch.minimum(now, _eased(before, now, on_cpu.SHUT_PACE))
-            self._shut = torch.where(opens > on_cpu.OPENS_FROM, less, before)
-            closed.append(self._shut)
-        shut = torch.stack(closed).view(-1, 1, 1, 1)
-        return opened(flow, line, mouth, torch.stack(much)), shut
-
     def _steadied(self, residual: Tensor, tear: Tensor) -> Tensor:
-        pace, out = on_cpu.PACE + (1 - on_cpu.PACE) * tear, []
+        pace, out = PACE + (1 - PACE) * tear, []
         for now, share in zip(residual, pace, strict=True):
             before = now if self._shading is None else self._shading
             self._shading = torch.lerp(before, now, share.expand_as(now))
             out.append(self._shading)
         return torch.stack(out)
-
-
-def _eased(before: Tensor | None, now: Tensor, pace: float = on_cpu.PACE) -> Tensor:
-    return now if before is None else torch.lerp(before, now, pace)
 
 
 def _shading(residual: Tensor) -> Tensor:

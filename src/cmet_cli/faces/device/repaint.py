@@ -16,7 +16,8 @@ from ..crop import rectangle
 from ..geometry import crop_to_plane, plane_rectangle
 from ..repaint import Axis, Planes, Target, margin_of
 from .colour import DeviceColour
-from .difference import Difference, Gap
+from .difference import Difference
+from .mouth import Gap
 from .planes import alike, downloaded, numbers, rounded, uploaded
 from .sampling import at_steps, sampled, smoothstep, warp
 

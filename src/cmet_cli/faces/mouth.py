@@ -1,0 +1,89 @@
+"""One shot's mouth, frame after frame: whether it opens, along which line, and what is then seen
+in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from .inside import cavity, enamel, teeth_edge, were_shut
+from .opening import OPENS_FROM, Opening, line_off, opened, origin, parting
+
+#: Share of a new frame's shading, and of where lips meet, beside that of the frames before.
+PACE = 0.35
+#: The same of whether a mouth opens at all: quickly it is found to, and slowly not to any more.
+#: Speech shuts it for a moment, and how wide the gap is follows at once anyway.
+OPENING_PACE, SHUTTING_PACE = 0.6, 0.05
+#: The same of lips that are shut again after the film showed teeth, whose face needs no others for
+#: a while: drawn teeth do not come and go while somebody speaks.
+SHUT_PACE = 0.02
+
+Eased = TypeVar("Eased", float, np.ndarray)
+
+
+@dataclass(frozen=True, eq=False)
+class Gap:
+    """What is new between lips. edge: how far inside of it a pixel is, in pixels of the crop, below
+    0 outside, float32 ``[S, S]``: finer planes find its outline by it; colour: RGB float32
+    ``[S, S, 3]`` in [0, 255]; teeth: what lies before that, in the gap only."""
+
+    edge: np.ndarray
+    colour: np.ndarray
+    teeth: Gap | None = None
+
+    def scaled(self, weight: float) -> Gap:
+        """The gap between lips that part by a share of the way."""
+        edge = self.edge - np.float32(1 - weight) * max(float(self.edge.max()), 0)
+        return Gap(edge, self.colour, self.teeth and self.teeth.scaled(weight))
+
+
+class Mouth:
+    """For one thread."""
+
+    def __init__(self) -> None:
+        self._line_off: np.ndarray | None = None
+        self._parting: float | None = None
+        self._shut = 1.0
+
+    def opened(
+        self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
+    ) -> Opening | None:
+        """Lips that part where they meet in the film; None where they stay together."""
+        before, now = self._parting, parting(flow, mouth)
+        opens = before is not None and now > before
+        self._parting = eased(before, now, OPENING_PACE if opens else SHUTTING_PACE)
+        row, weight = origin(flow, mouth)
+        line = self._line(picture, row, weight, face)  # kept up to date also while they do
+        if self._parting <= OPENS_FROM:
+            return None
+        shut = were_shut(picture, face, line, weight)
+        self._shut = min(shut, eased(self._shut, shut, SHUT_PACE))
+        return opened(flow, line, mouth, self._parting)
+
+    def inside(
+        self,
+        edge: np.ndarray,
+        below: np.ndarray,
+        height: np.ndarray,
+        picture: np.ndarray,
+        face: np.ndarray,
+    ) -> Gap:
+        """What nobody filmed and a small renderer does not draw."""
+        depth = np.clip(below / np.maximum(height, np.float32(1e-3)), 0, 1)
+        white = Gap(teeth_edge(below, height, self._shut), enamel(picture, face, below))
+        return Gap(edge, cavity(picture, face, depth), white)
+
+    def _line(
+        self, picture: np.ndarray, row: np.ndarray, weight: np.ndarray, face: np.ndarray
+    ) -> np.ndarray:
+        """Where the lips part, ``[1, S]``: where the renderer parts them, moved bit by bit to where
+        they meet in the film."""
+        self._line_off = eased(self._line_off, line_off(picture, row, weight, face))
+        return row + self._line_off
+
+
+def eased(before: Eased | None, now: Eased, pace: float = PACE) -> Eased:
+    """What is measured of a shot's frames, followed bit by bit."""
+    return now if before is None else before + pace * (now - before)
