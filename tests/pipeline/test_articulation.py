@@ -53,6 +53,17 @@ def test_lips_that_hardly_move_say_nothing(opening):
     assert (jaw_shares(still, ONE_SHOT, EVERY, STEP_S) == 1).all()
 
 
+@pytest.mark.parametrize("silent", [0, 2, 6])
+def test_who_speaks_for_a_part_of_a_shot_is_heard_too(silent):
+    """A listener's lips, shut with the tremble of a reading, then a sentence."""
+    tremble = 0.02 * np.random.default_rng(1).standard_normal(silent * N).astype(np.float32)
+    opening = np.concatenate([0.1 + tremble, speech()])
+    n = len(opening)
+    shares = jaw_shares(opening, np.zeros(n, int), np.ones(n, bool), STEP_S)[silent * N :]
+    assert shares[[31, 71]].max() < 0.15
+    assert shares[[10, 50, 90]] == pytest.approx(SPOKEN, abs=0.02)
+
+
 def test_each_shot_is_judged_by_itself():
     """A listener whose lips are shut may drop the jaw while the other shot speaks."""
     both = np.concatenate([speech(), np.full(N, 0.1, np.float32)])

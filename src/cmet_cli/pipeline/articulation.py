@@ -16,6 +16,9 @@ from ..media.smoothing import gaussian
 
 #: What a shot's lips are like when they meet, and when they speak: percentiles of their opening.
 MET, APART = 4, 60
+#: Where somebody speaks for a part of the shot only, lips are apart by this share of the way to
+#: their widest, which is a percentile too.
+WIDEST, OF_WIDEST = 95, 0.6
 #: So far apart at least these are where somebody speaks; below half of it nobody does. Of a drawn
 #: face's widest opening.
 SPEAKS = 0.12
@@ -45,7 +48,9 @@ def jaw_shares(
     for shot in np.unique(shots[present]):
         at = present & (shots == shot)
         known = opening[at] if more is None else np.concatenate([opening[at], more])
-        met, apart = np.percentile(known, (MET, APART))
+        met, apart, widest = np.percentile(known, (MET, APART, WIDEST))
+        if apart - met < SPEAKS:
+            apart = max(apart, met + OF_WIDEST * (widest - met))
         speaks = smoothstep((apart - met) / SPEAKS, 0.5, 1.0)
         if speaks > 0:
             how_open = (opening[at] - met) / (apart - met)
