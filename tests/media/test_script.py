@@ -58,7 +58,7 @@ def test_every_place_shows_its_frame(info, plain, indices):
 
 
 def test_going_backwards_holds_few_frames_at_a_time(info, plain, monkeypatch):
-    monkeypatch.setattr(scripts, "HELD_BYTES", 3 * info.frame_bytes)
+    monkeypatch.setattr(scripts, "TURNED_BYTES", 3 * info.frame_bytes)
     frames = shown(info, Script.of(np.arange(11, -1, -1)))
     assert all(equal(got, plain[11 - k]) for k, got in enumerate(frames))
 

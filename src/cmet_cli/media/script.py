@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import MediaError
+from .held import HeldFrames, opened
 from .melt import melt
 from .probe import VideoInfo
-from .reader import Frame, FrameReader
+from .reader import Frame
 
-#: Frames that go backwards are held in memory, this many bytes of them at a time.
-HELD_BYTES = 192 << 20
+#: Frames that go backwards are turned round in memory, this many bytes of them at a time.
+TURNED_BYTES = 192 << 20
 Planes = tuple[np.ndarray, ...]
 
 
@@ -44,33 +45,48 @@ class Script:
 
 
 @contextlib.contextmanager
-def open_frames(info: VideoInfo, script: Script | None = None) -> Iterator[Iterator[Frame]]:
+def open_frames(
+    info: VideoInfo, script: Script | None = None, held: HeldFrames | None = None
+) -> Iterator[Iterator[Frame]]:
     """Every frame of a video, or those of a script, each numbered by its place."""
     if script is None:
-        with FrameReader(info) as reader:
-            yield iter(reader)
+        with opened(info, held) as every:
+            yield every
         return
-    frames = _scripted(info, script)
+    frames = _scripted(_File(info, held), script)
     try:
         yield frames
     finally:
         frames.close()
 
 
-def _scripted(info: VideoInfo, script: Script) -> Generator[Frame, None, None]:
-    partners = _read(info, int(script.partners.max()) + 1) if (script.partners >= 0).any() else []
+@dataclass(frozen=True)
+class _File:
+    info: VideoInfo
+    held: HeldFrames | None
+
+    def forward(self, span: range) -> Iterator[tuple[int, Planes]]:
+        with opened(self.info, self.held, only=[span]) as frames:
+            for frame in frames:
+                yield frame.index, frame.planes
+
+
+def _scripted(file: _File, script: Script) -> Generator[Frame, None, None]:
+    partners = list[Planes]()
+    if (script.partners >= 0).any():
+        partners = [p for _, p in file.forward(range(int(script.partners.max()) + 1))]
     place, last = 0, (-1, ())  # type: tuple[int, tuple[int, Planes]]
     for first, step, count in runs(script.indices):
         again = last if step == 0 and last[0] == first else None
         shown = 0
-        for index, planes in _run(info, first, step, count, again):
+        for index, planes in _run(file, first, step, count, again):
             partner, last = int(script.partners[place]), (index, planes)
             if partner >= 0:
                 planes = melt(planes, partners[partner], float(script.shares[place]))
             yield Frame(place, planes)
             place, shown = place + 1, shown + 1
         if shown < count:
-            raise MediaError(f"{info.path}: decoding it twice gave different frame counts")
+            raise MediaError(f"{file.info.path}: decoding it twice gave different frame counts")
 
 
 def runs(indices: np.ndarray) -> list[tuple[int, int, int]]:
@@ -86,25 +102,15 @@ def runs(indices: np.ndarray) -> list[tuple[int, int, int]]:
 
 
 def _run(
-    info: VideoInfo, first: int, step: int, count: int, again: tuple[int, Planes] | None
+    file: _File, first: int, step: int, count: int, again: tuple[int, Planes] | None
 ) -> Iterator[tuple[int, Planes]]:
     if step == 0:
-        held = again or next(_forward(info, range(first, first + 1)), None)
+        held = again or next(file.forward(range(first, first + 1)), None)
         yield from [held] * count if held is not None else ()
     elif step == 1:
-        yield from _forward(info, range(first, first + count))
+        yield from file.forward(range(first, first + count))
     else:
-        size = max(1, HELD_BYTES // max(1, info.frame_bytes))
+        size = max(1, TURNED_BYTES // max(1, file.info.frame_bytes))
         for top in range(first, first - count, -size):
             bottom = max(top - size, first - count)
-            yield from reversed(list(_forward(info, range(bottom + 1, top + 1))))
-
-
-def _forward(info: VideoInfo, span: range) -> Iterator[tuple[int, Planes]]:
-    with FrameReader(info, only=[span]) as reader:
-        for frame in reader:
-            yield frame.index, frame.planes
-
-
-def _read(info: VideoInfo, count: int) -> list[Planes]:
-    return [planes for _, planes in _forward(info, range(count))]
+            yield from reversed(list(file.forward(range(bottom + 1, top + 1))))

@@ -49,7 +49,7 @@ class EarlyFind:
             info = probe_video(self._video)
             self._key = find_key(info, self._detector, weights_dir)
             self._begun.set()
-            self._found = follow_faces(info, self._detector, weights_dir, self._told)
+            self._found = follow_faces(info, self._detector, weights_dir, self._told, hold=True)
         except BaseException as error:  # told where it is asked for
             self._found = error
         finally:

@@ -17,8 +17,9 @@ from ..backends.images import of_pixels, to_images
 from ..faces.device.crop import sharpness
 from ..faces.geometry import Square
 from ..faces.placement import Placement, fill_absent
+from ..media.held import opened
 from ..media.probe import VideoInfo
-from ..media.reader import Frame, FrameReader
+from ..media.reader import Frame
 from ..options import Progress
 from .cropper import Cropper, batches
 from .find import FaceMap
@@ -134,9 +135,9 @@ def encode_faces(
         sharp[k][at] = sharpnesses(crops)
 
     # The networks work on one group while the next is decoded and cut.
-    with FrameReader(info) as reader, ThreadPoolExecutor(1, "networks") as networks:
+    with opened(info, faces.held) as frames, ThreadPoolExecutor(1, "networks") as networks:
         begun: list[Future[None]] = []
-        for group in batches(reader, backend.compute.batch_size):
+        for group in batches(frames, backend.compute.batch_size):
             for k, placement in enumerate(faces.placements):
                 seen = [(f, s) for f in group if f.index < n and (s := placement.square(f.index))]
                 if not seen:

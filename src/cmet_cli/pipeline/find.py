@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,15 +23,11 @@ from ..faces.people import choose_people, number_people, shots_of_others
 from ..faces.placement import Placement
 from ..faces.track import FaceTrack
 from ..media.clock import Timeline
+from ..media.held import HeldFrames
 from ..media.probe import VideoInfo
-from ..media.reader import Frame, FrameReader
 from ..options import Progress
 from ..weights.folder import find_yunet
-
-#: Faces are looked for on pictures of at most this long side; smaller videos are taken as they are.
-LOOK_SIDE_PX = 1280
-#: Without a detector only the frame times are wanted.
-BLIND_SIDE_PX = 64
+from .look import Looker, expected_frames
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class FaceMap:
 
     people: one track each over the whole clip, numbered from 1, in pixels of pictures ``scale``
     times as large as the frames; placements: of those chosen, in frame pixels; frame_size: (width,
-    height).
+    height); held: the frames themselves, where they are kept.
     """
 
     people: tuple[FaceTrack, ...]
@@ -51,6 +47,7 @@ class FaceMap:
     frame_size: tuple[int, int]
     warnings: tuple[str, ...] = ()
     placements: tuple[Placement, ...] = ()
+    held: HeldFrames | None = field(default=None, compare=False, repr=False)
 
     def choose(self, face: int | str | None, calibration: CropCalibration) -> FaceMap:
         """The same map with the placements of those to edit, for a backend's crop.
@@ -70,27 +67,28 @@ class FaceMap:
 
 
 def follow_faces(
-    info: VideoInfo, detector: str, weights_dir: Path | None, progress: Progress
+    info: VideoInfo,
+    detector: str,
+    weights_dir: Path | None,
+    progress: Progress,
+    *,
+    hold: bool = False,
 ) -> FaceMap:
     """Find everybody and follow them through the whole video.
 
     detector: ``auto``, ``yunet``, ``haar`` or ``none`` (the middle square of every frame);
-    weights_dir: where YuNet is looked for first. Raises :class:`FaceError` where nobody is found.
+    weights_dir: where YuNet is looked for first; hold: keep the frames of a short video. Raises
+    :class:`FaceError` where nobody is found.
     """
     make = partial(make_detector, detector, find_yunet(weights_dir))
-    finder = make()
-    limit = BLIND_SIDE_PX if detector == "none" else LOOK_SIDE_PX
-    scale = min(1.0, limit / max(info.width, info.height))
-    size = (max(2, round(info.width * scale)), max(2, round(info.height * scale)))
+    finder, blind = make(), detector == "none"
+    looker = Looker(info, blind=blind, hold=hold)
     count, warnings = 0, tuple[str, ...]()
-    with (
-        FrameReader(info, timestamps=True, rgb_size=size) as reader,
-        Foresight(make) as foresight,
-    ):
+    with looker.pictures() as (reader, pictures), Foresight(make) as foresight:
         # "none" sees no face, but the same part of every picture.
-        follower = FaceFollower(finder, by_looks=detector != "none", foresight=foresight)
-        for frame in _told_ahead(reader, follower, foresight.frames_ahead):
-            follower.add(frame.planes[0])
+        follower = FaceFollower(finder, by_looks=not blind, foresight=foresight)
+        for picture in _told_ahead(pictures, follower, foresight.frames_ahead):
+            follower.add(picture)
             count += 1
             progress("finding faces", count, max(count, expected_frames(info)) or None)
         ticks = reader.ticks
@@ -104,18 +102,21 @@ def follow_faces(
         ticks=ticks,
         timeline=timeline,
         detector=finder.name,
-        scale=scale,
+        scale=looker.scale,
         frame_size=(info.width, info.height),
         warnings=warnings,
+        held=looker.held,
     )
 
 
-def _told_ahead(frames: Iterable[Frame], follower: FaceFollower, ahead: int) -> Iterator[Frame]:
-    """The same frames, the follower being told of each so many before it comes."""
-    coming: deque[Frame] = deque()
-    for frame in frames:
-        follower.foresee(frame.planes[0])
-        coming.append(frame)
+def _told_ahead(
+    pictures: Iterable[np.ndarray], follower: FaceFollower, ahead: int
+) -> Iterator[np.ndarray]:
+    """The same pictures, the follower being told of each so many before it comes."""
+    coming: deque[np.ndarray] = deque()
+    for picture in pictures:
+        follower.foresee(picture)
+        coming.append(picture)
         if len(coming) > ahead:
             yield coming.popleft()
     yield from coming
@@ -135,10 +136,3 @@ def _people(follower: FaceFollower, times_s: np.ndarray, info: VideoInfo) -> lis
 def _passed_through(shots: int, frames: int) -> str:
     some = "1 shot shows" if shots == 1 else f"{shots} shots show"
     return f"{some} somebody else ({frames} frames); passed through"
-
-
-def expected_frames(info: VideoInfo) -> int:
-    """A guess at the frame count from the header, for progress only (0: no idea)."""
-    if info.duration_s is None or info.frame_rate is None:
-        return 0
-    return max(1, round(info.duration_s * info.frame_rate))

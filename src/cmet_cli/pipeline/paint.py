@@ -15,6 +15,7 @@ from ..backends.images import to_pictures, to_pixels
 from ..errors import MediaError
 from ..faces.geometry import Square
 from ..faces.placement import Placement
+from ..media.held import HeldFrames
 from ..media.probe import VideoInfo
 from ..media.reader import Frame
 from ..media.script import Script, open_frames
@@ -58,6 +59,7 @@ class FacePainter:
         backend: Backend,
         script: Script | None = None,
         *,
+        held: HeldFrames | None = None,
         device: torch.device | None = None,
     ) -> None:
         self._info, self._settings, self._backend = info, settings, backend
@@ -85,12 +87,12 @@ class FacePainter:
             edit.face.fitness(backend.layout) if best else None
         )
         if best:
-            self._fetch_source_frames()
+            self._fetch_source_frames(held)
 
-    def _fetch_source_frames(self) -> None:
+    def _fetch_source_frames(self, held: HeldFrames | None) -> None:
         """Decode up to the last source frame and keep their crops (one a shot)."""
         wanted = {int(i) for i in np.unique(self._source_frames) if i >= 0}
-        with open_frames(self._info, self._script) as frames:
+        with open_frames(self._info, self._script, held) as frames:
             for frame in frames:
                 square = self.placement.square(frame.index) if frame.index in wanted else None
                 if square is not None:

@@ -20,9 +20,10 @@ from ..errors import FaceError, MediaError, UsageError
 from ..faces.crop import planes_to_rgb
 from ..faces.placement import Placement
 from ..media.files import check_output
+from ..media.held import HeldFrames, opened
 from ..media.pictures import write_picture
 from ..media.probe import VideoInfo, probe_video
-from ..media.reader import Frame, FrameReader
+from ..media.reader import Frame
 from ..options import EditOptions, Progress, SourceChoice
 from .codes import change_for, edit_codes
 from .cropper import Cropper
@@ -98,9 +99,11 @@ def preview_columns(
     known: list[dict[int, FaceCodes]] = []
     if backend.layout.jaw is not None:
         # What lips are like when they meet is not to be seen in one moment.
-        known = [read_faces(scene, moment, backend) for moment in read_moments(info, spans)]
+        known = [
+            read_faces(scene, moment, backend) for moment in read_moments(info, spans, faces.held)
+        ]
     columns, found = [], 0
-    for k, moment in enumerate(read_moments(info, spans)):
+    for k, moment in enumerate(read_moments(info, spans, faces.held)):
         before = planes_to_rgb(moment.frames[-1].planes, info)
         read = known[k] if known else read_faces(scene, moment, backend)
         after = edit_moment(scene, moment, read, known, backend)
@@ -125,12 +128,13 @@ def moments(times_s: np.ndarray, count: int) -> list[range]:
     return spans
 
 
-def read_moments(info: VideoInfo, spans: list[range]) -> Iterator[Moment]:
+def read_moments(
+    info: VideoInfo, spans: list[range], held: HeldFrames | None = None
+) -> Iterator[Moment]:
     """Decode the stretches, in one pass over the file, every frame once; a frame is let go of when
     no stretch to come holds it. spans: by rising end."""
     frames: dict[int, Frame] = {}
-    with FrameReader(info, only=spans) as reader:
-        decoded = iter(reader)
+    with opened(info, held, only=spans) as decoded:
         for k, span in enumerate(spans):
             while span[-1] not in frames:
                 frame = next(decoded, None)

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from ..backends.base import Backend
+from ..media.held import HeldFrames
 from ..media.probe import VideoInfo, probe_video
 from ..options import EditOptions, Progress
 from .early import EarlyFind, find_key
@@ -65,7 +66,9 @@ class VideoReader:
         self.early: EarlyFind | None = None
         self._maps: RecentlyUsed[FaceMap] = RecentlyUsed(KEPT)
         self._readings: RecentlyUsed[VideoReading] = RecentlyUsed(KEPT)
-        self._keeping: list[KeptSources] = []  # of the last video alone: they are large
+        # Of the last video alone: they are large.
+        self._keeping: list[KeptSources] = []
+        self._held: HeldFrames | None = None
 
     def find(self, info: VideoInfo, options: EditOptions, progress: Progress) -> FaceMap:
         """Pass one: frame times, everybody in the video, and those to edit."""
@@ -76,11 +79,15 @@ class VideoReader:
         return everybody.choose(options.face, self.backend.crop.calibration)
 
     def _look(self, info: VideoInfo, detector: str, progress: Progress) -> FaceMap:
+        if self._held is not None:
+            self._held.clear()
+        found = None
         if self.early is not None:
             found = self.early.take(find_key(info, detector, self.weights_dir), progress)
-            if found is not None:
-                return found
-        return follow_faces(info, detector, self.weights_dir, progress)
+        if found is None:
+            found = follow_faces(info, detector, self.weights_dir, progress, hold=True)
+        self._held = found.held
+        return found
 
     def read(
         self,

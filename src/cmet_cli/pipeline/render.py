@@ -68,17 +68,20 @@ def render_video(
 ) -> None:
     """Write the edited video. Decoding and encoding run in threads of their own beside the
     network. Raises :class:`MediaError`."""
-    painters = [FacePainter(job.info, edit, job.paint, backend, job.script) for edit in job.edits]
+    painters = [
+        FacePainter(job.info, edit, job.paint, backend, job.script, held=job.faces.held)
+        for edit in job.edits
+    ]
     n, done, bare = len(job.faces.ticks), 0, job.paint.paste == "none"
     written = output_info(job.info, job.paint.paste, job.compare, backend.crop.size_px)
     target = destination
     with (
-        open_frames(job.info, job.script) as reader,
+        open_frames(job.info, job.script, job.faces.held) as frames,
         FrameWriter(
             written, job.faces.ticks, target.output, target.encode, target.streams
         ) as writer,
     ):
-        groups = batches(reader, backend.compute.batch_size)
+        groups = batches(frames, backend.compute.batch_size)
         for group, rendered in rendered_ahead(groups, painters):
             if done + len(group) > n:
                 raise MediaError(f"{job.info.path}: decoding it twice gave different frame counts")

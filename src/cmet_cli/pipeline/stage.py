@@ -13,8 +13,8 @@ from ..errors import FaceError, MediaError, UsageError
 from ..faces.eyes import find_eyes
 from ..media.audio import SAMPLE_RATE_HZ, audio_chunks, split_stretch
 from ..media.clock import Timeline, sound_on_grid
+from ..media.held import opened
 from ..media.probe import VideoInfo
-from ..media.reader import FrameReader
 from ..media.script import Script
 from ..media.still import STILL_HZ, still_info
 from ..options import EditOptions, Progress
@@ -194,8 +194,8 @@ class Stager:
         placement = reading.faces.placements[0]
         square = placement.square(0)
         assert square is not None
-        with FrameReader(info) as frames:
-            frame = next(iter(frames))
+        with opened(info, reading.faces.held) as frames:
+            frame = next(frames)
         crop = Cropper(info, self.backend.crop.size_px)(frame, square)
         marks = placement.landmarks[0, :2]
         eyes = (marks - [square.left, square.top]) / square.side

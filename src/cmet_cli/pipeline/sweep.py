@@ -12,9 +12,10 @@ import numpy as np
 from ..backends.base import Backend
 from ..emotion.source import EmotionSource
 from ..errors import FaceError, MediaError
+from ..media.held import opened
 from ..media.pictures import write_picture
 from ..media.pixels import FORMATS, Colour
-from ..media.reader import Frame, FrameReader
+from ..media.reader import Frame
 from ..media.writer import FrameWriter
 from ..options import EditOptions, Progress, SourceChoice
 from .codes import change_for, edit_codes
@@ -64,7 +65,8 @@ class SweepPainter:
                 asked = replace(options, intensity=intensity)
                 change = change_for(emotion, asked, timeline)
                 edit = edit_codes(self._face, timeline, change, layout)
-                self._painters.append(FacePainter(reading.info, edit, settings, backend))
+                held = reading.faces.held
+                self._painters.append(FacePainter(reading.info, edit, settings, backend, held=held))
 
     def tiles(self, frames: list[Frame]) -> Iterator[list[np.ndarray] | None]:
         """Per frame: the face as it was, then every tile, RGB float32 ``[192, 192, 3]``; None where
@@ -112,8 +114,8 @@ def sweep_sheet(sweep: Sweep, backend: Backend, output: Path) -> float:
     index = _telling_frame(reading)
     painter = SweepPainter(sweep, backend)
     # Whichever frame lends its face in an edit, here it is the shown one.
-    with FrameReader(reading.info, only=[range(index, index + 1)]) as reader:
-        frames = list(reader)
+    with opened(reading.info, reading.faces.held, only=[range(index, index + 1)]) as shown:
+        frames = list(shown)
     tiles = next(painter.tiles(frames), None) if frames else None
     if tiles is None:
         raise MediaError(f"{reading.info.path}: decoding it twice gave different frames")
@@ -147,8 +149,11 @@ def sweep_video(
     )
     plan = (destination.output, destination.encode, destination.streams)
     done, shown = 0, blank
-    with FrameReader(info) as reader, FrameWriter(written, ticks, *plan) as writer:
-        for group in batches(reader, backend.compute.batch_size):
+    with (
+        opened(info, sweep.reading.faces.held) as frames,
+        FrameWriter(written, ticks, *plan) as writer,
+    ):
+        for group in batches(frames, backend.compute.batch_size):
             for tiles in painter.tiles(group):
                 shown = shown if tiles is None else tiles
                 writer.write(_planes(painter.picture(shown)))
