@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cmet_cli.errors import FaceError
+from cmet_cli.faces.appearance import appearance_of
 from cmet_cli.faces.detection import Detection
 from cmet_cli.faces.follow import FaceFollower
 from cmet_cli.faces.foresight import Foresight
@@ -82,12 +83,67 @@ def test_the_same_tracks_as_one_frame_after_the_other():
 def test_what_was_looked_for_elsewhere_is_not_taken():
     picture = film()[0]
     with Foresight(Bright) as foresight:
-        assert foresight.take([(0, 0, 1, 1)]) is None  # nothing was told of
+        foresight.advance()
+        assert foresight.near([(0, 0, 1, 1)]) is None  # nothing was told of
+        foresight.expect([(0.0, 0.0, 9.0, 9.0)])
         for _ in range(2):
-            foresight.begin(picture, [(0.0, 0.0, 9.0, 9.0)])
-        assert foresight.take([(1.0, 0.0, 9.0, 9.0)]) is None
-        (found,) = foresight.take([(0.0, 0.0, 9.0, 9.0)]) or []
+            foresight.begin(picture)
+        foresight.advance()
+        assert foresight.near([(1.0, 0.0, 9.0, 9.0)]) is None
+        foresight.advance()
+        (found,) = foresight.near([(0.0, 0.0, 9.0, 9.0)]) or []
         assert found is not None
+
+
+def test_where_a_search_is_due_it_is_done_ahead():
+    searched: list[int] = []
+
+    class Counting(Bright):
+        def detect(self, rgb):
+            searched.append(threading.get_ident())
+            return super().detect(rgb)
+
+        def detect_near(self, rgb, boxes):
+            return [*super().detect(rgb), None][:1] * len(boxes)
+
+    with Foresight(Counting) as foresight:
+        follower = FaceFollower(Counting(), by_looks=False, foresight=foresight)
+        frames = film()[:15]  # it stands all the time
+        for frame in frames:
+            follower.foresee(frame)
+        for frame in frames:
+            follower.add(frame)
+    assert len(searched) == 2  # the first frame and the tenth after it
+    assert threading.get_ident() not in searched
+
+
+def test_looks_are_learned_ahead_where_they_are_wanted():
+    picture, place = film()[0], (10.0, 20.0, SIDE, SIDE)
+    for looks in (False, True):
+        with Foresight(Bright, looks=looks) as foresight:
+            foresight.expect([place])
+            foresight.begin(picture)
+            foresight.advance()
+            (found,) = foresight.near([place]) or []
+            assert found is not None
+            look = foresight.look(found)
+            assert (look is not None) == looks
+            if look is not None:
+                np.testing.assert_array_equal(look.pattern, appearance_of(picture, found).pattern)
+
+
+def test_where_faces_are_expected_now_counts_for_frames_that_wait():
+    picture = film()[0]
+    with Foresight(Bright) as foresight:
+        for _ in range(2):
+            foresight.begin(picture)
+        foresight.advance()
+        assert foresight.near([(4.0, 0.0, 9.0, 9.0)]) is None  # nobody knew of it
+        for x in (2.0, 4.0):
+            foresight.expect([(x, 0.0, 9.0, 9.0)])
+        foresight.advance()
+        assert foresight.near([(2.0, 0.0, 9.0, 9.0)]) is None
+        assert foresight.near([(4.0, 0.0, 9.0, 9.0)]) is not None
 
 
 def test_an_error_of_a_detector_arrives():
@@ -96,12 +152,14 @@ def test_an_error_of_a_detector_arrives():
             raise FaceError("no more")
 
     with Foresight(Broken) as foresight:
-        foresight.begin(film()[0], [(0.0, 0.0, 9.0, 9.0)])
+        foresight.expect([(0.0, 0.0, 9.0, 9.0)])
+        foresight.begin(film()[0])
+        foresight.advance()
         with pytest.raises(FaceError, match="no more"):
-            foresight.take([(0.0, 0.0, 9.0, 9.0)])
+            foresight.near([(0.0, 0.0, 9.0, 9.0)])
 
 
-@pytest.mark.parametrize(("cores", "ahead"), [(1, 3), (4, 3), (8, 5), (64, 9)])
+@pytest.mark.parametrize(("cores", "ahead"), [(1, 8), (4, 8), (8, 16), (64, 32)])
 def test_as_many_threads_as_this_process_may_have(monkeypatch, cores, ahead):
     """Workers of a batch share the machine's cores, and tell OpenCV how many are theirs."""
     monkeypatch.setattr(cv2, "getNumThreads", lambda: cores)

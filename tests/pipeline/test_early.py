@@ -51,7 +51,7 @@ def test_progress_goes_to_whoever_takes_over(monkeypatch):
     """What is slow after the take-over is shown to whom it is taken over by."""
     info, go, told = probe_video(WIDE), threading.Event(), list[int]()
 
-    def slow(info, detector, weights_dir, progress):
+    def slow(info, detector, weights_dir, progress, **_):
         go.wait(5)
         progress("finding faces", 7, 9)
         return "faces"
@@ -96,7 +96,12 @@ def test_nobody_wants_it_any_more(make_media):
 
 def test_a_reader_takes_it_over_and_looks_itself_at_other_videos(tmp_path, monkeypatch):
     reader, own = VideoReader(toy_model(tmp_path).backend, MINI), list[str]()
-    monkeypatch.setattr(read, "follow_faces", lambda info, *_: own.append(info.path.name))
+
+    def look(info, *_, **how):
+        own.append(info.path.name)
+        return follow_faces(info, "none", None, no_progress, **how)
+
+    monkeypatch.setattr(read, "follow_faces", look)
     with EarlyFind(WIDE, "haar", None, "mini") as early:
         reader.early = early
         faces = reader._look(probe_video(WIDE), "haar", no_progress)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..errors import FaceError
-from .appearance import appearance_of
+from .appearance import Appearance, appearance_of
 from .detection import Detection, FaceDetector, NearDetector, distinct
 from .foresight import Foresight
 from .live import EXPECT_FRAMES, ROW, LiveFace, Sight
@@ -56,12 +56,13 @@ class FaceFollower:
         """A frame that will be given to :meth:`add`, after those told of before. Changes nothing
         but the time it takes."""
         if self._foresight is not None:
-            seen = self.n_frames - 1
-            boxes = [one.anchor for one in self._live if one.frames[-1] == seen]
-            self._foresight.begin(rgb, boxes)
+            due = self._search_is_due(self.n_frames + self._foresight.waiting)
+            self._foresight.begin(rgb, search=due)
 
     def add(self, rgb: np.ndarray) -> None:
         """Look at the next frame, uint8 [H, W, 3]."""
+        if self._foresight is not None:
+            self._foresight.advance()
         if self._cut_finder.is_cut(rgb):
             self._cut(self.n_frames)
         swap = self._link(rgb, self._look(rgb))
@@ -69,6 +70,9 @@ class FaceFollower:
         if swap is not None:
             # Another face in the place of the last one, before the same wall: a cut all the same.
             self._cut(swap)
+        if self._foresight is not None:
+            seen = self.n_frames - 1
+            self._foresight.expect([one.anchor for one in self._live if one.frames[-1] == seen])
 
     def finish(self, times_s: np.ndarray) -> list[FaceTrack]:
         """All tracks, numbered; gaps up to 0.5 s are bridged. ``times_s``: seconds [n_frames].
@@ -97,7 +101,8 @@ class FaceFollower:
         boxes = [
             one.anchor if one.frames[-1] == index - 1 else one.expected(index) for one in wanted
         ]
-        near = self._foresight.take(boxes) if self._foresight is not None else None
+        ahead = self._foresight
+        near = ahead.near(boxes) if ahead is not None else None
         if near is None:
             near = self.detector.detect_near(rgb, boxes)
         lost_now = any(
@@ -105,12 +110,22 @@ class FaceFollower:
             for one, found in zip(wanted, near, strict=True)
         )
         known = distinct([found for found in near if found is not None])
-        if known and not lost_now and (index - self._shot_start) % self._every:
+        if known and not lost_now and not self._search_is_due(index):
             return known
-        fresh = self.detector.detect(rgb)
+        fresh = ahead.whole() if ahead is not None else None
+        fresh = self.detector.detect(rgb) if fresh is None else fresh
         return known + [
             found for found in fresh if all(overlap(found.box, one.box) < 0.3 for one in known)
         ]
+
+    def _search_is_due(self, index: int) -> bool:
+        return (index - self._shot_start) % self._every == 0
+
+    def _look_of(self, rgb: np.ndarray, found: Detection) -> Appearance | None:
+        if not self._by_looks:
+            return None
+        known = self._foresight.look(found) if self._foresight is not None else None
+        return appearance_of(rgb, found) if known is None else known
 
     def _link(self, rgb: np.ndarray, detections: list[Detection]) -> int | None:
         """Give each detection to the face it fits best; the rest begin new tracks.
@@ -128,8 +143,7 @@ class FaceFollower:
                 faces[k] = i
         swaps, setting = [], self._cut_finder.picture
         for k, found in enumerate(detections):
-            look = appearance_of(rgb, found) if self._by_looks else None
-            seen = Sight(look, setting)
+            seen = Sight(self._look_of(rgb, found), setting)
             if k in faces:
                 swaps.append(self._live[faces[k]].take(self.n_frames, found, seen))
             else:

@@ -58,6 +58,8 @@ def unlikeness(a: np.ndarray, b: np.ndarray) -> float:
 
 def _reduce(rgb: np.ndarray) -> np.ndarray:
     """float32 [32, 32, 3], 0..255. Every n-th pixel is enough here and costs nothing."""
-    step = max(1, min(rgb.shape[:2]) // (4 * GRID_PX))
-    thin = np.ascontiguousarray(rgb[::step, ::step])
+    height, width = rgb.shape[:2]
+    step = max(1, min(height, width) // (4 * GRID_PX))
+    thin = rgb[: height // step * step, : width // step * step]
+    thin = cv2.resize(thin, (width // step, height // step), interpolation=cv2.INTER_NEAREST)
     return cv2.resize(thin, (GRID_PX, GRID_PX), interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -84,7 +84,7 @@ def follow_faces(
     finder, blind = make(), detector == "none"
     looker = Looker(info, blind=blind, hold=hold)
     count, warnings = 0, tuple[str, ...]()
-    with looker.pictures() as (reader, pictures), Foresight(make) as foresight:
+    with looker.pictures() as (reader, pictures), Foresight(make, looks=not blind) as foresight:
         # "none" sees no face, but the same part of every picture.
         follower = FaceFollower(finder, by_looks=not blind, foresight=foresight)
         for picture in _told_ahead(pictures, follower, foresight.frames_ahead):
