@@ -18,6 +18,7 @@ from .program import find_ffmpeg
 
 SHORT_RUN_TIMEOUT_S = 120.0
 STALL_S = 120.0  # a running ffmpeg that neither gives nor takes a byte for so long is ended
+GRACE_S = 10.0  # from the end of its stderr to its own
 STDERR_LINES_KEPT = 40
 _NOISE = ("Press [q]", "frame=", "  lib", "Last message repeated", "Conversion failed")
 _CONSEQUENCES = (
@@ -235,14 +236,15 @@ class FfmpegProcess:
 
     def wait(self, timeout_s: float = SHORT_RUN_TIMEOUT_S) -> int:
         """Exit code, after all of stderr has been read."""
+        # Its stderr ends when it does, and that is noticed at once: waiting for a process with a
+        # timeout looks for its end again after ever longer sleeps.
+        self._drain.join(timeout_s)
         try:
-            code = self._process.wait(timeout_s)
+            return self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired as error:
             raise MediaError(
                 f"ffmpeg did not finish within {timeout_s:.0f} s", transient=True
             ) from error
-        self._drain.join(timeout_s)
-        return code
 
     def _kill(self) -> None:
         try:  # it leads a group of its own
