@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +20,7 @@ from ..media.held import opened
 from ..media.probe import VideoInfo
 from ..media.reader import Frame
 from ..options import Progress
+from .ahead import ahead
 from .cropper import Cropper, batches
 from .find import FaceMap
 from .on_device import DeviceCropper, pixel_device
@@ -117,14 +117,14 @@ def encode_faces(
     codes = [np.zeros((n, backend.layout.dim), np.float32) for _ in faces.placements]
     sharp = [np.zeros(n, np.float32) for _ in faces.placements]
     kept = [KeptSources(keep_bytes // len(codes)) for _ in faces.placements]
-    done = 0
 
     def cut(seen: list[tuple[Frame, Square]]) -> Crops:
         if there is None:
             return [here(frame, square) for frame, square in seen]
         return there([frame for frame, _ in seen], [square for _, square in seen])
 
-    def keep(k: int, at: list[int], crops: Crops) -> None:
+    def keep(job: tuple[int, list[int], Crops]) -> None:
+        k, at, crops = job
         images = crop_images(crops, backend)
         if isinstance(backend, PreparingBackend) and not kept[k].full:
             found, source = backend.encode_and_prepare(images)
@@ -134,21 +134,20 @@ def encode_faces(
         codes[k][at] = found.cpu().numpy()
         sharp[k][at] = sharpnesses(crops)
 
-    # The networks work on one group while the next is decoded and cut.
-    with opened(info, faces.held) as frames, ThreadPoolExecutor(1, "networks") as networks:
-        begun: list[Future[None]] = []
+    def crops_of(frames: Iterable[Frame]) -> Iterator[tuple[int, list[int], Crops]]:
+        done = 0
         for group in batches(frames, backend.compute.batch_size):
             for k, placement in enumerate(faces.placements):
                 seen = [(f, s) for f in group if f.index < n and (s := placement.square(f.index))]
-                if not seen:
-                    continue
-                begun.append(networks.submit(keep, k, [f.index for f, _ in seen], cut(seen)))
-                if len(begun) > 1:
-                    begun.pop(0).result()
+                if seen:
+                    yield k, [f.index for f, _ in seen], cut(seen)
             done += len(group)
             progress("reading", done, n)
-        for last in begun:
-            last.result()
+
+    # The networks work on one group while the next is decoded and cut.
+    with opened(info, faces.held) as frames:
+        for _ in ahead(keep, crops_of(frames)):
+            pass
     return [
         FaceCodes(p, fill_absent(c, p.present), s, sources)
         for p, c, s, sources in zip(faces.placements, codes, sharp, kept, strict=True)

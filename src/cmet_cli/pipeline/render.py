@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,11 +19,15 @@ from ..media.reader import Frame
 from ..media.script import Script, open_frames
 from ..media.writer import FrameWriter, StreamPlan
 from ..options import Paste, Progress
+from .ahead import ahead
 from .codes import FaceEdit
 from .cropper import batches
 from .find import FaceMap
 from .join import Planes, Rendered
 from .paint import FacePainter, Painted, PaintSettings
+
+#: Frames: a GPU takes some at once for little more than one.
+JOINED_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -100,32 +103,24 @@ Faces = list[Sequence[Painted]]
 def rendered_ahead(
     groups: Iterable[list[Frame]], painters: list[FacePainter]
 ) -> Iterator[tuple[list[Frame], Faces]]:
-    """Groups of frames with their faces; the networks work on the next group in a thread of their
-    own while whoever asks joins this one."""
-
-    def render(group: list[Frame]) -> Faces:
-        return [p.render([f for f in group if p.active(f.index)]) for p in painters]
-
-    with ThreadPoolExecutor(1, "networks") as ahead:
-        begun: list[tuple[list[Frame], Future[Faces]]] = []
-        for group in groups:
-            begun.append((group, ahead.submit(render, group)))
-            if len(begun) > 1:
-                ready, faces = begun.pop(0)
-                yield ready, faces.result()
-        for ready, faces in begun:
-            yield ready, faces.result()
+    """Groups of frames with their faces; the networks work on the next group while whoever asks
+    joins this one."""
+    return ahead(
+        lambda group: [p.render([f for f in group if p.active(f.index)]) for p in painters], groups
+    )
 
 
 def whole_frames(
     group: list[Frame], painters: list[FacePainter], faces: Faces
 ) -> Iterator[tuple[Planes, Planes]]:
-    """Whole frames before and after, every face painted in turn."""
-    edited: dict[int, Planes] = {frame.index: frame.planes for frame in group}
-    for painter, rendered in zip(painters, faces, strict=True):
-        edited |= painter.paint_all(edited, rendered)
-    for frame in group:
-        yield frame.planes, edited[frame.index]
+    """Whole frames before and after, every face painted in turn; a few at a time, so that the
+    encoder need not wait for all."""
+    for some in batches(group, JOINED_AT_ONCE):
+        edited: dict[int, Planes] = {frame.index: frame.planes for frame in some}
+        for painter, rendered in zip(painters, faces, strict=True):
+            edited |= painter.paint_all(edited, [r for r in rendered if r.frame.index in edited])
+        for frame in some:
+            yield frame.planes, edited[frame.index]
 
 
 def bare_crops(
