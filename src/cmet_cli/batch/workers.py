@@ -22,13 +22,15 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ..batch_options import MAX_WORKERS
+from ..media.held import HELD_BYTES
 from .plan import Outcome, Task
 from .row_worker import RowWorker, WorkerSetup, judge
 
 END_PATIENCE_S = 8.0
 _PR_SET_PDEATHSIG = 1
 WORKERS_PER_GPU = 2  # one decodes and encodes while the other renders
-WORKER_BYTES = 830 << 20  # torch, OpenCV, buffers and sources, without any weights
+#: torch, OpenCV, buffers and sources, and a short video's frames; without any weights.
+WORKER_BYTES = (830 << 20) + HELD_BYTES
 WEIGHT_COPIES = 2.5  # while they are loaded and folded
 
 

@@ -76,7 +76,8 @@ def facts_from_log(path: Path) -> Facts:
     """Decode the first frame and read what ffmpeg says of it."""
     # 0:V is video without cover pictures.
     first_frame = {"map": "0:V:0", "frames:v": 1, "vf": SHOW_FRAMES, "f": "null"}
-    arguments = ffmpeg.input(file_url(path)).output("-", **first_frame).get_args()
+    # More threads than one would each want a frame before the first one comes out.
+    arguments = ffmpeg.input(file_url(path), threads=1).output("-", **first_frame).get_args()
     text = run_short(arguments).stderr.decode(errors="replace")
     header = text.split("Stream mapping")[0].split("Output #0")[0]
     kinds = tuple((str(kind), str(codec)) for kind, codec in _STREAM.findall(header))

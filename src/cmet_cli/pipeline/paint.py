@@ -27,6 +27,9 @@ from .encode import Crops, crop_images
 from .join import Canvas, DifferenceJoin, Join, Place, Planes, Rendered, RenderingJoin
 from .on_device import DeviceCropper, pixel_device
 
+#: Frames: to a GPU several are hardly more than one.
+JOINED_HERE, JOINED_THERE = 4, 32
+
 #: A frame's face before and after, wherever it is.
 Painted = Rendered | RenderedOnDevice
 
@@ -100,6 +103,12 @@ class FacePainter:
                 if len(self._borrowed) == len(wanted):
                     return
         raise MediaError(f"{self._info.path}: decoding it twice gave different frames")
+
+    @property
+    def joined_at_once(self) -> int:
+        """How many frames are best painted together: where they come one after the other, few, so
+        that the encoder need not wait for all."""
+        return JOINED_THERE if self._there is not None else JOINED_HERE
 
     def active(self, index: int) -> bool:
         """Whether a frame is edited at all. Where no code changes, a difference is nothing."""

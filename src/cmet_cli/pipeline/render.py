@@ -26,9 +26,6 @@ from .find import FaceMap
 from .join import Planes, Rendered
 from .paint import FacePainter, Painted, PaintSettings
 
-#: Frames: a GPU takes some at once for little more than one.
-JOINED_AT_ONCE = 8
-
 
 @dataclass(frozen=True)
 class RenderJob:
@@ -113,9 +110,8 @@ def rendered_ahead(
 def whole_frames(
     group: list[Frame], painters: list[FacePainter], faces: Faces
 ) -> Iterator[tuple[Planes, Planes]]:
-    """Whole frames before and after, every face painted in turn; a few at a time, so that the
-    encoder need not wait for all."""
-    for some in batches(group, JOINED_AT_ONCE):
+    """Whole frames before and after, every face painted in turn."""
+    for some in batches(group, min((p.joined_at_once for p in painters), default=len(group))):
         edited: dict[int, Planes] = {frame.index: frame.planes for frame in some}
         for painter, rendered in zip(painters, faces, strict=True):
             edited |= painter.paint_all(edited, [r for r in rendered if r.frame.index in edited])

@@ -1,0 +1,66 @@
+"""Frames that are held in memory are those that would be decoded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cmet_cli.media import held as module
+from cmet_cli.media.held import HeldFrames, opened
+from cmet_cli.media.probe import probe_video
+from cmet_cli.media.reader import FrameReader
+
+
+@pytest.fixture(scope="module")
+def info(make_media):
+    return probe_video(make_media("held.mkv", "-f lavfi -i testsrc2=s=64x48:r=25:d=0.48 -c:v ffv1"))
+
+
+def filled(info, most_bytes):
+    held = HeldFrames(info, most_bytes)
+    with FrameReader(info) as reader:
+        passed = list(held.filling(reader))
+    assert [frame.index for frame in passed] == list(range(12)), "all of them pass in any case"
+    return held
+
+
+def same(some, others):
+    some, others = list(some), list(others)
+    assert [f.index for f in some] == [f.index for f in others]
+    for one, other in zip(some, others, strict=True):
+        assert all(map(np.array_equal, one.planes, other.planes))
+
+
+@pytest.mark.parametrize("only", [None, [range(2, 5)], [range(7, 9), range(3, 8)], [range(10, 40)]])
+def test_they_are_what_would_be_decoded(info, only, monkeypatch):
+    with FrameReader(info, only=only) as reader:
+        decoded = list(reader)
+    held = filled(info, 12 * info.frame_bytes)
+    assert held.complete
+    monkeypatch.setattr(module, "FrameReader", None)  # nothing is decoded any more
+    with opened(info, held, only=only) as frames:
+        same(frames, decoded)
+
+
+def test_a_video_too_long_is_let_go_of_and_decoded(info):
+    held = filled(info, 12 * info.frame_bytes - 1)
+    assert not held.complete
+    assert not list(held.get())
+    with opened(info, held) as frames:
+        assert len(list(frames)) == 12
+
+
+def test_an_unfinished_pass_is_no_video(info):
+    held = HeldFrames(info)
+    with FrameReader(info) as reader:
+        next(held.filling(reader))
+    assert not held.complete
+
+
+def test_whoever_reads_them_keeps_them_when_they_are_let_go_of(info):
+    held = filled(info, 12 * info.frame_bytes)
+    with opened(info, held) as frames:
+        next(frames)
+        held.clear()
+        assert len(list(frames)) == 11
+    assert not held.complete
