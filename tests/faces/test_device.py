@@ -206,13 +206,16 @@ def part(rows: slice) -> np.ndarray:
 
 
 def opening_mouth() -> tuple[list[host.Renderings], np.ndarray, np.ndarray]:
-    """Three frames of lips that part and skin that moves, where lips are, and where lids are."""
+    """Three frames of lips that part, a brow that is raised and skin that moves, where lips are,
+    and where lids are."""
     mouth, eyes = part(slice(36, 56)), part(slice(16, 28))
     skin = np.array([185, 140, 120], np.float32) + 12 * soft(1, 3, 2.0)
     skin[43:48, 22:42] = (170, 95, 95)
+    skin[20:23, 18:46] = (60, 45, 40)
     motion = 0.3 * FLOW * FACE[..., None]
     middle = np.exp(-0.5 * ((np.arange(SIZE) - 32) / 7) ** 2)
     motion[..., 1] += (np.arange(SIZE) - 45)[:, None] * -0.95 * middle * part(slice(40, 51))
+    motion[..., 1] += np.interp(np.arange(SIZE), [8, 15, 28], [0, 6, 0])[:, None] * FACE
     dark = 30 * part(slice(43, 48))[..., None]
     seen = [
         host.Renderings(now, now, host.warp(now, -way) - share * dark, way, 0.05)
@@ -234,39 +237,44 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
     renderer and one that draws well enough for tears."""
     seen, mouth, eyes = opening_mouth()
     seen = [enlarged(one, times) for one in seen]
-    face, mouth, eyes = (cv2.resize(m, None, fx=times, fy=times) for m in (FACE, mouth, eyes))
+    masks = (FACE, mouth, eyes, part(slice(8, 26)))
+    face, mouth, eyes, brows = (cv2.resize(m, None, fx=times, fy=times) for m in masks)
     lips = (None, mouth) if kept else (mouth, None)
     differ, palette, reach, exact, told = host.Differ(), Palette(), Reach(), [], []
     differ._own_motion = True
     flows = [host.blur(one.motion, host.MOTION_SIGMA) for one in seen]
     for one, flow in zip(seen, flows, strict=True):
         palette.learn(one.original, face)
-        exact.append(differ(one, face, palette, *lips, eyes))
+        exact.append(differ(one, face, palette, *lips, eyes, brows))
         told.append(np.concatenate([*palette.ranges, [reach(flow, one.expected)]]))
     person = torch.from_numpy(np.stack(told))[..., None, None].float()
     person = person.to(DEVICE).split([3, 3, 1], dim=1)
     assert float(person[2].min()) > 0.1
     pictures = [there(*(getattr(one, name) for one in seen)) for name in PICTURES]
-    masks = [None if mask is None else there(*[mask] * 3) for mask in (face, *lips, eyes)]
+    masks = [None if mask is None else there(*[mask] * 3) for mask in (face, *lips, eyes, brows)]
     found = device.Differ()(
         device.Renderings(*pictures, there(*flows)), device.Where(*masks), device.Person(*person)
     )
     assert kept or exact[-1].gap.edge.max() > 1
+    plain = host.Differ()
+    plain._own_motion = True
+    without = plain(seen[0], face, palette, *lips, eyes)
+    assert np.abs(without.flow - exact[0].flow).max() > 0.3, "brows are kept together"
     for k, change in enumerate(exact):
         for name, most in (("flow", 1.0), ("residual", 5.0), ("tear", 0.5 * (times > 1))):
             wanted, got = getattr(change, name), here(getattr(found, name)[k : k + 1])
             assert np.abs(wanted).max() >= most
             assert np.abs(wanted - got).max() < 2e-3
         assert (change.gap is None) == (found.gap is None) == kept
-        for part in () if kept else ("", "teeth"):
-            if part and times > 1:  # it draws them itself
+        for layer in () if kept else ("", "teeth"):
+            if layer and times > 1:  # it draws them itself
                 assert change.gap.teeth is found.gap.teeth is None
                 continue
-            ours, theirs = (g if not part else g.teeth for g in (change.gap, found.gap))
+            ours, theirs = (g if not layer else g.teeth for g in (change.gap, found.gap))
             for name in ("edge", "colour"):
                 wanted, got = getattr(ours, name), here(getattr(theirs, name)[k : k + 1])
                 # Whether lips were shut is a steep step of what is seen.
-                assert np.abs(wanted - got).max() < (1e-2 if part else 2e-3)
+                assert np.abs(wanted - got).max() < (1e-2 if layer else 2e-3)
 
 
 def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):

@@ -188,7 +188,7 @@ def test_a_silent_ffmpeg_is_ended(ask, tmp_path):
         FfmpegProcess(["-version"], feed=True, stall_s=0.4) as process,
         pytest.raises(MediaError, match="stood still"),
     ):
-        process.write(bytes(1 << 20))  # more than a pipe holds
+        process.write(bytes(4 << 20))  # more than a pipe holds
     with pytest.raises(MediaError, match="did not finish within"):
         run_short(["-version"], 0.4)
     assert time.monotonic() - started < 60  # not the script's ten minutes

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .fields import LUMA, PLAIN, blur, smoothstep, warp
+from .brows import kept_together
+from .fields import LUMA, PLAIN, blur, smoothstep, stretch, warp
 from .mouth import PACE, Gap, Mouth
 from .opening import tapered, teeth
 from .palette import Palette
@@ -111,11 +112,12 @@ class Differ:
         mouth: np.ndarray | None = None,
         lips: np.ndarray | None = None,
         eyes: np.ndarray | None = None,
+        brows: np.ndarray | None = None,
     ) -> Difference:
         """region: float32 ``[S, S]`` in [0, 1], where a change may be (0 at the crop's border
         unless the crop is the whole picture); palette: this person's colours; mouth: where lips
-        may part; lips: where they may not, but move as a whole; eyes: where lids are. All
-        ``[S, S]`` in [0, 1]."""
+        may part; lips: where they may not, but move as a whole; eyes: where lids are; brows: where
+        brows may be raised to. All ``[S, S]`` in [0, 1]."""
         flow = self.flow(seen)
         further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
         opening = None
@@ -144,6 +146,8 @@ class Differ:
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
+        if brows is not None:
+            flow = kept_together(flow, seen.original, brows)
         skin = warp(seen.original, flow)
         gap = None
         if opening is not None and new is not None:
@@ -252,14 +256,6 @@ def moving(flow: np.ndarray) -> np.ndarray:
     size = flow.shape[0]
     far = cv2.magnitude(flow[..., 0], flow[..., 1]) / np.float32(size)
     return smoothstep(blur(far, CHANGE_SIGMA), MOVING_FROM, MOVING_TO)
-
-
-def stretch(flow: np.ndarray) -> np.ndarray:
-    """How much of each pixel is new: 0 where skin is moved or pressed together, towards 1 where a
-    little of it is drawn out over much (an opening mouth, a lifted lid). float32 ``[S, S]``."""
-    dx, dy = np.gradient(flow, axis=1), np.gradient(flow, axis=0)
-    area = (1 + dx[..., 0]) * (1 + dy[..., 1]) - dx[..., 1] * dy[..., 0]
-    return np.clip(1 - area, 0, 1).astype(np.float32)
 
 
 def likeness(seen: Renderings, region: np.ndarray) -> float:

@@ -43,3 +43,11 @@ def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
     """0 up to ``low``, 1 from ``high`` on, smooth between. float32."""
     x = np.clip((x - low) / (high - low), 0.0, 1.0)
     return (x * x * (3 - 2 * x)).astype(np.float32)
+
+
+def stretch(flow: np.ndarray) -> np.ndarray:
+    """How much of each pixel is new: 0 where skin is moved or pressed together, towards 1 where a
+    little of it is drawn out over much (an opening mouth, a lifted lid). float32 ``[S, S]``."""
+    dx, dy = np.gradient(flow, axis=1), np.gradient(flow, axis=0)
+    area = (1 + dx[..., 0]) * (1 + dy[..., 1]) - dx[..., 1] * dy[..., 0]
+    return np.clip(1 - area, 0, 1).astype(np.float32)

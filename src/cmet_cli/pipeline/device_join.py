@@ -223,7 +223,7 @@ class _Masks:
         self._face = on_device(head_mask(size, canvas.face, 0.0, 0.0), device)
         self._border = on_device(square_mask(size, True), device)
         everything = np.ones((size, size), np.float32)
-        names = ("lips" if canvas.keep_lips else "mouth", "eyes")
+        names = ("lips" if canvas.keep_lips else "mouth", "eyes", "brows")
         self._parts = [on_device(canvas.area(name, still), device) for name in names]
         limited = canvas.limited(everything, still)
         self._areas = on_device(limited, device) if canvas.areas else None
@@ -240,9 +240,11 @@ class _Masks:
         if self._areas is not None:
             region = region * moved(self._areas, heads)
         region = region * face
-        lips, eyes = (moved(part, heads) * face for part in self._parts)
+        lips, eyes, brows = (moved(part, heads) * face for part in self._parts)
+        brows = brows * (1 - eyes)
         keep = self._canvas.keep_lips
-        return _Found(face, Where(region, None if keep else lips, lips if keep else None, eyes))
+        mouth, kept = (None, lips) if keep else (lips, None)
+        return _Found(face, Where(region, mouth, kept, eyes, brows))
 
     def _region(self, square: Square) -> Tensor:
         whole = self._canvas.whole(square)

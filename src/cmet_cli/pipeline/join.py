@@ -171,6 +171,8 @@ class DifferenceJoin:
         kept = canvas.area("lips", head) * face if canvas.keep_lips else None
         parting = None if canvas.keep_lips else canvas.area("mouth", head) * face
         eyes = canvas.area("eyes", head) * face
-        change = self._differ(seen, region, self._palette, parting, kept, eyes).scaled(weight)
+        brows = canvas.area("brows", head) * face * (1 - eyes)
+        parts = (parting, kept, eyes, brows)
+        change = self._differ(seen, region, self._palette, *parts).scaled(weight)
         target = Target(square, canvas.info.pixel_format, canvas.crop.converter)
         return repaint(planes, seen.original, change, target)

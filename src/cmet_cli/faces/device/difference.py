@@ -13,10 +13,11 @@ from torch import Tensor
 
 from .. import difference as on_cpu
 from ..mouth import PACE
+from .brows import kept_together
 from .colour import limited, luma
 from .mouth import Gap, Mouth, inside
 from .opening import tapered, teeth
-from .sampling import blur, dilate, down_mean, smoothstep, warp
+from .sampling import blur, dilate, down_mean, smoothstep, stretch, warp
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +32,14 @@ class Renderings:
 
 @dataclass(frozen=True, eq=False)
 class Where:
-    """Where a change may be, where lips may part (or, kept, where they may not), where lids are."""
+    """Where a change may be, where lips may part (or, kept, where they may not), where lids and
+    brows are."""
 
     region: Tensor
     mouth: Tensor | None
     lips: Tensor | None
     eyes: Tensor
+    brows: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +100,7 @@ class Differ:
         raw = self._steadied(raw, tear)
         raw = raw * (1 + (on_cpu.DEEPER - 1) * tear * (luma(raw) < 0))
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
+        flow = kept_together(flow, seen.original, where.brows)
         skin = warp(seen.original, flow)
         residual = limited(skin, wanted, person.low, person.high)
         gap = None
@@ -144,12 +148,6 @@ def changed(seen: Renderings) -> Tensor:
 def moving(flow: Tensor) -> Tensor:
     far = flow.square().sum(1, keepdim=True).sqrt() / flow.shape[-1]
     return smoothstep(blur(far, on_cpu.CHANGE_SIGMA), on_cpu.MOVING_FROM, on_cpu.MOVING_TO)
-
-
-def stretch(flow: Tensor) -> Tensor:
-    down, right = torch.gradient(flow, dim=(2, 3))
-    area = (1 + right[:, :1]) * (1 + down[:, 1:]) - right[:, 1:] * down[:, :1]
-    return (1 - area).clamp(0, 1)
 
 
 def likeness(original: Tensor, neutral: Tensor, region: Tensor) -> Tensor:

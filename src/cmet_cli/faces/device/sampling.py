@@ -106,6 +106,12 @@ def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
     return x * x * (3 - 2 * x)
 
 
+def stretch(flow: Tensor) -> Tensor:
+    down, right = torch.gradient(flow, dim=(2, 3))
+    area = (1 + right[:, :1]) * (1 + down[:, 1:]) - right[:, 1:] * down[:, :1]
+    return (1 - area).clamp(0, 1)
+
+
 def down_mean(flow: Tensor) -> Tensor:
     """Motion averaged from top to bottom."""
     size = flow.shape[-1]

@@ -1,0 +1,37 @@
+"""Brows move as a whole: raised, they stay as thick as they are, and the skin below is drawn out.
+
+A small renderer's motion rises evenly from the lids, which stay, to the forehead, and would draw
+out the brow between them. Arrays are of one crop of side S; lengths are in shares of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .fields import LUMA, blur, smoothstep, stretch, warp
+from .opening import light_of
+
+#: Brows are darker than the skin around them (the mean over so far), by these shares of the face's
+#: light: the first is none, the second is all brow.
+AROUND, DARK_FROM, DARK_TO = 0.06, 0.04, 0.24
+#: Hairs so near move with each other; so much of the mean brow there is a whole one.
+TOGETHER, WHOLE = 0.026, 0.5
+#: Shares of new pixels in a brow, from and to which that matters: one that is pressed together is
+#: a frown.
+DRAWN_FROM, DRAWN_TO = 0.05, 0.15
+
+
+def kept_together(flow: np.ndarray, picture: np.ndarray, brows: np.ndarray) -> np.ndarray:
+    """Motion with that of the whole brow where one would be drawn out.
+
+    flow: where each pixel comes from ``[S, S, 2]`` in pixels; picture: RGB ``[S, S, 3]`` in [0,
+    255]; brows: where they may lie afterwards, ``[S, S]`` in [0, 1]. float32.
+    """
+    shine = picture @ LUMA
+    light = light_of(picture, brows)
+    darker = (blur(shine, AROUND) - shine) / light
+    hair = warp(smoothstep(darker, DARK_FROM, DARK_TO), flow) * brows
+    near = blur(np.dstack([flow * hair[..., None], hair, stretch(flow)]), TOGETHER)
+    mean = near[..., :2] / (near[..., 2:3] + np.float32(1e-3))
+    share = np.clip(near[..., 2] / WHOLE, 0, 1) * smoothstep(near[..., 3], DRAWN_FROM, DRAWN_TO)
+    return np.asarray(flow + share[..., None] * (mean - flow), np.float32)

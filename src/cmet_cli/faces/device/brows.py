@@ -1,0 +1,24 @@
+"""As :mod:`..brows`, which says why, for many frames at once on the device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .. import brows as on_cpu
+from .colour import luma
+from .opening import light_of
+from .sampling import blur, smoothstep, stretch, warp
+
+
+def kept_together(flow: Tensor, pictures: Tensor, brows: Tensor) -> Tensor:
+    """flow ``[B, 2, S, S]``, pictures ``[B, 3, S, S]``, brows ``[B, 1, S, S]``."""
+    shine = luma(pictures)
+    darker = (blur(shine, on_cpu.AROUND) - shine) / light_of(pictures, brows)
+    hair = warp(smoothstep(darker, on_cpu.DARK_FROM, on_cpu.DARK_TO), flow) * brows
+    near = blur(torch.cat([flow * hair, hair, stretch(flow)], dim=1), on_cpu.TOGETHER)
+    moved, much, drawn = near.split([2, 1, 1], dim=1)
+    mean = moved / (much + 1e-3)
+    share = smoothstep(drawn, on_cpu.DRAWN_FROM, on_cpu.DRAWN_TO)
+    share = share * (much / on_cpu.WHOLE).clamp(0, 1)
+    return flow + share * (mean - flow)
