@@ -54,6 +54,7 @@ def test_a_raised_brow_stays_as_thick_as_it_was():
     [
         (face(hair=SKIN), rising(7.0), brows()),  # nothing is dark
         (face(), rising(-6.0), brows()),  # a frown presses it together
+        (face(), rising(7.0) - np.float32([0, 9]), brows()),  # or draws it out on its way down
         (face(), rising(7.0), np.zeros((SIZE, SIZE), np.float32)),  # brows are elsewhere
     ],
 )

@@ -23,6 +23,7 @@ class Bright:
     """Finds the bright square; what it finds depends on where it looks, as with real detectors."""
 
     name = "bright"
+    grows = 0.2
     threads: ClassVar[set[int]] = set()
 
     def detect(self, rgb: np.ndarray) -> list[Detection]:

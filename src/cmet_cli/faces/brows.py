@@ -16,9 +16,9 @@ from .opening import light_of
 AROUND, DARK_FROM, DARK_TO = 0.06, 0.04, 0.24
 #: Hairs so near move with each other; so much of the mean brow there is a whole one.
 TOGETHER, WHOLE = 0.026, 0.5
-#: Shares of new pixels in a brow, from and to which that matters: one that is pressed together is
-#: a frown.
-DRAWN_FROM, DRAWN_TO = 0.05, 0.15
+#: Shares of new pixels in a brow, from and to which that matters; and how far it is raised: a frown
+#: that draws it out at one end is to be one.
+DRAWN_FROM, DRAWN_TO, RAISED = 0.05, 0.15, 0.015
 
 
 def kept_together(flow: np.ndarray, picture: np.ndarray, brows: np.ndarray) -> np.ndarray:
@@ -34,4 +34,5 @@ def kept_together(flow: np.ndarray, picture: np.ndarray, brows: np.ndarray) -> n
     near = blur(np.dstack([flow * hair[..., None], hair, stretch(flow)]), TOGETHER)
     mean = near[..., :2] / (near[..., 2:3] + np.float32(1e-3))
     share = np.clip(near[..., 2] / WHOLE, 0, 1) * smoothstep(near[..., 3], DRAWN_FROM, DRAWN_TO)
+    share = share * smoothstep(mean[..., 1] / len(flow), 0.0, RAISED)
     return np.asarray(flow + share[..., None] * (mean - flow), np.float32)

@@ -76,7 +76,13 @@ class FaceDetector(Protocol):
 
 @runtime_checkable
 class NearDetector(Protocol):
-    """A detector that can also look only where faces are expected, which is much cheaper."""
+    """A detector that can also look only where faces are expected, which is much cheaper.
+
+    grows: the logarithm of how much larger or smaller than its box a face may be found to be before
+    its box should be the new one.
+    """
+
+    grows: float
 
     def detect_near(self, rgb: np.ndarray, boxes: Sequence[Box]) -> list[Detection | None]:
         """For each box the face found in it or close around it, or None."""

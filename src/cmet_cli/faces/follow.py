@@ -43,6 +43,7 @@ class FaceFollower:
         """
         self.detector = detector
         self._foresight = foresight if isinstance(detector, NearDetector) else None
+        self._grows = detector.grows if isinstance(detector, NearDetector) else math.inf
         self._by_looks = by_looks
         self._every = max(1, full_search_every)
         self._cut_finder = CutFinder()
@@ -147,7 +148,7 @@ class FaceFollower:
             if k in faces:
                 swaps.append(self._live[faces[k]].take(self.n_frames, found, seen))
             else:
-                self._live.append(LiveFace(self.n_frames, found, seen))
+                self._live.append(LiveFace(self.n_frames, found, seen, self._grows))
         return min((swap for swap in swaps if swap is not None), default=None)
 
     def _cut(self, index: int) -> None:

@@ -18,8 +18,9 @@ from .regions import Box
 
 # A face lost for a moment is still looked for where it was going, this long.
 EXPECT_FRAMES = 15
-# The window of the near search stays put until the face has moved or grown by this share of its
-# size: a detector's error depends on where in the window the face is, so moving it adds jitter.
+# The window of the near search stays put until the face has moved by this share of its size: a
+# detector's error depends on where in the window the face is, so moving it adds jitter. By how much
+# a face may grow depends on the detector.
 ANCHOR_SHARE = 0.2
 # A track needs this many detections, or half of a shorter shot: false alarms come and go.
 LEAST_HITS = 5
@@ -44,7 +45,11 @@ class Sight:
 class LiveFace:
     """A face of the current shot: 60 bytes per frame in which it is seen."""
 
-    def __init__(self, index: int, found: Detection, seen: Sight) -> None:
+    def __init__(
+        self, index: int, found: Detection, seen: Sight, grows: float = ANCHOR_SHARE
+    ) -> None:
+        """grows: a detector's (:class:`NearDetector`)."""
+        self.grows = grows
         self.frames = array("I")
         self.values = array("f")  # x, y, w, h and ten of the landmarks
         self.box = self.anchor = found.box
@@ -76,9 +81,11 @@ class LiveFace:
         shift = max(
             abs(box[i] + box[i + 2] / 2 - self.anchor[i] - self.anchor[i + 2] / 2) for i in (0, 1)
         )
-        grown = abs(math.log(size / max(self.anchor[2:])))
-        if shift > ANCHOR_SHARE * size or grown > ANCHOR_SHARE:
+        if shift > ANCHOR_SHARE * size:
             self.anchor = box
+        elif abs(math.log(size / max(self.anchor[2:]))) > self.grows:
+            x, y, w, h = self.anchor
+            self.anchor = x + (w - box[2]) / 2, y + (h - box[3]) / 2, box[2], box[3]
 
     def _check(self, index: int, look: Appearance | None) -> int | None:
         """From one frame to the next a face hardly changes, unless it is another one. A flash or a

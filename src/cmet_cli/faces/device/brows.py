@@ -21,4 +21,5 @@ def kept_together(flow: Tensor, pictures: Tensor, brows: Tensor) -> Tensor:
     mean = moved / (much + 1e-3)
     share = smoothstep(drawn, on_cpu.DRAWN_FROM, on_cpu.DRAWN_TO)
     share = share * (much / on_cpu.WHOLE).clamp(0, 1)
+    share = share * smoothstep(mean[:, 1:] / flow.shape[-1], 0.0, on_cpu.RAISED)
     return flow + share * (mean - flow)
