@@ -185,6 +185,11 @@ class EmotionEditor:
         video read it once."""
         return self._reader.read(video, options, stopwatch or Stopwatch(), progress)
 
+    def let_go(self) -> None:
+        """Of the last video's frames, up to 0.5 GB that stay for another edit of it; the next video
+        takes their place in any case."""
+        self._reader.let_go()
+
     def semantic_vector(
         self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress = no_progress
     ) -> SemanticVector:

@@ -23,7 +23,7 @@ class Bright:
     """Finds the bright square; what it finds depends on where it looks, as with real detectors."""
 
     name = "bright"
-    grows = 0.2
+    grows = 0.02
     threads: ClassVar[set[int]] = set()
 
     def detect(self, rgb: np.ndarray) -> list[Detection]:
@@ -36,14 +36,15 @@ class Bright:
         self.threads.add(threading.get_ident())
         found = self.detect(rgb)
         return [
-            Detection(f.x + 0.01 * box[0], f.y, f.w, f.h, 0.9) if found else None
+            Detection(f.x + 0.01 * box[0], f.y, f.w + 0.1 * box[3], f.h, 0.9) if found else None
             for box in boxes
             for f in found or [None]  # type: ignore[list-item]
         ]
 
 
 def film() -> list[np.ndarray]:
-    """A square that stands, walks, is gone for a while, and jumps at a cut. uint8 [72, 128, 3]."""
+    """A square that stands, walks, is gone for a while, and jumps at a cut; what it looks like is
+    another one's for some frames. uint8 [72, 128, 3]."""
     rng = np.random.default_rng(0)
     backs = [rng.integers(0, 200, (72, 128, 3), np.uint8) for _ in range(2)]
     frames = []
@@ -52,12 +53,13 @@ def film() -> list[np.ndarray]:
         x = 10 + (2 * max(0, k - 15) if k < 40 else 90 - k)
         if not 30 <= k < 34:
             picture[20:40, x : x + 20] = 255
+            picture[24:36, x + 4 : x + 16, 1:] = rng.integers(0, 250, (12, 12, 2)) if k > 50 else 90
         frames.append(picture)
     return frames
 
 
 def followed(foresight: Foresight | None):
-    follower = FaceFollower(Bright(), by_looks=False, foresight=foresight)
+    follower = FaceFollower(Bright(), by_looks=True, foresight=foresight)
     coming: deque[np.ndarray] = deque()
     for frame in film():
         follower.foresee(frame)
@@ -72,13 +74,17 @@ def followed(foresight: Foresight | None):
 def test_the_same_tracks_as_one_frame_after_the_other():
     Bright.threads.clear()
     plain = followed(None)
-    with Foresight(Bright) as foresight:
+    with Foresight(Bright, looks=True) as foresight:
         ahead = followed(foresight)
     assert len(Bright.threads) > 1, "nothing was measured ahead"
-    assert [t.cuts for t in plain] == [t.cuts for t in ahead] == [(40,), (40,)]
+    cuts = plain[0].cuts
+    assert 40 in cuts
+    assert len(cuts) > 1, "one face never takes another's place"
     for one, other in zip(plain, ahead, strict=True):
+        assert one.cuts == other.cuts == cuts
         np.testing.assert_array_equal(one.boxes, other.boxes)
         np.testing.assert_array_equal(one.status, other.status)
+        np.testing.assert_array_equal(one.appearance.pattern, other.appearance.pattern)
 
 
 def test_what_was_looked_for_elsewhere_is_not_taken():

@@ -37,6 +37,8 @@ def test_they_are_what_would_be_decoded(info, only, monkeypatch):
         decoded = list(reader)
     held = filled(info, 12 * info.frame_bytes)
     assert held.complete
+    for frame in held.get():
+        assert not any(plane.flags.writeable for plane in frame.planes)
     monkeypatch.setattr(module, "FrameReader", None)  # nothing is decoded any more
     with opened(info, held, only=only) as frames:
         same(frames, decoded)
@@ -45,7 +47,7 @@ def test_they_are_what_would_be_decoded(info, only, monkeypatch):
 def test_a_video_too_long_is_let_go_of_and_decoded(info):
     held = filled(info, 12 * info.frame_bytes - 1)
     assert not held.complete
-    assert not list(held.get())
+    assert held.get() is None
     with opened(info, held) as frames:
         assert len(list(frames)) == 12
 
@@ -64,3 +66,26 @@ def test_whoever_reads_them_keeps_them_when_they_are_let_go_of(info):
         held.clear()
         assert len(list(frames)) == 11
     assert not held.complete
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "cut"),
+    [
+        ("held_grey.mkv", "-f lavfi -i testsrc2=s=64x48:r=25:d=0.4 -pix_fmt gray -c:v ffv1", 0),
+        ("held_odd.mp4", "-f lavfi -i testsrc2=s=64x48:r=25:d=0.4,crop=63:47 -c:v libx264rgb", 0),
+        ("held_torn.ts", "-f lavfi -i testsrc2=s=64x48:r=25:d=2 -c:v libx264 -g 10", 0.5),
+    ],
+)
+def test_of_files_of_all_kinds(make_media, tmp_path, name, arguments, cut):
+    path = make_media(name, arguments)
+    if cut:
+        data = path.read_bytes()
+        path = tmp_path / name
+        path.write_bytes(data[: int(len(data) * cut)])
+    info = probe_video(path)
+    held = HeldFrames(info)
+    with FrameReader(info) as reader:
+        passed = list(held.filling(reader))
+    with FrameReader(info) as reader:
+        same(reader, passed)
+    same(held.get(), passed)

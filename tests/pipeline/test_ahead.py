@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 
 import pytest
+import torch
 
-from cmet_cli.pipeline.ahead import ahead
+from cmet_cli.pipeline.ahead import ahead as on_device
+
+CPU = torch.device("cpu")
+
+
+def ahead(work, items):
+    return on_device(work, items, CPU)
 
 
 def test_in_order_one_step_ahead_in_a_thread_of_its_own():
@@ -61,3 +70,28 @@ def test_nothing_is_at_work_once_it_is_closed():
     before = list(done)
     assert list(ahead(abs, [1]))  # whatever waited would come before this
     assert done == before
+
+
+def test_the_threads_of_a_network_are_those_that_the_caller_has():
+    counted = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            assert list(ahead(lambda _: torch.get_num_threads(), [0])) == [(0, threads)]
+    finally:
+        torch.set_num_threads(counted)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_has_networks_of_its_own():
+    assert list(ahead(abs, [-1])) == [(-1, 1)]
+    context = multiprocessing.get_context("fork")
+    told = context.SimpleQueue()
+    child = context.Process(target=lambda: told.put(list(ahead(abs, [-2]))))
+    child.start()
+    child.join(20)
+    alive = child.is_alive()
+    child.kill()
+    assert not alive, "it waits for a thread that was not forked"
+    assert told.get() == [(-2, 2)]

@@ -12,7 +12,9 @@ from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.media import reader as readers
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader
+from cmet_cli.options import no_progress
 from cmet_cli.pipeline import look
+from cmet_cli.pipeline.stopwatch import Stopwatch
 
 ASKED = EditOptions(face_detector="none", paste="crop", lips="video", crf=0, detail="render")
 
@@ -50,6 +52,8 @@ def planes(path: Path) -> list[tuple[np.ndarray, ...]]:
     [
         ({}, 2),
         ({"source": "best"}, 3),
+        ({"detail": "source"}, 2),
+        ({"paste": "none"}, 2),
         ({"speech": True, "fit": "bounce", "lips": "audio"}, 3),
     ],
 )
@@ -60,7 +64,7 @@ def test_once_or_in_every_pass(moving, make_media, tmp_path, decodings, monkeypa
     editor = EmotionEditor(toy_model(tmp_path))
     editor.edit(moving, Constant(0.2), tmp_path / "held.mkv", options=options)
     assert decodings == ["moving.mkv"]
-    editor.edit(moving, Constant(0.1), tmp_path / "second.mkv", options=options)
+    editor.edit(moving, Constant(0.2), tmp_path / "second.mkv", options=options)
     assert decodings == ["moving.mkv"], "and once for several edits"
     decodings.clear()
     monkeypatch.setattr(look, "HELD_BYTES", 0)
@@ -68,10 +72,10 @@ def test_once_or_in_every_pass(moving, make_media, tmp_path, decodings, monkeypa
         moving, Constant(0.2), tmp_path / "again.mkv", options=options
     )
     assert len(decodings) == 1 + again
-    held, decoded = planes(tmp_path / "held.mkv"), planes(tmp_path / "again.mkv")
-    assert len(held) == len(decoded)
-    for one, other in zip(held, decoded, strict=True):
-        assert all(map(np.array_equal, one, other))
+    decoded = planes(tmp_path / "again.mkv")
+    for name in ("held.mkv", "second.mkv"):
+        for one, other in zip(planes(tmp_path / name), decoded, strict=True):
+            assert all(map(np.array_equal, one, other))
 
 
 def test_the_next_video_takes_the_place_of_the_last(moving, talking, tmp_path, decodings):
@@ -86,3 +90,16 @@ def test_the_next_video_takes_the_place_of_the_last(moving, talking, tmp_path, d
     decodings.clear()
     editor.edit(moving, Constant(0.2), tmp_path / "out.mkv", options=ASKED)
     assert decodings == ["moving.mkv"], "what is known of it is, its frames are not"
+    assert second.complete
+    editor.let_go()
+    assert not second.complete
+
+
+def test_what_is_only_looked_at_takes_no_place(moving, talking, tmp_path):
+    """Somebody whose expression is borrowed, say."""
+    reader = EmotionEditor(toy_model(tmp_path))._reader
+    held = reader.read(moving, ASKED, Stopwatch(), no_progress).faces.held
+    other = reader.read(talking, ASKED, Stopwatch(), no_progress, hold=False).faces.held
+    assert held is not None
+    assert held.complete
+    assert other is None

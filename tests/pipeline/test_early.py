@@ -104,8 +104,8 @@ def test_a_reader_takes_it_over_and_looks_itself_at_other_videos(tmp_path, monke
     monkeypatch.setattr(read, "follow_faces", look)
     with EarlyFind(WIDE, "haar", None, "mini") as early:
         reader.early = early
-        faces = reader._look(probe_video(WIDE), "haar", no_progress)
+        faces = reader._look(probe_video(WIDE), "haar", no_progress, True)
         assert len(faces.people) == 1
         assert own == []
-        reader._look(probe_video(WIDE.with_name("neutral.mp4")), "haar", no_progress)
+        reader._look(probe_video(WIDE.with_name("neutral.mp4")), "haar", no_progress, True)
     assert own == ["neutral.mp4"]

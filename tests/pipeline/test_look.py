@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from cmet_cli.media.probe import probe_video
+from cmet_cli.options import no_progress
 from cmet_cli.pipeline import look
+from cmet_cli.pipeline.find import follow_faces
 from cmet_cli.pipeline.look import BLIND_SIDE_PX, LOOK_SIDE_PX, Looker
 
 SMOOTH = "-f lavfi -i mandelbrot=s={size}:r=25:end_scale=0.3,boxblur=2 -t 0.12 -c:v libx264 -crf 4 "
@@ -18,6 +20,17 @@ def pictures(info, **how):
         found = list(seen)
         assert len(reader.ticks) == len(found) == 3
     return looker, found
+
+
+def test_without_a_detector_the_middle_is_the_middle(make_media):
+    """At sizes where a tiny picture's sides are odd."""
+    for size in ("1280x544", "1280x534"):
+        info = of(make_media, size)
+        found = follow_faces(info, "none", None, no_progress, hold=True)
+        plain = follow_faces(info, "none", None, no_progress)
+        np.testing.assert_array_equal(found.people[0].boxes, plain.people[0].boxes)
+        height = found.people[0].boxes[0, 3] / found.scale
+        assert height == pytest.approx(info.height, abs=0.5 / found.scale)
 
 
 def of(make_media, size, more="-pix_fmt yuv420p"):

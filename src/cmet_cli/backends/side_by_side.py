@@ -3,6 +3,7 @@ one convolution wait for each other, most of all where a decoder and an encoder 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -17,6 +18,13 @@ LARGE_PX = 128
 R = TypeVar("R")
 
 _POOL = ThreadPoolExecutor(MOST, "pictures")  # its threads begin when they are first wanted
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _begin_anew())  # threads are not forked
+
+
+def _begin_anew() -> None:
+    global _POOL
+    _POOL = ThreadPoolExecutor(MOST, "pictures")
 
 
 def shares(pictures: int, size_px: int, device: torch.device) -> int:

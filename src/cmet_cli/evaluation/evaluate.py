@@ -78,9 +78,9 @@ class Evaluator:
                 "compare an edit with its own input, made without --compare and --paste none",
             )
         reader, notes = self._reader(), list[str]()
-        maps = [reader.find(infos[0], options, progress)]
+        maps = [reader.find(infos[0], options, progress, hold=False)]
         try:
-            maps.append(reader.find(infos[1], replace(options, face=None), progress))
+            maps.append(reader.find(infos[1], replace(options, face=None), progress, hold=False))
         except FaceError:
             notes.append("no face was found in the edit")
         seen = _Seen.of(infos, maps, self._backend)

@@ -78,11 +78,9 @@ class FaceDetector(Protocol):
 class NearDetector(Protocol):
     """A detector that can also look only where faces are expected, which is much cheaper.
 
-    grows: the logarithm of how much larger or smaller than its box a face may be found to be before
-    its box should be the new one.
+    It may say, as ``grows``, how much larger or smaller than its box (a logarithm) a face may be
+    found to be before the box is to be the new one.
     """
-
-    grows: float
 
     def detect_near(self, rgb: np.ndarray, boxes: Sequence[Box]) -> list[Detection | None]:
         """For each box the face found in it or close around it, or None."""

@@ -11,7 +11,7 @@ from ..errors import FaceError
 from .appearance import Appearance, appearance_of
 from .detection import Detection, FaceDetector, NearDetector, distinct
 from .foresight import Foresight
-from .live import EXPECT_FRAMES, ROW, LiveFace, Sight
+from .live import ANCHOR_SHARE, EXPECT_FRAMES, ROW, LiveFace, Sight
 from .regions import Box, overlap
 from .shots import CutFinder
 from .track import ABSENT, BRIDGED, DETECTED, FaceTrack
@@ -43,7 +43,7 @@ class FaceFollower:
         """
         self.detector = detector
         self._foresight = foresight if isinstance(detector, NearDetector) else None
-        self._grows = detector.grows if isinstance(detector, NearDetector) else math.inf
+        self._grows = getattr(detector, "grows", ANCHOR_SHARE)
         self._by_looks = by_looks
         self._every = max(1, full_search_every)
         self._cut_finder = CutFinder()

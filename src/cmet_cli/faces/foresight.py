@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -50,8 +51,9 @@ class Foresight:
     def __init__(self, make: Callable[[], FaceDetector], *, looks: bool = False) -> None:
         self._make, self._looks, self._own = make, looks, threading.local()
         threads = min(MOST, max(FEWEST, cv2.getNumThreads() // 2))  # a batch shares its cores out
-        # A whole search takes as long as several known faces: it is to be over when it is due.
-        self.frames_ahead = 4 * threads
+        # A whole search takes as long as several known faces: it is to be over when it is due. A
+        # known face may be elsewhere by then.
+        self.frames_ahead, self._near_ahead = 4 * threads, threads + 1
         self._pool = ThreadPoolExecutor(threads, "faces")
         self._coming: deque[_Coming] = deque()
         self._places: tuple[Box, ...] = ()
@@ -69,15 +71,16 @@ class Foresight:
         coming = _Coming(rgb)
         if search:
             coming.whole = self._pool.submit(self._search, rgb)
-        self._look_near(coming)
         self._coming.append(coming)
+        if len(self._coming) <= self._near_ahead:
+            self._look_near(coming)
 
     def expect(self, boxes: Sequence[Box]) -> None:
         """Where faces should be from now on, in the frames that wait too."""
         if (places := tuple(boxes)) == self._places:
             return
         self._places = places
-        for coming in self._coming:
+        for coming in islice(self._coming, self._near_ahead):
             if coming.near is not None:
                 coming.near.cancel()
             self._look_near(coming)
@@ -91,6 +94,8 @@ class Foresight:
         """Go on to the first of the coming frames, if there is one."""
         self._now = self._coming.popleft() if self._coming else None
         self._known = {}
+        if len(self._coming) >= self._near_ahead:
+            self._look_near(self._coming[self._near_ahead - 1])
 
     def near(self, boxes: Sequence[Box]) -> _Near | None:
         """What was found; None where it was not looked for in exactly these places."""

@@ -251,9 +251,10 @@ class FfmpegProcess:
         """Exit code, after all of stderr has been read."""
         # Its stderr ends when it does, and that is noticed at once: waiting for a process with a
         # timeout looks for its end again after ever longer sleeps.
+        started = time.monotonic()
         self._drain.join(timeout_s)
         try:
-            return self._process.wait(GRACE_S)
+            return self._process.wait(max(GRACE_S, timeout_s - (time.monotonic() - started)))
         except subprocess.TimeoutExpired as error:
             raise MediaError(
                 f"ffmpeg did not finish within {timeout_s:.0f} s", transient=True

@@ -32,15 +32,19 @@ class HeldFrames:
         """The same frames, held as they pass."""
         for count, frame in enumerate(frames, start=1):
             if count <= self._most:
+                for plane in frame.planes:
+                    plane.setflags(write=False)
                 self._frames.append(frame)
             else:
                 self._frames.clear()
             yield frame
         self._complete = bool(self._frames)
 
-    def get(self, only: Sequence[range] | None = None) -> Iterator[Frame]:
-        """All frames, or those of some stretches, in order."""
-        frames = self._frames
+    def get(self, only: Sequence[range] | None = None) -> Iterator[Frame] | None:
+        """All frames, or those of some stretches, in order; None where they are not here."""
+        frames, complete = self._frames, self._complete
+        if not complete:
+            return None
         if only is None:
             return iter(frames)
         wanted = sorted({i for span in only for i in span})
@@ -48,7 +52,8 @@ class HeldFrames:
 
     def clear(self) -> None:
         """Let go of them."""
-        self._complete, self._frames = False, []
+        self._complete = False  # first: whoever sees it still true has the frames already
+        self._frames = []
 
 
 @contextlib.contextmanager
@@ -57,8 +62,9 @@ def opened(
 ) -> Iterator[Iterator[Frame]]:
     """A video's frames, or those of some stretches (as :class:`FrameReader` has it): from memory
     if they are there, else decoded."""
-    if held is not None and held.complete:
-        yield held.get(only)
+    frames = None if held is None else held.get(only)
+    if frames is not None:
+        yield frames
         return
     with FrameReader(info, only=only) as reader:
         yield iter(reader)

@@ -146,7 +146,7 @@ def encode_faces(
 
     # The networks work on one group while the next is decoded and cut.
     with opened(info, faces.held) as frames:
-        for _ in ahead(keep, crops_of(frames)):
+        for _ in ahead(keep, crops_of(frames), backend.compute.device):
             pass
     return [
         FaceCodes(p, fill_absent(c, p.present), s, sources)

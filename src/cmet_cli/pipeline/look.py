@@ -51,7 +51,8 @@ class _Reducer:
     """Planes of 4:2:0 in 8 bits, limited range -> RGB, by BT.601: no detector minds the matrix."""
 
     def __init__(self, size: tuple[int, int]) -> None:
-        width, height = size
+        self._size = size
+        width, height = (side + side % 2 for side in size)  # there are half as many of chroma
         self._packed = np.empty((height * 3 // 2, width), np.uint8)
         chroma = self._packed[height:].reshape(2, height // 2, width // 2)
         self._parts = self._packed[:height], chroma[0], chroma[1]
@@ -62,7 +63,8 @@ class _Reducer:
                 part[...] = plane
             else:
                 cv2.resize(plane, part.shape[::-1], dst=part, interpolation=cv2.INTER_AREA)
-        return cv2.cvtColor(self._packed, cv2.COLOR_YUV2RGB_I420)
+        rgb = cv2.cvtColor(self._packed, cv2.COLOR_YUV2RGB_I420)
+        return rgb if rgb.shape[1::-1] == self._size else cv2.resize(rgb, self._size)
 
 
 def _as_opencv_has_it(info: VideoInfo) -> bool:
@@ -75,11 +77,8 @@ def _size(info: VideoInfo) -> tuple[int, int]:
 
 
 def _reduced(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """(width, height), even where it is not the picture's own."""
-    if scale == 1.0:
-        return size
-    width, height = (max(2, 2 * round(side * scale / 2)) for side in size)
-    return width, height
+    """(width, height)."""
+    return max(2, round(size[0] * scale)), max(2, round(size[1] * scale))
 
 
 def expected_frames(info: VideoInfo) -> int:

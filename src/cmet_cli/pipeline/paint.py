@@ -93,7 +93,7 @@ class FacePainter:
             self._fetch_source_frames(held)
 
     def _fetch_source_frames(self, held: HeldFrames | None) -> None:
-        """Decode up to the last source frame and keep their crops (one a shot)."""
+        """Go through the frames up to the last source and keep the sources' crops (one a shot)."""
         wanted = {int(i) for i in np.unique(self._source_frames) if i >= 0}
         with open_frames(self._info, self._script, held) as frames:
             for frame in frames:

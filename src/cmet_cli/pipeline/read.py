@@ -70,17 +70,23 @@ class VideoReader:
         self._keeping: list[KeptSources] = []
         self._held: HeldFrames | None = None
 
-    def find(self, info: VideoInfo, options: EditOptions, progress: Progress) -> FaceMap:
-        """Pass one: frame times, everybody in the video, and those to edit."""
+    def find(
+        self, info: VideoInfo, options: EditOptions, progress: Progress, *, hold: bool = True
+    ) -> FaceMap:
+        """Pass one: frame times, everybody in the video, and those to edit. hold: whether its
+        frames are wanted again."""
         key = (*file_identity(info.path), info.prefilter, options.face_detector)
-        everybody = self._maps.get(key, lambda: self._look(info, options.face_detector, progress))
+        everybody = self._maps.get(
+            key, lambda: self._look(info, options.face_detector, progress, hold)
+        )
         timeline = replace(everybody.timeline, grid_hz=self.backend.frame_rate_hz)
         everybody = replace(everybody, timeline=timeline)
         return everybody.choose(options.face, self.backend.crop.calibration)
 
-    def _look(self, info: VideoInfo, detector: str, progress: Progress) -> FaceMap:
-        if self._held is not None:
-            self._held.clear()
+    def _look(self, info: VideoInfo, detector: str, progress: Progress, hold: bool) -> FaceMap:
+        if not hold:  # nor takes it the place of another
+            return follow_faces(info, detector, self.weights_dir, progress)
+        self.let_go()
         found = None
         if self.early is not None:
             found = self.early.take(find_key(info, detector, self.weights_dir), progress)
@@ -88,6 +94,13 @@ class VideoReader:
             found = follow_faces(info, detector, self.weights_dir, progress, hold=True)
         self._held = found.held
         return found
+
+    def let_go(self) -> None:
+        """Of the last video's frames; what is known of them stays."""
+        if self._held is not None:
+            self._held.clear()
+        for sources in self._keeping:
+            sources.clear()
 
     def read(
         self,
@@ -97,18 +110,20 @@ class VideoReader:
         progress: Progress,
         *,
         keep: bool = False,
+        hold: bool = True,
     ) -> VideoReading:
-        """Probe, find faces, encode. Two passes over the file, or none where it was read before.
+        """Probe, find faces, encode; nothing of it where it was read before.
 
-        keep: the frames will be rendered as they are, from themselves if the options say so. Raises
-        :class:`CmetError`.
+        keep: the frames will be rendered as they are, from themselves if the options say so; hold:
+        they will be wanted again. Raises :class:`CmetError`.
         """
         key = (*file_identity(video), options.face_detector, options.face, options.lips_from)
         source = self.backend.source if options.source == "auto" else options.source
         keep_bytes = KEPT_BYTES if keep and source == "frame" else 0
 
         def read() -> VideoReading:
-            return self.read_info(probe_video(video), options, stopwatch, progress, keep_bytes)
+            info = probe_video(video)
+            return self.read_info(info, options, stopwatch, progress, keep_bytes, hold=hold)
 
         return self._readings.get(key, read)
 
@@ -119,13 +134,15 @@ class VideoReader:
         stopwatch: Stopwatch,
         progress: Progress,
         keep_bytes: int = 0,
+        *,
+        hold: bool = True,
     ) -> VideoReading:
         """The same for a file that is known already; only the faces are remembered.
 
         keep_bytes: how much of prepared sources may be kept.
         """
         with stopwatch.stage("finding faces"):
-            faces = self.find(info, options, progress)
+            faces = self.find(info, options, progress, hold=hold)
         with stopwatch.stage("reading"):
             people = self._encode(info, faces, progress, keep_bytes)
         with stopwatch.stage("lips"):

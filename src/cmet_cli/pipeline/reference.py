@@ -36,7 +36,7 @@ def read_expression(
     """
     asked = EditOptions(face_detector=options.face_detector, lips="video")
     try:
-        reading = reader.read(path, asked, Stopwatch(), progress)
+        reading = reader.read(path, asked, Stopwatch(), progress, hold=False)
     except FaceError as error:
         raise FaceError(
             f"{path}: no face whose expression could be taken", "use one with a frontal face"

@@ -1,4 +1,4 @@
-"""Pass three: decode again, paint the faces, encode. Frames stream; memory does not grow."""
+"""Pass three: paint the faces, encode. Frames stream; memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ..backends.base import Backend
 from ..errors import MediaError
@@ -82,7 +83,7 @@ def render_video(
         ) as writer,
     ):
         groups = batches(frames, backend.compute.batch_size)
-        for group, rendered in rendered_ahead(groups, painters):
+        for group, rendered in rendered_ahead(groups, painters, backend.compute.device):
             if done + len(group) > n:
                 raise MediaError(f"{job.info.path}: decoding it twice gave different frame counts")
             join = bare_crops if bare else whole_frames
@@ -98,12 +99,14 @@ Faces = list[Sequence[Painted]]
 
 
 def rendered_ahead(
-    groups: Iterable[list[Frame]], painters: list[FacePainter]
+    groups: Iterable[list[Frame]], painters: list[FacePainter], device: torch.device
 ) -> Iterator[tuple[list[Frame], Faces]]:
     """Groups of frames with their faces; the networks work on the next group while whoever asks
     joins this one."""
     return ahead(
-        lambda group: [p.render([f for f in group if p.active(f.index)]) for p in painters], groups
+        lambda group: [p.render([f for f in group if p.active(f.index)]) for p in painters],
+        groups,
+        device,
     )
 
 
