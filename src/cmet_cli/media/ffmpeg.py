@@ -18,7 +18,6 @@ from .program import find_ffmpeg
 
 SHORT_RUN_TIMEOUT_S = 120.0
 STALL_S = 120.0  # a running ffmpeg that neither gives nor takes a byte for so long is ended
-PIPE_BYTES = 1 << 20
 GRACE_S = 10.0  # from the end of its stderr to its own
 STDERR_LINES_KEPT = 40
 _NOISE = ("Press [q]", "frame=", "  lib", "Last message repeated", "Conversion failed")
@@ -128,15 +127,6 @@ def _telling(lines: list[str]) -> list[str]:
     return [s for s in lines if "rror" in s or "nvalid" in s or "not " in s or "missing" in s]
 
 
-def _widen(pipe: IO[bytes]) -> None:
-    """Let a pipe hold as much as an unprivileged user may: with less, a frame takes dozens of turns
-    between two programs, and in this one other threads run between each two."""
-    with contextlib.suppress(ImportError, AttributeError, OSError):  # Linux alone knows this
-        import fcntl
-
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-
-
 class FfmpegProcess:
     """A running ffmpeg with piped stdin or stdout; its stderr is drained by a thread.
 
@@ -163,9 +153,6 @@ class FfmpegProcess:
             )
         except OSError as error:
             raise MediaError(f"ffmpeg could not be started: {error}", transient=True) from error
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                _widen(pipe)
         self._tail: deque[str] = deque(maxlen=STDERR_LINES_KEPT)
         self._on_line = on_line
         self._stall_s = STALL_S if stall_s is None else stall_s
