@@ -153,6 +153,17 @@ def test_where_faces_are_expected_now_counts_for_frames_that_wait():
         assert foresight.near([(4.0, 0.0, 9.0, 9.0)]) is not None
 
 
+def test_every_frame_that_waits_has_been_looked_at_when_its_turn_comes():
+    place = (10.0, 20.0, SIDE, SIDE)
+    with Foresight(Bright) as foresight:
+        foresight.expect([place])
+        for _ in range(foresight.frames_ahead):
+            foresight.begin(film()[0])
+        for _ in range(foresight.frames_ahead):
+            foresight.advance()
+            assert foresight.near([place]) is not None
+
+
 def test_an_error_of_a_detector_arrives():
     class Broken(Bright):
         def detect_near(self, rgb, boxes):
