@@ -34,7 +34,6 @@ class YuNet:
     """Faces with five landmarks. Not safe for use from several threads at once."""
 
     name = "yunet"
-    grows = 0.2
 
     def __init__(self, path: Path) -> None:
         """Load the ONNX file. Raises WeightsError naming it where it cannot be used."""
