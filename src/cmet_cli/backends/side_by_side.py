@@ -18,13 +18,15 @@ LARGE_PX = 128
 R = TypeVar("R")
 
 _POOL = ThreadPoolExecutor(MOST, "pictures")  # its threads begin when they are first wanted
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _begin_anew())  # threads are not forked
 
 
 def _begin_anew() -> None:
     global _POOL
     _POOL = ThreadPoolExecutor(MOST, "pictures")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)  # threads are not forked
 
 
 def shares(pictures: int, size_px: int, device: torch.device) -> int:
