@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from cmet_cli.faces import corners, fields, inside, mouth, opening
 from cmet_cli.faces import difference as host
-from cmet_cli.faces import inside, mouth, opening
 from cmet_cli.faces.blend import face_mask, head_mask
 from cmet_cli.faces.calibration import FaceEllipse
 from cmet_cli.faces.crop import crop_rgb
 from cmet_cli.faces.device import colour, crop, sampling
+from cmet_cli.faces.device import corners as corners_there
 from cmet_cli.faces.device import difference as device
 from cmet_cli.faces.device import inside as inside_there
 from cmet_cli.faces.device import mouth as mouth_there
@@ -83,6 +84,7 @@ SEEN = device.Renderings(
 PICTURES = ("original", "neutral", "edited")
 ROW = 45 + soft(6, 1, 6.0)[:1, :, 0]
 WEIGHT = 1 + soft(7, 1, 6.0)[:1, :, 0] ** 2
+BENT = FLOW - np.float32([0, 60]) * np.square(np.linspace(-1, 1, SIZE, dtype=np.float32))[:, None]
 OPENED = opening.opened(FLOW, ROW, FACE, 0.3)
 OPENED_THERE = opening_there.opened(
     there(FLOW), there(ROW), there(FACE), torch.tensor([0.3], device=DEVICE)
@@ -90,7 +92,7 @@ OPENED_THERE = opening_there.opened(
 PAIRS = {
     "blur": (host.blur(picture(2), 0.03), sampling.blur(there(picture(2)), 0.03)),
     "warp": (host.warp(picture(2), FLOW), sampling.warp(there(picture(2)), there(FLOW))),
-    "down_mean": (host.down_mean(FLOW), sampling.down_mean(there(FLOW))),
+    "down_mean": (fields.down_mean(FLOW), sampling.down_mean(there(FLOW))),
     "stretch": (host.stretch(FLOW), device.stretch(there(FLOW))),
     "moving": (host.moving(FLOW * 0.1), device.moving(there(FLOW * 0.1))),
     "changed": (host.changed(RENDERED), device.changed(SEEN)),
@@ -115,8 +117,14 @@ PAIRS = {
         opening_there.teeth(there(picture(2)), there(FACE)),
     ),
     "cavity": (
-        inside.cavity(picture(2), FACE, FACE),
-        inside_there.cavity(there(picture(2)), there(FACE), there(FACE)),
+        inside.cavity(picture(2), FACE, FACE, OPENED.height),
+        inside_there.cavity(there(picture(2)), there(FACE), there(FACE), OPENED_THERE.height),
+    ),
+    "held_up": (
+        corners.held_up(BENT, FACE, 0.3),
+        corners_there.held_up(
+            there(BENT), there(FACE), torch.full((1, 1, 1, 1), 0.3, device=DEVICE)
+        ),
     ),
     "teeth_edge": (
         inside.teeth_edge(OPENED.below, OPENED.height, 0.7),
@@ -273,8 +281,8 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
             ours, theirs = (g if not layer else g.teeth for g in (change.gap, found.gap))
             for name in ("edge", "colour"):
                 wanted, got = getattr(ours, name), here(getattr(theirs, name)[k : k + 1])
-                # Whether lips were shut is a steep step of what is seen.
-                assert np.abs(wanted - got).max() < (1e-2 if layer else 2e-3)
+                # Whether lips were shut is a steep step of what is seen, and a tongue's rim is one.
+                assert np.abs(wanted - got).max() < (1e-2 if layer else 4e-3)
 
 
 def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):

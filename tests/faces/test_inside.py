@@ -114,7 +114,7 @@ def test_teeth_are_whiter_than_skin_in_its_light_and_dark_below_the_lip():
         assert lit.mean() > np.mean(skin) + 10
         assert lit.max() <= 255
         assert shaded == pytest.approx(lit * inside.SHADOW, rel=1e-3)
-        assert lit[0] > lit[2] > 0.8 * lit[0]
+        assert lit[0] > lit[2] > 0.7 * lit[0]
 
 
 def test_drawn_teeth_give_way_at_once_and_come_back_over_seconds():
@@ -136,3 +136,29 @@ def test_a_fading_face_fades_them_with_the_gap():
     half = whole.scaled(0.5).gap
     assert 0 < half.teeth.edge.max() < 0.7 * whole.gap.teeth.edge.max()
     assert half.edge.max() < 0.7 * whole.gap.edge.max()
+
+
+def arched(height: float) -> tuple[np.ndarray, np.ndarray]:
+    """Depth in a gap that is ``height`` pixels high in the middle and comes to a point 14 to either
+    side, and its height."""
+    tall = np.maximum(1 - np.square((np.arange(SIZE) - MIDDLE) / 14), 0) * height
+    depth = np.clip((ROW - 20) / np.maximum(tall, 1e-3), 0, 1)
+    return depth.astype(np.float32), np.tile(tall, (SIZE, 1)).astype(np.float32)
+
+
+def test_a_wide_mouth_has_a_tongue_low_in_its_middle_and_dark_above_and_beside():
+    colour = inside.cavity(SHUT, EVERYWHERE, *arched(12.0))
+    column = colour[20:33, MIDDLE]
+    assert (column[:3] == column[0]).all(), "dark under the palate"
+    lit = column[9]
+    assert lit[0] > 2 * column[0, 0]
+    assert lit[0] > 1.3 * lit[1], "red"
+    assert lit.mean() < np.mean(LIPS), "and darker than lips"
+    assert column[12, 0] < 0.8 * lit[0], "in the lower lip's shadow"
+    assert colour[24, MIDDLE - 12] == pytest.approx(column[0]), "dark in the corners"
+
+
+def test_a_slit_shows_no_tongue():
+    depth, height = arched(1.0)
+    colour = inside.cavity(SHUT, EVERYWHERE, depth, height)
+    assert np.ptp(colour, axis=(0, 1)).max() < 1e-3

@@ -31,6 +31,8 @@ MOUTH[26:60, 12:52] = 1
 WIDE = 1.0  # it opens
 ROW = np.arange(SIZE, dtype=np.float32)[:, None]
 SKIN, LIPS, TEETH, DARK = (180, 140, 120), (165, 95, 90), (225, 220, 210), (40, 25, 22)
+#: Mean levels below which it is neither skin nor lip: dark, or tongue.
+IN_GAP = 100
 
 
 def opens(by: float, line: float = LINE) -> np.ndarray:
@@ -173,7 +175,7 @@ def test_between_lips_that_part_no_strip_of_lip_is_left():
     edited = np.where(MOUTH[..., None] > 0, SHUT - 12, SHUT)
     change = differ(Renderings(SHUT, SHUT, edited, motion), EVERYWHERE, Palette(), MOUTH)
     column = shown(SHUT, toothless(change))[:, MIDDLE].mean(-1)
-    dark = np.flatnonzero(column < 75)
+    dark = np.flatnonzero(column < IN_GAP)
     assert len(dark) >= 3
     assert (np.diff(dark) == 1).all()
 
@@ -225,7 +227,7 @@ def test_the_gap_is_dark_and_the_filmed_mouth_is_in_the_picture_once():
     assert was_bright.sum() - 1 <= bright.sum() <= was_bright.sum() + 1
     assert np.ptp(np.flatnonzero(bright)) == bright.sum() - 1
     assert after.max() > before.max() - 15
-    dark = np.flatnonzero(after < 70)
+    dark = np.flatnonzero(after < IN_GAP)
     assert len(dark) >= 5
     assert np.ptp(dark) == len(dark) - 1  # one gap
     assert dark[0] > np.flatnonzero(bright)[-1]
@@ -235,7 +237,7 @@ def test_the_gap_is_dark_and_the_filmed_mouth_is_in_the_picture_once():
 
 def test_lips_that_were_closed_show_the_dark_of_a_mouth():
     after = shown(SHUT, toothless(change(SHUT)))
-    dark = np.flatnonzero(after[:, MIDDLE].mean(-1) < 70)
+    dark = np.flatnonzero(after[:, MIDDLE].mean(-1) < IN_GAP)
     assert len(dark) >= 4
     assert np.ptp(dark) == len(dark) - 1
     middle = after[dark[len(dark) // 2], MIDDLE]

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from .brows import kept_together
-from .fields import LUMA, PLAIN, blur, smoothstep, stretch, warp
+from .corners import held_up
+from .fields import LUMA, PLAIN, blur, down_mean, smoothstep, stretch, warp
 from .mouth import PACE, Gap, Mouth
 from .opening import tapered, teeth
 from .palette import Palette
@@ -37,8 +38,6 @@ STRETCH_FROM, STRETCH_TO = 0.2, 0.4
 DEEPER = 1.7
 #: Motion is carried on less in the eyes, by this share: lids that open too far stretch the iris.
 CALM_EYES = np.float32(0.8)
-#: The mean over both lips, in shares of the side.
-LIPS_SIGMA = 0.14
 #: A renderer of crops of this side at least draws what is new well enough to be shown: teeth
 #: between lips that part, a furrow. What a smaller one darkens are smudges; where it has new skin,
 #: by so many grey levels lighter than what is drawn out (a lid's crease), that is shown.
@@ -121,6 +120,10 @@ class Differ:
         flow = self.flow(seen)
         further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
         opening = None
+        small = len(flow) < DRAWS_NEW_PX
+        moved = lips if mouth is None else mouth
+        if small and moved is not None:
+            flow = held_up(flow, moved, further)
         if mouth is not None:
             opening = self._mouth.opened(seen.original, flow, mouth, region)
         if opening is not None:
@@ -152,10 +155,10 @@ class Differ:
         gap = None
         if opening is not None and new is not None:
             edge = new[..., 0] + opening.over * (1 - teeth(skin, region))
-            if len(skin) >= DRAWS_NEW_PX:
-                gap = Gap(edge, skin + palette.limited(skin, drawn - skin))
-            else:
+            if small:
                 gap = self._mouth.inside(edge, new[..., 1], new[..., 2], seen.original, region)
+            else:
+                gap = Gap(edge, skin + palette.limited(skin, drawn - skin))
         return Difference(flow, palette.limited(skin, wanted), tear, gap)
 
     def _steadied(self, residual: np.ndarray, tear: np.ndarray) -> np.ndarray:
@@ -278,10 +281,3 @@ def trust(like: float) -> float:
 def without_parting(flow: np.ndarray, lips: np.ndarray) -> np.ndarray:
     """Motion with that of the lips as a whole where they are: ``[S, S]`` in [0, 1]."""
     return flow + lips[..., None] * (down_mean(flow) - flow)
-
-
-def down_mean(flow: np.ndarray) -> np.ndarray:
-    """Motion averaged from top to bottom: lips that part move against each other, which a mean over
-    both takes away; corners that rise stay. float32 ``[S, S, 2]``."""
-    reach = LIPS_SIGMA * flow.shape[0]
-    return cv2.GaussianBlur(flow, (1, 2 * round(3 * reach) + 1), sigmaX=0.1, sigmaY=reach)

@@ -8,6 +8,8 @@ import numpy as np
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 #: Grey levels of noise under which a picture shows nothing that could be followed.
 PLAIN = 4.0
+#: The mean over both lips, in shares of the side.
+LIPS_SIGMA = 0.14
 
 
 def warp(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -27,6 +29,13 @@ def across(lines: np.ndarray, sigma_share: float) -> np.ndarray:
     """Each row of ``lines``, float32 ``[n, S]``, blurred by itself."""
     sigma = max(0.3, sigma_share * lines.shape[1])
     return cv2.GaussianBlur(lines, (2 * round(3 * sigma) + 1, 1), sigmaX=sigma, sigmaY=0.1)
+
+
+def down_mean(flow: np.ndarray) -> np.ndarray:
+    """Motion averaged from top to bottom: lips that part move against each other, which a mean over
+    both takes away; corners that rise stay. float32 ``[S, S, 2]``."""
+    reach = LIPS_SIGMA * flow.shape[0]
+    return cv2.GaussianBlur(flow, (1, 2 * round(3 * reach) + 1), sigmaX=0.1, sigmaY=reach)
 
 
 def at_rows(field: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from .fields import at_rows, smoothstep
+from .fields import LUMA, PLAIN, at_rows, smoothstep
 from .opening import light_of, teeth
 
 #: The shares of each colour of the face's own that are left in the dark under the palate and on the
-#: tongue, which lies so deep, from upper lip to lower.
+#: tongue.
 PALATE = np.array([0.22, 0.13, 0.12], np.float32)
-TONGUE = np.array([0.38, 0.22, 0.21], np.float32)
-TONGUE_FROM, TONGUE_TO = 0.5, 1.0
+TONGUE = np.array([0.68, 0.43, 0.42], np.float32)
+#: The tongue fills this share of the gap where that is highest and, an arch, less beside, down to
+#: none where the gap has the first share of its greatest height; its rim is so soft, in shares of
+#: the gap. Below, from so deep on, the lip's shadow takes this share of its light.
+ARCH, ARCH_FROM, RIM = 0.62, 0.35, 0.22
+LOW_FROM, LOW = 0.86, 0.45
+#: In a gap of the first height none is seen, and in one of the second it is in the light.
+HIDDEN, LIT = 0.02, 0.07
 #: How far upper teeth are seen below the lip: no more than this, and than this share of the gap.
 TEETH, MOST_OF_GAP = 0.025, 0.5
 #: Between them and the corners of a mouth it is dark: there a gap has less than this share of its
@@ -33,16 +39,24 @@ NEAR, TEETH_FROM, TEETH_TO = 0.055, 0.08, 0.3
 DARK, LINE, OPENED, STEPS = 0.8, 0.007, 0.012, 13
 #: The share of a mouth that must have been shut, and from which on it counts as shut.
 OPEN, SHUT = 0.6, 0.9
-#: Teeth are whiter than skin, by so much of the way to white, in the light of the face, and of this
-#: colour; the lip's shadow lies on them, so dark, down to here.
-WHITER, ENAMEL = 0.35, np.array([1.0, 0.95, 0.86], np.float32)
+#: Teeth are whiter than skin, by so much of the way to white, in the light of the face, of this
+#: colour, and take on so much of the face's own; the lip's shadow lies on them, so dark, down to
+#: here.
+WHITER, ENAMEL, CAST = 0.4, np.array([1.0, 0.95, 0.86], np.float32), np.float32(0.25)
 SHADOW, SHADOW_TO = 0.6, 0.018
 
 
-def cavity(picture: np.ndarray, face: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Palate and tongue, RGB ``[S, S, 3]``; depth: from the upper lip, 0, to the lower one, 1."""
-    mean = (picture * face[..., None]).sum((0, 1)) / (face.sum() + np.float32(1e-6))
-    tongue = smoothstep(depth, TONGUE_FROM, TONGUE_TO)[..., None]
+def cavity(
+    picture: np.ndarray, face: np.ndarray, depth: np.ndarray, height: np.ndarray
+) -> np.ndarray:
+    """Palate and tongue, RGB ``[S, S, 3]``; depth: from the upper lip, 0, to the lower one, 1;
+    height: of the gap."""
+    tall = height.max(0, keepdims=True)
+    arch = ARCH * smoothstep(tall / (tall.max() + np.float32(1e-6)), ARCH_FROM, 1.0)
+    tongue = smoothstep((depth - (1 - arch)) / np.float32(RIM), 0.0, 1.0)
+    tongue = tongue * (1 - LOW * smoothstep(depth, LOW_FROM, 1.0))
+    tongue = (tongue * smoothstep(tall / len(picture), HIDDEN, LIT))[..., None]
+    mean = _colour(picture, face)
     return np.asarray(mean * (PALATE + tongue * (TONGUE - PALATE)), np.float32)
 
 
@@ -79,4 +93,11 @@ def enamel(picture: np.ndarray, face: np.ndarray, below: np.ndarray) -> np.ndarr
     """Teeth in the light of the face and the shadow of the lip, RGB ``[S, S, 3]``."""
     light = light_of(picture, face)
     shade = SHADOW + (1 - SHADOW) * smoothstep(below / len(below), 0.0, SHADOW_TO)
-    return np.asarray((light + WHITER * (255 - light)) * shade[..., None] * ENAMEL, np.float32)
+    mean = _colour(picture, face)
+    white = ENAMEL * (1 + CAST * (mean / (mean @ LUMA + PLAIN) - 1))
+    return np.asarray((light + WHITER * (255 - light)) * shade[..., None] * white, np.float32)
+
+
+def _colour(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """The face's mean colour, ``[3]``."""
+    return np.asarray((picture * face[..., None]).sum((0, 1)) / (face.sum() + np.float32(1e-6)))

@@ -73,7 +73,7 @@ class Mouth:
         """What nobody filmed and a small renderer does not draw."""
         depth = np.clip(below / np.maximum(height, np.float32(1e-3)), 0, 1)
         white = Gap(teeth_edge(below, height, self._shut), enamel(picture, face, below))
-        return Gap(edge, cavity(picture, face, depth), white)
+        return Gap(edge, cavity(picture, face, depth, height), white)
 
     def _line(
         self, picture: np.ndarray, row: np.ndarray, weight: np.ndarray, face: np.ndarray

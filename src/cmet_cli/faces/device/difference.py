@@ -15,6 +15,7 @@ from .. import difference as on_cpu
 from ..mouth import PACE
 from .brows import kept_together
 from .colour import limited, luma
+from .corners import held_up
 from .mouth import Gap, Mouth, inside
 from .opening import tapered, teeth
 from .sampling import blur, dilate, down_mean, smoothstep, stretch, warp
@@ -78,6 +79,10 @@ class Differ:
     def __call__(self, seen: Renderings, where: Where, person: Person) -> Difference:
         flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
         opening = None
+        small = flow.shape[-1] < on_cpu.DRAWS_NEW_PX
+        moved = lips if mouth is None else mouth
+        if small and moved is not None:
+            flow = held_up(flow, moved, further)
         if mouth is not None:
             opening, shut = self._mouth.opened(seen.original, flow, mouth, where.region)
             flow = opening.flow
@@ -106,10 +111,10 @@ class Differ:
         gap = None
         if opening is not None:
             edge = edge + opening.over * (1 - teeth(skin, where.region))
-            if skin.shape[-1] >= on_cpu.DRAWS_NEW_PX:
-                gap = Gap(edge, skin + limited(skin, drawn - skin, person.low, person.high))
-            else:
+            if small:
                 gap = inside(edge, below, height, shut, seen.original, where.region)
+            else:
+                gap = Gap(edge, skin + limited(skin, drawn - skin, person.low, person.high))
         return Difference(flow, residual, tear, gap)
 
     def _steadied(self, residual: Tensor, tear: Tensor) -> Tensor:

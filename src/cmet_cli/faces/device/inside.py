@@ -10,16 +10,20 @@ import torch
 from torch import Tensor
 
 from .. import inside as on_cpu
-from .colour import column
+from .colour import column, luma
 from .opening import light_of, teeth
 from .sampling import at_rows, smoothstep
 
 
-def cavity(pictures: Tensor, face: Tensor, depth: Tensor) -> Tensor:
-    mean = _total(pictures * face) / (_total(face) + 1e-6)
-    tongue = smoothstep(depth, on_cpu.TONGUE_FROM, on_cpu.TONGUE_TO)
+def cavity(pictures: Tensor, face: Tensor, depth: Tensor, height: Tensor) -> Tensor:
+    side, tall = pictures.shape[-1], height.amax(2, keepdim=True)
+    share = tall / (tall.amax(3, keepdim=True) + 1e-6)
+    arch = on_cpu.ARCH * smoothstep(share, on_cpu.ARCH_FROM, 1.0)
+    tongue = smoothstep((depth - (1 - arch)) / on_cpu.RIM, 0.0, 1.0)
+    tongue = tongue * (1 - on_cpu.LOW * smoothstep(depth, on_cpu.LOW_FROM, 1.0))
+    tongue = tongue * smoothstep(tall / side, on_cpu.HIDDEN, on_cpu.LIT)
     palate, flesh = (column(c, pictures.device) for c in (on_cpu.PALATE, on_cpu.TONGUE))
-    return mean * (palate + tongue * (flesh - palate))
+    return _colour(pictures, face) * (palate + tongue * (flesh - palate))
 
 
 def were_shut(pictures: Tensor, face: Tensor, line: Tensor, weight: Tensor) -> Tensor:
@@ -51,8 +55,14 @@ def enamel(pictures: Tensor, face: Tensor, below: Tensor) -> Tensor:
     light = light_of(pictures, face)
     lit = smoothstep(below / below.shape[-1], 0.0, on_cpu.SHADOW_TO)
     shade = on_cpu.SHADOW + (1 - on_cpu.SHADOW) * lit
-    white = column(on_cpu.ENAMEL, pictures.device)
+    mean = _colour(pictures, face)
+    cast = mean / (luma(mean) + on_cpu.PLAIN) - 1
+    white = column(on_cpu.ENAMEL, pictures.device) * (1 + float(on_cpu.CAST) * cast)
     return (light + on_cpu.WHITER * (255 - light)) * shade * white
+
+
+def _colour(pictures: Tensor, face: Tensor) -> Tensor:
+    return _total(pictures * face) / (_total(face) + 1e-6)
 
 
 def _total(field: Tensor) -> Tensor:

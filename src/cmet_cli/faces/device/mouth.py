@@ -68,7 +68,7 @@ def inside(
     """As :meth:`on_cpu.Mouth.inside`; shut: as :meth:`Mouth.opened` has it."""
     depth = (below / height.clamp(min=1e-3)).clamp(0, 1)
     white = Gap(teeth_edge(below, height, shut), enamel(pictures, face, below))
-    return Gap(edge, cavity(pictures, face, depth), white)
+    return Gap(edge, cavity(pictures, face, depth, height), white)
 
 
 def _eased(before: Tensor | None, now: Tensor, pace: float = on_cpu.PACE) -> Tensor:

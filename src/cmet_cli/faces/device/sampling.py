@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import difference as on_cpu
+from .. import fields as on_cpu
 
 #: OpenCV samples at thirty-seconds of a pixel; so both ways give the same picture.
 STEPS = 32

@@ -1,0 +1,55 @@
+"""The corners of a mouth turn down no further than people's do.
+
+A small renderer learned on drawn mouths, which bend as a whole; a filmed one, smaller or in the
+middle of a word, it bends into a tent. Lips move together here: what parts them stays. Arrays are
+of one crop of side S; lengths are in shares of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .fields import blur, down_mean, smoothstep
+
+#: Corners lie so far to either side of the middle; motion there and in the middle is a mean with
+#: this deviation.
+CORNER, SPREAD = 0.105, 0.02
+#: How much further down than the middle they move freely, and how much more they come close to, by
+#: the mean from nose to chin (a quarter of what the lips' own line does).
+FREE, MORE = 0.007, 0.004
+#: Up to here to either side motion is held as at the corners, and from there on as it was, in
+#: shares of how far off these lie; softly up and down.
+HELD, LET_GO, SOFT = 1.2, 2.0, 0.02
+
+
+def held_up(flow: np.ndarray, mouth: np.ndarray, further: float | np.float32) -> np.ndarray:
+    """Motion with that of corners that would be drawn down too far nearer to the middle's.
+
+    flow: where each pixel comes from ``[S, S, 2]`` in pixels, of which the share ``further`` will be
+    added to it; mouth: where lips are ``[S, S]`` in [0, 1]. float32.
+    """
+    down = np.ascontiguousarray(down_mean(flow)[..., 1])
+    here = mouth.sum(0)
+    column, width = np.arange(len(flow), dtype=np.float32), mouth.max(0)
+    centre = (column * width).sum() / (width.sum() + np.float32(1e-6))
+    off = np.abs(column - centre) / np.float32(len(flow))
+    moved = (down * mouth).sum(0) / (here + np.float32(1e-6))
+    middle, corners = (_at(moved, off - place) for place in (0.0, CORNER))
+    less = _less((middle - corners) * (1 + further) / len(flow))
+    if less <= 0:
+        return flow
+    near = blur(mouth, SOFT) * (1 - smoothstep(off, HELD * CORNER, LET_GO * CORNER))
+    out = flow.copy()
+    out[..., 1] -= np.float32(less) * near * (down - middle)
+    return out
+
+
+def _at(moved: np.ndarray, off: np.ndarray) -> np.float32:
+    near = np.exp(np.float32(-0.5) * np.square(off / np.float32(SPREAD)))
+    return np.float32((moved * near).sum() / near.sum())
+
+
+def _less(drop: float) -> float:
+    """The share of a drop that is too much."""
+    over = max(drop - FREE, 0.0)
+    return (over - MORE * float(np.tanh(over / MORE))) / max(drop, FREE)

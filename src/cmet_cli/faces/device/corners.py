@@ -1,0 +1,34 @@
+"""As :mod:`..corners`, which says why, for many frames at once on the device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .. import corners as on_cpu
+from .sampling import blur, down_mean, smoothstep
+
+
+def held_up(flow: Tensor, mouth: Tensor, further: Tensor) -> Tensor:
+    """flow ``[B, 2, S, S]``, mouth ``[B, 1, S, S]``, further ``[B, 1, 1, 1]``."""
+    side, down = flow.shape[-1], down_mean(flow[:, 1:])
+    column = torch.arange(side, dtype=torch.float32, device=flow.device)
+    width = mouth.amax(2, keepdim=True)
+    centre = (column * width).sum(3, keepdim=True) / (width.sum(3, keepdim=True) + 1e-6)
+    off = (column - centre).abs() / side
+    moved = (down * mouth).sum(2, keepdim=True) / (mouth.sum(2, keepdim=True) + 1e-6)
+    middle, corners = (_at(moved, off - place) for place in (0.0, on_cpu.CORNER))
+    less = _less((middle - corners) * (1 + further) / side)
+    far = smoothstep(off, on_cpu.HELD * on_cpu.CORNER, on_cpu.LET_GO * on_cpu.CORNER)
+    held = less * blur(mouth, on_cpu.SOFT) * (1 - far) * (down - middle)
+    return torch.cat([flow[:, :1], flow[:, 1:] - held], dim=1)
+
+
+def _at(moved: Tensor, off: Tensor) -> Tensor:
+    near = (-0.5 * (off / on_cpu.SPREAD).square()).exp()
+    return (moved * near).sum(3, keepdim=True) / near.sum(3, keepdim=True)
+
+
+def _less(drop: Tensor) -> Tensor:
+    over = (drop - on_cpu.FREE).clamp(min=0)
+    return (over - on_cpu.MORE * (over / on_cpu.MORE).tanh()) / drop.clamp(min=on_cpu.FREE)
