@@ -25,8 +25,8 @@ HELD, LET_GO, SOFT = 1.2, 2.0, 0.02
 def held_up(flow: np.ndarray, mouth: np.ndarray, further: float | np.float32) -> np.ndarray:
     """Motion with that of corners that would be drawn down too far nearer to the middle's.
 
-    flow: where each pixel comes from ``[S, S, 2]`` in pixels, of which the share ``further`` will be
-    added to it; mouth: where lips are ``[S, S]`` in [0, 1]. float32.
+    flow: where each pixel comes from ``[S, S, 2]`` in pixels; further: the share of it that will
+    be added; mouth: where lips are ``[S, S]`` in [0, 1]. float32.
     """
     down = np.ascontiguousarray(down_mean(flow)[..., 1])
     here = mouth.sum(0)
