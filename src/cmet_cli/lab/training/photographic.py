@@ -134,7 +134,7 @@ class Place:
     def pose(self, pose: Tensor) -> Tensor:
         """What becomes of pose parameters ``[B, 6]``."""
         scale, pivot = self.size.exp()[:, None], torch.zeros(2, device=pose.device)
-        pivot[1] = PIVOT_V
+        pivot[1].fill_(PIVOT_V)  # not from the host, which a CUDA graph could not repeat
         shift = scale * (pivot + pose[:, :2]) + self.shift - pivot
         size = pose[:, 3:4] + self.size[:, None]
         return torch.cat([shift, pose[:, 2:3], size, pose[:, 4:]], 1)
