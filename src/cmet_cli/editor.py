@@ -13,6 +13,7 @@ from .emotion.source import EmotionSource, NoChange
 from .emotion.speech.encoder import SpeechEncoder
 from .emotion.speech_prompt import Clips, SemanticVector, SpeechPrompt
 from .errors import UsageError
+from .faces.device.recorded import Recorder
 from .inspection.gather import inspection
 from .inspection.page import Moment, write_page
 from .media.files import atomic_path
@@ -186,9 +187,10 @@ class EmotionEditor:
         return self._reader.read(video, options, stopwatch or Stopwatch(), progress)
 
     def let_go(self) -> None:
-        """Of the last video's frames, up to 0.5 GB that stay for another edit of it; the next video
-        takes their place in any case."""
+        """Of the last video's frames, up to 0.5 GB that stay for another edit of it (the next video
+        takes their place in any case), and of a GPU's recordings of a painter's work."""
         self._reader.let_go()
+        Recorder.let_go()
 
     def semantic_vector(
         self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress = no_progress

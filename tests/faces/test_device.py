@@ -15,7 +15,7 @@ from cmet_cli.faces import difference as host
 from cmet_cli.faces.blend import face_mask, head_mask
 from cmet_cli.faces.calibration import FaceEllipse
 from cmet_cli.faces.crop import crop_rgb
-from cmet_cli.faces.device import colour, crop, sampling
+from cmet_cli.faces.device import colour, crop, recorded, sampling
 from cmet_cli.faces.device import corners as corners_there
 from cmet_cli.faces.device import difference as device
 from cmet_cli.faces.device import inside as inside_there
@@ -288,20 +288,145 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
 def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):
     """Quickly found to open, slowly not to any more; what was shut counts while it is open."""
     partings, shuts = [0.1, 0.5, 0.4, 0.0, 0.0, 0.45], [0.1, 0.9, 0.5, 0.8, 0.7, 0.95]
-    on_host, on_device = mouth.Mouth(), mouth_there.Mouth()
+    on_host = mouth.Mouth()
     for much, shut in zip(partings, shuts, strict=True):
         monkeypatch.setattr(mouth, "parting", lambda *_, much=much: much)
         monkeypatch.setattr(mouth, "were_shut", lambda *_, shut=shut: shut)
         on_host.opened(RENDERED.original, FLOW, FACE, FACE)
+    n = len(partings)
     for name, values in (("parting", partings), ("were_shut", shuts)):
         together = torch.tensor(values, device=DEVICE)
         monkeypatch.setattr(mouth_there, name, lambda *_, together=together: together)
-    many = [there(*[one] * len(partings)) for one in (RENDERED.original, FLOW, FACE, FACE)]
-    on_device.opened(*many)
+    many = [there(*[one] * n) for one in (RENDERED.original, FLOW, FACE, FACE)]
+    memory = mouth_there.Memory.before(many[0])
+    frames = mouth_there.Frames.of(torch.ones(n, dtype=torch.bool, device=DEVICE), memory.fresh)
+    memory = mouth_there.opened_along(*many, memory, frames)[2]
     assert on_host._shut == pytest.approx(0.53, abs=0.02)
-    assert float(on_device._shut) == pytest.approx(on_host._shut, abs=1e-6)
+    assert float(memory.shut) == pytest.approx(on_host._shut, abs=1e-6)
     assert on_host._parting == pytest.approx(0.4, abs=0.1)
-    assert float(on_device._parting) == pytest.approx(on_host._parting, abs=1e-6)
+    assert float(memory.parting) == pytest.approx(on_host._parting, abs=1e-6)
+
+
+def speaking() -> list[torch.Tensor]:
+    """What :class:`device.Differ` is told of six frames, but what is remembered."""
+    seen, mouth, eyes = opening_mouth()
+    seen = [*seen, *reversed(seen)]
+    flows = [host.blur(one.motion, host.MOTION_SIGMA) for one in seen]
+    pictures = [there(*(getattr(one, name) for one in seen)) for name in PICTURES]
+    brows = part(slice(8, 26))
+    masks = [there(*[mask] * len(seen)) for mask in (FACE, mouth, eyes, brows)]
+    low = torch.linspace(0, 20, 18, device=DEVICE).view(6, 3, 1, 1)
+    person = [low, 200 + low, torch.full((6, 1, 1, 1), 0.3, device=DEVICE)]
+    return [*pictures, there(*flows), *masks, *person]
+
+
+def differ_told(differ: device.Differ, told: list[torch.Tensor], keeps: bool) -> device.Difference:
+    """In order of :func:`speaking`."""
+    lips = (None, told[5]) if keeps else (told[5], None)
+    where = device.Where(told[4], *lips, *told[6:8])
+    return differ(device.Renderings(*told[:4]), where, device.Person(*told[8:]))
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_frames_that_do_not_count_leave_nothing_behind(keeps):
+    """Recordings have room for more frames than there may be, with whatever is left in it."""
+    told = speaking()
+    memory = mouth_there.Memory.before(told[0])
+    yes, no = (torch.tensor([v], device=DEVICE) for v in (True, False))
+    some = [t[:3] for t in told]
+    alone = device._changes(keeps, [*some, yes.repeat(3), *memory])
+    filled = [torch.cat([a, 7 * b + 5]) for a, b in zip(some, some, strict=True)]
+    among = device._changes(keeps, [*filled, torch.cat([yes.repeat(3), no.repeat(3)]), *memory])
+    kept = len(memory)
+    assert not bool(among[-1]), "there were frames"
+    for a, b in zip(alone[:-kept], among[:-kept], strict=True):
+        assert torch.equal(a, b[:3])
+    for a, b in zip(alone[-kept:], among[-kept:], strict=True):
+        assert torch.equal(a, b)
+    nobody = device._changes(keeps, [*filled, no.repeat(6), *memory])
+    assert all(torch.equal(a, b) for a, b in zip(nobody[-kept:], memory, strict=True))
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_frames_by_twos_are_the_frames_together(keeps):
+    told, by_twos = speaking(), device.Differ()
+    at_once = differ_told(device.Differ(), told, keeps)
+    for k in range(0, 6, 2):
+        two = differ_told(by_twos, [t[k : k + 2] for t in told], keeps)
+        for a, b in zip(two.tensors(), at_once.of(slice(k, k + 2)).tensors(), strict=True):
+            assert float((a - b).abs().max()) < 1e-2
+    assert float((two.flow - at_once.flow[:2]).abs().max()) > 0.01
+
+
+@pytest.mark.skipif(DEVICE.type != "cuda", reason="no GPU")
+@pytest.mark.parametrize("keeps", [False, True])
+def test_recorded_work_gives_what_it_gave(keeps):
+    """Twice as told, recorded from the second call on; then by somebody else, who takes it up, in
+    another order of groups."""
+    told = speaking()
+    with torch.inference_mode(), torch.cuda.stream(torch.cuda.Stream()):
+        plain = [differ_told(device.Differ(), told, keeps).tensors()]
+        for groups in ([2, 2, 2], [4, 1, 1], [6]):
+            recorders = device.recorders()
+            differ, start, found = device.Differ(recorders), 0, []
+            for n in groups:
+                some = [t[start : start + n] for t in told]
+                found.append([t.clone() for t in differ_told(differ, some, keeps).tensors()])
+                start += n
+            for k, exact in enumerate(plain[0]):
+                got = torch.cat([one[k] for one in found])
+                assert float((got - exact).abs().max()) < 1e-2
+            assert len(recorders[keeps]._mine) == 1
+            del recorders, differ
+    recorded.Recorder.let_go()
+    assert not recorded.Recorder._free
+
+
+class Noted:
+    """In place of a recording, which only a GPU makes."""
+
+    made = 0
+
+    def __init__(self, work, like):
+        type(self).made += 1
+        self.work = work
+
+    def __call__(self, tensors):
+        return [2 * t for t in self.work(tensors)]
+
+
+def test_work_is_recorded_the_second_time_and_taken_up_by_the_next(monkeypatch):
+    monkeypatch.setattr(recorded, "Recording", Noted)
+    monkeypatch.setattr(recorded, "_has_room", lambda _: True)
+    monkeypatch.setattr(recorded.Recorder, "_free", {})
+    Noted.made = 0
+    one = [torch.ones(2)]
+
+    def doing(key: str) -> recorded.Recorder:
+        return recorded.Recorder(lambda t: [t[0] + 1], key)
+
+    first, other = doing("a"), doing("b")
+    assert [float(first(one, one)[0][0]) for _ in range(3)] == [2, 4, 4]
+    assert float(other(one, one)[0][0]) == 2
+    assert float(first([torch.ones(3)], [torch.ones(3)])[0][0]) == 2, "of other shapes"
+    assert Noted.made == 1
+    both = doing("a")
+    assert float(both(one, one)[0][0]) == 2, "in use"
+    del first
+    assert float(doing("a")(one, one)[0][0]) == 4
+    assert float(doing("a")(one, one)[0][0]) == 4, "given back again"
+    assert Noted.made == 1
+    recorded.Recorder.let_go()
+    assert float(doing("a")(one, one)[0][0]) == 2
+
+
+def test_nothing_is_recorded_where_memory_is_short(monkeypatch):
+    monkeypatch.setattr(recorded, "Recording", Noted)
+    monkeypatch.setattr(recorded, "_has_room", lambda _: False)
+    Noted.made = 0
+    recorder, one = recorded.Recorder(lambda t: [t[0] + 1], "short"), [torch.ones(2)]
+    assert [float(recorder(one, one)[0][0]) for _ in range(3)] == [2, 2, 2]
+    assert Noted.made == 0
 
 
 #: Layouts and transfer functions: SDR, HLG, PQ.

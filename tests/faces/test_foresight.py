@@ -177,7 +177,7 @@ def test_an_error_of_a_detector_arrives():
             foresight.near([(0.0, 0.0, 9.0, 9.0)])
 
 
-@pytest.mark.parametrize(("cores", "ahead"), [(1, 8), (4, 8), (8, 16), (64, 32)])
+@pytest.mark.parametrize(("cores", "ahead"), [(1, 8), (4, 12), (8, 24), (64, 32)])
 def test_as_many_threads_as_this_process_may_have(monkeypatch, cores, ahead):
     """Workers of a batch share the machine's cores, and tell OpenCV how many are theirs."""
     monkeypatch.setattr(cv2, "getNumThreads", lambda: cores)

@@ -22,8 +22,10 @@ from .appearance import Appearance, appearance_of
 from .detection import Detection, FaceDetector, NearDetector
 from .regions import Box
 
-#: Threads that look: half of those that OpenCV may have here, between these.
-FEWEST, MOST = 2, 8
+#: Threads that look: this share of those that OpenCV may have here, between these.
+SHARE, FEWEST, MOST = 0.75, 2, 12
+#: Pictures that wait, at most.
+MOST_AHEAD = 32
 
 _Near = list[Detection | None]
 
@@ -50,10 +52,11 @@ class Foresight:
 
     def __init__(self, make: Callable[[], FaceDetector], *, looks: bool = False) -> None:
         self._make, self._looks, self._own = make, looks, threading.local()
-        threads = min(MOST, max(FEWEST, cv2.getNumThreads() // 2))  # a batch shares its cores out
+        # A batch shares its cores out.
+        threads = min(MOST, max(FEWEST, int(SHARE * cv2.getNumThreads())))
         # A whole search takes as long as several known faces: it is to be over when it is due. A
         # known face may be elsewhere by then.
-        self.frames_ahead, self._near_ahead = 4 * threads, threads + 1
+        self.frames_ahead, self._near_ahead = min(4 * threads, MOST_AHEAD), threads + 1
         self._pool = ThreadPoolExecutor(threads, "faces")
         self._coming: deque[_Coming] = deque()
         self._places: tuple[Box, ...] = ()

@@ -14,11 +14,13 @@ from ..faces import difference as on_cpu
 from ..faces.blend import head_mask, square_mask
 from ..faces.device.colour import ranges
 from ..faces.device.difference import (
+    SLOTS,
     Differ,
     Person,
     Renderings,
     Where,
     likeness,
+    recorders,
 )
 from ..faces.device.masks import moved, on_device
 from ..faces.device.planes import downloaded, numbers
@@ -80,9 +82,14 @@ class DeviceDifferenceJoin:
 
     def __init__(self, canvas: Canvas, device: torch.device) -> None:
         self._canvas, self._device, self._masks = canvas, device, _Masks(canvas, device)
-        self._shot = _Shot(0)
         # Beside the networks, which work on the next frames meanwhile.
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._recorders = recorders()
+        self._shot = self._begun(0)
+
+    def _begun(self, shot: int) -> _Shot:
+        """Nothing is kept across a cut."""
+        return _Shot(shot, Differ(self._recorders))
 
     def __call__(
         self,
@@ -97,9 +104,9 @@ class DeviceDifferenceJoin:
                 RenderedOnDevice.of(f, self._device) if isinstance(f, Rendered) else f
                 for f in faces
             ]
-            for at in _pieces(there, places):
+            for at in _pieces(there):
                 if there[at.start].shot != self._shot.number:
-                    self._shot = _Shot(there[at.start].shot)  # nothing is kept across a cut
+                    self._shot = self._begun(there[at.start].shot)
                 if self._stream is not None:
                     for face in there[at]:
                         if face.ready is not None:
@@ -134,9 +141,13 @@ class DeviceDifferenceJoin:
         change = shot.differ(seen, masks.where, person).scaled(shown)
         info, converter = self._canvas.info, self._canvas.crop.converter
         targets = [Target(p.square, info.pixel_format, converter) for p in places]
-        new = repaint([planes[k] for k in at], original, change, targets)
-        for k, frame in zip(at, new, strict=True):
-            out[k] = frame
+        few = at_once([p.square for p in places])
+        for start in range(0, len(at), few):
+            some = slice(start, start + few)
+            before = [planes[k] for k in at[some]]
+            new = repaint(before, original[some], change.of(some), targets[some])
+            for k, frame in zip(at[some], new, strict=True):
+                out[k] = frame
         return out
 
     def _flow(self, faces: Sequence[RenderedOnDevice], neutral: Tensor, edited: Tensor) -> Tensor:
@@ -192,19 +203,19 @@ _EVERYTHING = (np.full(3, -np.inf, np.float32), np.full(3, np.inf, np.float32))
 class _Shot:
     """What one shot's frames are remembered by."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.flows, self.differ = on_cpu.Differ(), Differ()
+    def __init__(self, number: int, differ: Differ) -> None:
+        self.number, self.differ = number, differ
+        self.flows = on_cpu.Differ()
         self.palette, self.reach, self.trust = Palette(), Reach(), Trust()
 
 
-def _pieces(faces: Sequence[RenderedOnDevice], places: Sequence[Place]) -> Iterator[slice]:
-    """Stretches of one shot, short enough for the memory."""
-    start, most = 0, at_once([p.square for p in places])
+def _pieces(faces: Sequence[RenderedOnDevice]) -> Iterator[slice]:
+    """Stretches of one shot, no longer than is recorded."""
+    start = 0
     for _, members in groupby(faces, lambda f: f.shot):
         stop = start + len(list(members))
-        for first in range(start, stop, most):
-            yield slice(first, min(first + most, stop))
+        for first in range(start, stop, SLOTS):
+            yield slice(first, min(first + SLOTS, stop))
         start = stop
 
 

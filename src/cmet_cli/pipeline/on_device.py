@@ -16,7 +16,7 @@ from ..media.probe import VideoInfo
 from ..media.reader import Frame
 
 #: Pixels of faces in their frames, and faces, that are worked on at once: bounds the memory.
-MOST_PIXELS, MOST_FACES = 2**23, 16
+MOST_PIXELS, MOST_FACES = 2**24, 32
 
 
 def pixel_device(compute: Compute) -> torch.device | None:

@@ -27,7 +27,7 @@ from .encode import Crops, crop_images
 from .join import Canvas, DifferenceJoin, Join, Place, Planes, Rendered, RenderingJoin
 from .on_device import DeviceCropper, pixel_device
 
-#: Frames: to a GPU several are hardly more than one.
+#: Frames: to a GPU several are hardly more than one, and so many are recorded together.
 JOINED_HERE, JOINED_THERE = 4, 32
 
 #: A frame's face before and after, wherever it is.

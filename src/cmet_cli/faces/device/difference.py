@@ -6,7 +6,9 @@ Names and constants are those of there. Pictures are float32 ``[B, 3, S, S]`` in
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,9 +18,14 @@ from ..mouth import PACE
 from .brows import kept_together
 from .colour import limited, luma
 from .corners import held_up
-from .mouth import Gap, Mouth, inside
+from .mouth import Frames, Gap, Memory, inside, opened_along
 from .opening import tapered, teeth
+from .planes import numbers
+from .recorded import Recorder
 from .sampling import blur, dilate, down_mean, smoothstep, stretch, warp
+
+#: Frames that are recorded together.
+SLOTS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,62 +75,134 @@ class Difference:
         flow, residual, tear = (f * weights for f in (self.flow, self.residual, self.tear))
         return Difference(flow, residual, tear, gap)
 
+    def of(self, frames: slice) -> Difference:
+        """Of some of the frames."""
+        return _difference([t[frames] for t in self.tensors()])
+
+    def tensors(self) -> list[Tensor]:
+        """All of it, layer by layer of the gap."""
+        return [self.flow, self.residual, self.tear, *_layers(self.gap)]
+
+
+def _layers(gap: Gap | None) -> Iterator[Tensor]:
+    while gap is not None:
+        yield from (gap.edge, gap.colour)
+        gap = gap.teeth
+
+
+def _difference(tensors: Sequence[Tensor]) -> Difference:
+    """From what :meth:`Difference.tensors` gives."""
+    gap, (flow, residual, tear, *layers) = None, tensors
+    while layers:
+        *layers, edge, colour = layers
+        gap = Gap(edge, colour, gap)
+    return Difference(flow, residual, tear, gap)
+
 
 class Differ:
-    """Finds what changed in the frames of one shot, in order."""
+    """Finds what changed in the frames of one shot, in order.
 
-    def __init__(self) -> None:
-        self._shading: Tensor | None = None
-        self._mouth = Mouth()
+    recorders: one for lips that may part, and one for lips that may not; left out, each kernel is
+    told of.
+    """
+
+    def __init__(self, recorders: tuple[Recorder, Recorder] | None = None) -> None:
+        self._recorders = recorders
+        self._memory: Memory | None = None
 
     def __call__(self, seen: Renderings, where: Where, person: Person) -> Difference:
-        flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
-        opening = None
-        small = flow.shape[-1] < on_cpu.DRAWS_NEW_PX
-        moved = lips if mouth is None else mouth
-        if small and moved is not None:
-            flow = held_up(flow, moved, further)
-        if mouth is not None:
-            opening, shut = self._mouth.opened(seen.original, flow, mouth, where.region)
-            flow = opening.flow
-        mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
-        flow = flow * mask
-        raw = blur(seen.edited - warp(seen.neutral, flow), on_cpu.RESIDUAL_SIGMA)
-        tear = torn(raw, flow, mask, mouth)
-        new = [mask] * 3
-        if opening is not None:
-            new = [opening.edge - tapered(mask), opening.below, opening.height]
-        # Where there is no more motion to be, this adds nothing.
-        more = further * (flow if mouth is None else without_parting(flow, mouth))
-        more = more * (1 - float(on_cpu.CALM_EYES) * where.eyes)
-        parts = warp(torch.cat([raw, tear, *new, seen.edited], dim=1), more)
-        raw, tear, edge, below, height, drawn = parts.split([3, 1, 1, 1, 1, 3], dim=1)
-        flow = flow + more
-        if lips is not None:
-            flow = without_parting(flow, lips)
-            raw, tear = raw * (1 - lips), tear * (1 - lips)
-        raw = self._steadied(raw, tear)
-        raw = raw * (1 + (on_cpu.DEEPER - 1) * tear * (luma(raw) < 0))
-        wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
-        flow = kept_together(flow, seen.original, where.brows)
-        skin = warp(seen.original, flow)
-        residual = limited(skin, wanted, person.low, person.high)
-        gap = None
-        if opening is not None:
-            edge = edge + opening.over * (1 - teeth(skin, where.region))
-            if small:
-                gap = inside(edge, below, height, shut, seen.original, where.region)
-            else:
-                gap = Gap(edge, skin + limited(skin, drawn - skin, person.low, person.high))
-        return Difference(flow, residual, tear, gap)
+        n, device, keeps = len(seen.original), seen.original.device, where.mouth is None
+        part = where.lips if keeps else where.mouth
+        assert part is not None
+        memory = self._memory or Memory.before(seen.original)
+        pictures = [seen.original, seen.neutral, seen.edited, seen.flow]
+        of_frames = [*pictures, where.region, part, where.eyes, where.brows]
+        of_frames += [person.low, person.high, person.further]
+        if self._recorders is None or device.type != "cuda":
+            shown = torch.ones(n, dtype=torch.bool, device=device)
+            out = _changes(keeps, [*of_frames, shown, *memory])
+        else:
+            slots = max(n, SLOTS)
+            shown = numbers([1.0] * n + [0.0] * (slots - n), device) > 0
+            like = [t[:1].expand(slots, *t.shape[1:]) for t in of_frames]
+            record = self._recorders[keeps]
+            out = record([*of_frames, shown, *memory], [*like, shown, *memory])
+        kept = len(Memory._fields)
+        # A recording's own tensors are overwritten when it is played again.
+        self._memory = Memory(*(t.clone() for t in out[-kept:]))
+        return _difference([t[:n] for t in out[:-kept]])
 
-    def _steadied(self, residual: Tensor, tear: Tensor) -> Tensor:
-        pace, out = PACE + (1 - PACE) * tear, []
-        for now, share in zip(residual, pace, strict=True):
-            before = now if self._shading is None else self._shading
-            self._shading = torch.lerp(before, now, share.expand_as(now))
-            out.append(self._shading)
-        return torch.stack(out)
+
+def recorders() -> tuple[Recorder, Recorder]:
+    """For one painter's :class:`Differ`s, one after the other."""
+    parts, keeps = (partial(_changes, k) for k in (False, True))
+    return Recorder(parts, "lips part"), Recorder(keeps, "lips kept")
+
+
+def _changes(keeps: bool, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """What changed, then what is remembered, as flat as a recording has it."""
+    seen, (region, part, eyes, brows) = Renderings(*tensors[:4]), tensors[4:8]
+    mouth, lips = (None, part) if keeps else (part, None)
+    where, person = Where(region, mouth, lips, eyes, brows), Person(*tensors[8:11])
+    change, memory = changes(seen, where, person, tensors[11], Memory(*tensors[12:]))
+    return [*change.tensors(), *memory]
+
+
+def changes(
+    seen: Renderings, where: Where, person: Person, shown: Tensor, memory: Memory
+) -> tuple[Difference, Memory]:
+    """As :meth:`on_cpu.Differ.__call__`. shown: which frames count, bool ``[B]``."""
+    frames = Frames.of(shown, memory.fresh)
+    flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
+    opening = None
+    small = flow.shape[-1] < on_cpu.DRAWS_NEW_PX
+    moved = lips if mouth is None else mouth
+    if small and moved is not None:
+        flow = held_up(flow, moved, further)
+    if mouth is not None:
+        found = opened_along(seen.original, flow, mouth, where.region, memory, frames)
+        opening, shut, memory = found
+        flow = opening.flow
+    mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
+    flow = flow * mask
+    raw = blur(seen.edited - warp(seen.neutral, flow), on_cpu.RESIDUAL_SIGMA)
+    tear = torn(raw, flow, mask, mouth)
+    new = [mask] * 3
+    if opening is not None:
+        new = [opening.edge - tapered(mask), opening.below, opening.height]
+    # Where there is no more motion to be, this adds nothing.
+    more = further * (flow if mouth is None else without_parting(flow, mouth))
+    more = more * (1 - float(on_cpu.CALM_EYES) * where.eyes)
+    parts = warp(torch.cat([raw, tear, *new, seen.edited], dim=1), more)
+    raw, tear, edge, below, height, drawn = parts.split([3, 1, 1, 1, 1, 3], dim=1)
+    flow = flow + more
+    if lips is not None:
+        flow = without_parting(flow, lips)
+        raw, tear = raw * (1 - lips), tear * (1 - lips)
+    raw, shading = _steadied(raw, tear, memory.shading, frames)
+    raw = raw * (1 + (on_cpu.DEEPER - 1) * tear * (luma(raw) < 0))
+    wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
+    flow = kept_together(flow, seen.original, where.brows)
+    skin = warp(seen.original, flow)
+    residual = limited(skin, wanted, person.low, person.high)
+    gap = None
+    if opening is not None:
+        edge = edge + opening.over * (1 - teeth(skin, where.region))
+        if small:
+            gap = inside(edge, below, height, shut, seen.original, where.region)
+        else:
+            gap = Gap(edge, skin + limited(skin, drawn - skin, person.low, person.high))
+    fresh = memory.fresh & ~shown.any()
+    return Difference(flow, residual, tear, gap), memory._replace(shading=shading, fresh=fresh)
+
+
+def _steadied(
+    residual: Tensor, tear: Tensor, before: Tensor, frames: Frames
+) -> tuple[Tensor, Tensor]:
+    """And that of the last."""
+    pace = (PACE + (1 - PACE) * tear).expand_as(residual).unbind()
+    out, last = frames.followed(residual, before, lambda a, now, k: torch.lerp(a, now, pace[k]))
+    return torch.stack(out), last
 
 
 def _shading(residual: Tensor) -> Tensor:

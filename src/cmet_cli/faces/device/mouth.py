@@ -1,11 +1,14 @@
 """As :mod:`..mouth`, for many frames at once on the device.
 
-Pictures are float32 ``[B, 3, S, S]`` in [0, 255], fields and masks ``[B, 1, S, S]``.
+Pictures are float32 ``[B, 3, S, S]`` in [0, 255], fields and masks ``[B, 1, S, S]``. What is
+remembered goes in and comes out, so that all of it can be recorded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,46 +33,94 @@ class Gap:
         return Gap(self.edge - (1 - weights) * widest, self.colour, teeth)
 
 
-class Mouth:
-    """Of one shot, in order."""
+class Memory(NamedTuple):
+    """What a shot's frames so far leave behind. line_off ``[1, 1, S]``; parting, shut ``[]``;
+    shading, that of :mod:`.difference`, ``[3, S, S]``; fresh: whether there were none, bool ``[]``.
+    """
 
-    def __init__(self) -> None:
-        self._line_off: Tensor | None = None
-        self._parting: Tensor | None = None
-        self._shut: Tensor | None = None
+    line_off: Tensor
+    parting: Tensor
+    shut: Tensor
+    shading: Tensor
+    fresh: Tensor
 
-    def opened(
-        self, pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor
-    ) -> tuple[Opening, Tensor]:
-        """And how much lips were shut, ``[B, 1, 1, 1]``."""
-        much, lines, closed = [], [], []
-        for now in parting(flow, mouth):
-            before = now if self._parting is None else self._parting
-            pace = torch.where(now > before, on_cpu.OPENING_PACE, on_cpu.SHUTTING_PACE)
-            self._parting = torch.lerp(before, now, pace)
-            much.append(self._parting)
-        row, weight = origin(flow, mouth)
-        for off in line_off(pictures, row, weight, face):
-            self._line_off = _eased(self._line_off, off)
-            lines.append(self._line_off)
-        line = row + torch.stack(lines)
-        for now, opens in zip(were_shut(pictures, face, line, weight), much, strict=True):
-            before = torch.ones_like(now) if self._shut is None else self._shut
-            less = torch.minimum(now, _eased(before, now, on_cpu.SHUT_PACE))
-            self._shut = torch.where(opens > OPENS_FROM, less, before)
-            closed.append(self._shut)
-        shut = torch.stack(closed).view(-1, 1, 1, 1)
-        return opened(flow, line, mouth, torch.stack(much)), shut
+    @classmethod
+    def before(cls, pictures: Tensor) -> Memory:
+        """Before the first frame of a shot."""
+        device, side = pictures.device, pictures.shape[-1]
+        number = torch.zeros((), device=device)
+        line, shading = (torch.zeros(k, 1, side, device=device) for k in (1, 3))
+        fresh = torch.ones((), dtype=torch.bool, device=device)
+        return cls(line, number, number + 1, shading.repeat(1, side, 1), fresh)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Which of the frames count, bool ``[]`` each: after those that do not, all is remembered as
+    before; and which is the first of its shot."""
+
+    count: tuple[Tensor, ...]
+    first: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, shown: Tensor, fresh: Tensor) -> Frames:
+        """shown: bool ``[B]``."""
+        earlier = shown.cumsum(0) - shown.long()
+        return cls(shown.unbind(), (fresh & (earlier == 0)).unbind())
+
+    def followed(
+        self,
+        values: Iterable[Tensor],
+        before: Tensor,
+        ease: Callable[[Tensor, Tensor, int], Tensor],
+        *,
+        begins_there: bool = True,
+    ) -> tuple[list[Tensor], Tensor]:
+        """What is measured of each frame, ``ease(before, now, k)`` bit by bit, and the last. A shot
+        begins with what is measured of its first frame, or else with what was before."""
+        out = []
+        for k, now in enumerate(values):
+            start = torch.where(self.first[k], now, before) if begins_there else before
+            out.append(ease(start, now, k))
+            before = torch.where(self.count[k], out[-1], before)
+        return out, before
+
+
+def opened_along(
+    pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor, memory: Memory, frames: Frames
+) -> tuple[Opening, Tensor, Memory]:
+    """As :meth:`on_cpu.Mouth.opened`; how much lips were shut, ``[B, 1, 1, 1]``; what is remembered
+    then."""
+
+    def open_or_shut(before: Tensor, now: Tensor, _: int) -> Tensor:
+        pace = torch.where(now > before, on_cpu.OPENING_PACE, on_cpu.SHUTTING_PACE)
+        return torch.lerp(before, now, pace)
+
+    much, parts = frames.followed(parting(flow, mouth), memory.parting, open_or_shut)
+    row, weight = origin(flow, mouth)
+    off = line_off(pictures, row, weight, face)
+    lines, line = frames.followed(off, memory.line_off, _eased)
+    rows = row + torch.stack(lines)
+
+    def less_shut(before: Tensor, now: Tensor, k: int) -> Tensor:
+        less = torch.minimum(now, torch.lerp(before, now, on_cpu.SHUT_PACE))
+        return torch.where(much[k] > OPENS_FROM, less, before)
+
+    shut = were_shut(pictures, face, rows, weight)
+    closed, last = frames.followed(shut, memory.shut, less_shut, begins_there=False)
+    memory = memory._replace(line_off=line, parting=parts, shut=last)
+    found = opened(flow, rows, mouth, torch.stack(much))
+    return found, torch.stack(closed).view(-1, 1, 1, 1), memory
 
 
 def inside(
     edge: Tensor, below: Tensor, height: Tensor, shut: Tensor, pictures: Tensor, face: Tensor
 ) -> Gap:
-    """As :meth:`on_cpu.Mouth.inside`; shut: as :meth:`Mouth.opened` has it."""
+    """As :meth:`on_cpu.Mouth.inside`; shut: as :func:`opened_along` has it."""
     depth = (below / height.clamp(min=1e-3)).clamp(0, 1)
     white = Gap(teeth_edge(below, height, shut), enamel(pictures, face, below))
     return Gap(edge, cavity(pictures, face, depth, height), white)
 
 
-def _eased(before: Tensor | None, now: Tensor, pace: float = on_cpu.PACE) -> Tensor:
-    return now if before is None else torch.lerp(before, now, pace)
+def _eased(before: Tensor, now: Tensor, _: int) -> Tensor:
+    return torch.lerp(before, now, on_cpu.PACE)
