@@ -420,6 +420,20 @@ def test_work_is_recorded_the_second_time_and_taken_up_by_the_next(monkeypatch):
     assert float(doing("a")(one, one)[0][0]) == 2
 
 
+def test_what_cannot_be_recorded_is_done_as_it_is(monkeypatch):
+    tried = []
+
+    def refused(*_):
+        tried.append(1)
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(recorded, "Recording", refused)
+    monkeypatch.setattr(recorded, "_has_room", lambda _: True)
+    recorder, one = recorded.Recorder(lambda t: [t[0] + 1], "refused"), [torch.ones(2)]
+    assert [float(recorder(one, one)[0][0]) for _ in range(4)] == [2, 2, 2, 2]
+    assert len(tried) == 1, "once is enough"
+
+
 def test_nothing_is_recorded_where_memory_is_short(monkeypatch):
     monkeypatch.setattr(recorded, "Recording", Noted)
     monkeypatch.setattr(recorded, "_has_room", lambda _: False)

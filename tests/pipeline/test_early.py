@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from pathlib import Path
 
@@ -49,16 +48,16 @@ def test_the_same_faces_as_when_it_is_their_turn():
 
 def test_progress_goes_to_whoever_takes_over(monkeypatch):
     """What is slow after the take-over is shown to whom it is taken over by."""
-    info, go, told = probe_video(WIDE), threading.Event(), list[int]()
+    info, told, latest = probe_video(WIDE), list[int](), time.monotonic() + 10
 
     def slow(info, detector, weights_dir, progress, **_):
-        go.wait(5)
-        progress("finding faces", 7, 9)
+        while not told and time.monotonic() < latest:
+            progress("finding faces", 7, 9)
+            time.sleep(0.01)
         return "faces"
 
     monkeypatch.setattr(early_module, "follow_faces", slow)
     with EarlyFind(WIDE, "haar", None, "mini") as early:
-        threading.Timer(0.2, go.set).start()
         take = early.take(find_key(info, "haar", MINI), lambda _, done, __: told.append(done))
     assert take == "faces"
     assert told == [7]

@@ -13,6 +13,8 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 from torch import Tensor
 
+from ...log import log
+
 #: Recordings that nobody uses, at most: each holds its memory.
 MOST_FREE = 2
 #: Bytes free on the device below which nothing is recorded.
@@ -65,20 +67,29 @@ class Recorder:
     def __init__(self, work: Work, key: Hashable) -> None:
         self._work, self._key = work, key
         self._mine: dict[Hashable, Recording] = {}
-        self._done = set[Hashable]()
+        #: What was done once as it is; whether it is to be recorded.
+        self._done: dict[Hashable, bool] = {}
         weakref.finalize(self, self._given_back, self._mine)
 
     def __call__(self, tensors: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
         """tensors: of no more rows than those of ``like``, which the recording has."""
         key = (self._key, tensors[0].device, tuple(t.shape for t in like))
         recording = self._mine.get(key) or self._taken(key)
-        if recording is None and key in self._done and _has_room(tensors[0].device):
-            recording = Recording(self._work, like)
+        if recording is None and self._done.get(key, False):
+            recording = self._made(like)
+            self._done[key] = recording is not None
         if recording is None:
-            self._done.add(key)
+            self._done.setdefault(key, _has_room(tensors[0].device))
             return list(self._work(tensors))
         self._mine[key] = recording
         return recording(tensors)
+
+    def _made(self, like: Sequence[Tensor]) -> Recording | None:
+        try:
+            return Recording(self._work, like)
+        except RuntimeError as error:  # as torch tells of all that CUDA refuses
+            log.info("not recorded, which costs time only: %s", error)
+            return None
 
     def _taken(self, key: Hashable) -> Recording | None:
         with self._lock:
