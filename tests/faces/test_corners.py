@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cmet_cli.faces.corners import CORNER, FREE, MORE, held_up
-from cmet_cli.faces.fields import down_mean
+from cmet_cli.faces.corners import CORNER, held_up
 
 SIZE, MIDDLE, ROW = 64, 32, 42
 MOUTH = np.zeros((SIZE, SIZE), np.float32)
@@ -25,11 +24,11 @@ def turned(down: float, lifted: float = 0.0, parted: float = 0.0) -> np.ndarray:
     return flow
 
 
-def drop(flow: np.ndarray) -> float:
+def drop(flow: np.ndarray, middle: int = MIDDLE) -> float:
     """How much further down than the middle the corners move, in pixels."""
     row = -flow[ROW, :, 1]
     reach = round(CORNER * SIZE)
-    return float((row[MIDDLE - reach] + row[MIDDLE + reach]) / 2 - row[MIDDLE])
+    return float((row[middle - reach] + row[middle + reach]) / 2 - row[middle])
 
 
 @pytest.mark.parametrize("down", [4.0, 8.0])
@@ -77,9 +76,24 @@ def test_only_around_the_mouth():
     assert moved[:, np.abs(OFF) > 2 * CORNER].max() == 0
 
 
-def test_nothing_passes_the_most():
-    """By the mean that the module measures."""
-    for down in (3.0, 30.0):
-        held = down_mean(held_up(turned(down), np.ones_like(MOUTH), 0.0))[ROW, :, 1] / SIZE
-        reach = round(CORNER * SIZE)
-        assert held[MIDDLE] - held[MIDDLE + reach] < 1.5 * (FREE + MORE)
+@pytest.mark.parametrize(("down", "most"), [(3.0, 1.1), (30.0, 2.5)])
+def test_however_far_is_asked_for_there_is_a_most(down, most):
+    """In pixels, at the lips' own line; where the module measures it is a quarter of that."""
+    flow = turned(down)
+    assert drop(held_up(flow, MOUTH, 0.0)) < most
+    assert drop(held_up(np.roll(flow, 9, 1), np.roll(MOUTH, 9, 1), 0.0), MIDDLE + 9) < most
+
+
+def test_each_corner_by_itself():
+    """One that rises goes on rising, and the other is held all the same."""
+    flow = turned(6.0)
+    flow[:, MIDDLE:, 1] *= -1
+    held = held_up(flow, MOUTH, 0.0)
+    reach = round(CORNER * SIZE)
+    np.testing.assert_array_equal(held[:, MIDDLE + 1 :], flow[:, MIDDLE + 1 :])
+    assert -2 < held[ROW, MIDDLE - reach, 1] < -0.3
+
+
+@pytest.mark.parametrize("broken", [0 * MOUTH, np.eye(SIZE, dtype=np.float32)])
+def test_a_mouth_that_is_nowhere_or_of_lines_breaks_nothing(broken):
+    assert np.isfinite(held_up(turned(9.0), broken, 1.0)).all()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from cmet_cli import EmotionEditor
 from cmet_cli.faces import corners, fields, inside, mouth, opening
 from cmet_cli.faces import difference as host
 from cmet_cli.faces.blend import face_mask, head_mask
@@ -28,6 +29,7 @@ from cmet_cli.faces.palette import Palette
 from cmet_cli.faces.reach import Reach
 from cmet_cli.faces.repaint import Target, repaint
 from cmet_cli.media.pixels import FORMATS, Colour, ColourConverter
+from cmet_cli.options import RuntimeOptions
 from cmet_cli.pipeline.encode import sharpness_of
 
 SIZE, HEIGHT, WIDTH = 64, 270, 480
@@ -285,6 +287,48 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
                 assert np.abs(wanted - got).max() < (1e-2 if layer else 4e-3)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("times", [1, 2])
+def test_corners_are_held_alike(monkeypatch, kept, times):
+    """Those of a small renderer, and however much further its motion is carried on."""
+    (seen, *_), mouth, eyes = opening_mouth()
+    off = np.square((np.arange(SIZE) - 31.5) / (corners.CORNER * SIZE))
+    motion = np.zeros((SIZE, SIZE, 2), np.float32)
+    motion[..., 1] = -2 * np.clip(off, 0, 1) * FACE * part(slice(32, 56))
+    seen = enlarged(replace(seen, motion=motion, expected=0.05), times)
+    masks = [cv2.resize(m, None, fx=times, fy=times) for m in (FACE, mouth, eyes, 0 * eyes)]
+    lips = (None, masks[1]) if kept else (masks[1], None)
+    palette = Palette()
+    palette.learn(seen.original, masks[0])
+
+    def flow() -> np.ndarray:
+        differ = host.Differ()
+        differ._own_motion = True
+        return differ(seen, masks[0], palette, *lips, *masks[2:]).flow
+
+    def drop(flow: np.ndarray) -> float:
+        row, reach = flow[42 * times, :, 1] / times, round(corners.CORNER * SIZE)
+        return row[32 * times] - (row[(32 - reach) * times] + row[(32 + reach) * times]) / 2
+
+    held = flow()
+    reach = Reach()(host.blur(seen.motion, host.MOTION_SIGMA), seen.expected)
+    assert reach == 1, "twice as far"
+    low, high = (there(np.tile(r, (1, 1, 1))).view(1, 3, 1, 1) for r in palette.ranges)
+    told = [there(getattr(seen, name)) for name in PICTURES]
+    told.append(there(host.blur(seen.motion, host.MOTION_SIGMA)))
+    told += [there(masks[0]), there(masks[1]), *map(there, masks[2:]), low, high]
+    told.append(torch.ones(1, 1, 1, 1, device=DEVICE))
+    found = here(differ_told(device.Differ(), told, kept).flow)
+    assert np.abs(found - held).max() < 2e-3
+    monkeypatch.setattr(host, "held_up", lambda flow, *_: flow)
+    free = flow()
+    if times > 1:
+        np.testing.assert_array_equal(held, free)
+    else:
+        assert drop(free) > 2.5
+        assert 0.3 < drop(held) < 0.6 * drop(free)
+
+
 def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):
     """Quickly found to open, slowly not to any more; what was shut counts while it is open."""
     partings, shuts = [0.1, 0.5, 0.4, 0.0, 0.0, 0.45], [0.1, 0.9, 0.5, 0.8, 0.7, 0.95]
@@ -364,6 +408,7 @@ def test_recorded_work_gives_what_it_gave(keeps):
     """Twice as told, recorded from the second call on; then by somebody else, who takes it up, in
     another order of groups."""
     told = speaking()
+    torch.cuda.synchronize()
     with torch.inference_mode(), torch.cuda.stream(torch.cuda.Stream()):
         plain = [differ_told(device.Differ(), told, keeps).tensors()]
         for groups in ([2, 2, 2], [4, 1, 1], [6]):
@@ -389,38 +434,79 @@ class Noted:
 
     def __init__(self, work, like):
         type(self).made += 1
-        self.work = work
+        self.work, self.device = work, like[0].device
 
     def __call__(self, tensors):
+        assert tensors[0].device == self.device
         return [2 * t for t in self.work(tensors)]
 
 
-def test_work_is_recorded_the_second_time_and_taken_up_by_the_next(monkeypatch):
+@pytest.fixture
+def noted(monkeypatch) -> type[Noted]:
     monkeypatch.setattr(recorded, "Recording", Noted)
     monkeypatch.setattr(recorded, "_has_room", lambda _: True)
-    monkeypatch.setattr(recorded.Recorder, "_free", {})
+    monkeypatch.setattr(recorded.Recorder, "_free", [])
+    monkeypatch.setattr(recorded.Recorder, "_refused", False)
     Noted.made = 0
-    one = [torch.ones(2)]
+    return Noted
 
-    def doing(key: str) -> recorded.Recorder:
-        return recorded.Recorder(lambda t: [t[0] + 1], key)
 
+def doing(key: str) -> recorded.Recorder:
+    return recorded.Recorder(lambda t: [t[0] + 1], key)
+
+
+def done(recorder: recorded.Recorder, n: int = 2) -> float:
+    """What comes of a one: 2 as it is, 4 from a recording."""
+    one = [torch.ones(n)]
+    return float(recorder(one, one)[0][0])
+
+
+def test_work_is_recorded_the_second_time_and_taken_up_by_the_next(noted):
     first, other = doing("a"), doing("b")
-    assert [float(first(one, one)[0][0]) for _ in range(3)] == [2, 4, 4]
-    assert float(other(one, one)[0][0]) == 2
-    assert float(first([torch.ones(3)], [torch.ones(3)])[0][0]) == 2, "of other shapes"
-    assert Noted.made == 1
+    assert [done(first) for _ in range(3)] == [2, 4, 4]
+    assert done(other) == 2
+    assert done(first, 3) == 2, "of other shapes"
+    assert noted.made == 1
     both = doing("a")
-    assert float(both(one, one)[0][0]) == 2, "in use"
+    assert done(both) == 2, "in use"
     del first
-    assert float(doing("a")(one, one)[0][0]) == 4
-    assert float(doing("a")(one, one)[0][0]) == 4, "given back again"
-    assert Noted.made == 1
+    assert done(doing("a")) == 4
+    assert done(doing("a")) == 4, "given back again"
+    elsewhere = torch.ones(2, device="meta")
+    assert doing("a")([elsewhere], [elsewhere])[0].is_meta
+    assert noted.made == 1
     recorded.Recorder.let_go()
-    assert float(doing("a")(one, one)[0][0]) == 2
+    assert done(doing("a")) == 2
 
 
-def test_what_cannot_be_recorded_is_done_as_it_is(monkeypatch):
+def test_of_what_nobody_uses_the_last_few_are_kept(noted):
+    for k in range(recorded.MOST_FREE + 2):
+        recorder = doing(str(k))
+        assert [done(recorder) for _ in range(2)] == [2, 4]
+        del recorder
+    assert len(recorded.Recorder._free) == recorded.MOST_FREE
+    assert done(doing("0")) == 2
+    assert done(doing(str(recorded.MOST_FREE + 1))) == 4
+
+
+def test_an_editor_that_lets_go_lets_go_of_recordings(noted):
+    recorder = doing("a")
+    assert [done(recorder) for _ in range(2)] == [2, 4]
+    del recorder
+    EmotionEditor.from_weights(model="mini", runtime=RuntimeOptions(device="cpu")).let_go()
+    assert not recorded.Recorder._free
+
+
+def test_recordings_are_given_back_whatever_the_finalizer_interrupts(noted):
+    """The lock may be this thread's own."""
+    recorder = doing("a")
+    assert [done(recorder) for _ in range(2)] == [2, 4]
+    with recorded.Recorder._lock:
+        del recorder
+    assert len(recorded.Recorder._free) == 1
+
+
+def test_what_cannot_be_recorded_is_done_as_it_is(noted, monkeypatch, caplog):
     tried = []
 
     def refused(*_):
@@ -428,19 +514,27 @@ def test_what_cannot_be_recorded_is_done_as_it_is(monkeypatch):
         raise RuntimeError("operation not permitted when stream is capturing")
 
     monkeypatch.setattr(recorded, "Recording", refused)
-    monkeypatch.setattr(recorded, "_has_room", lambda _: True)
-    recorder, one = recorded.Recorder(lambda t: [t[0] + 1], "refused"), [torch.ones(2)]
-    assert [float(recorder(one, one)[0][0]) for _ in range(4)] == [2, 2, 2, 2]
+    recorder, next_one = doing("a"), doing("a")
+    assert [done(recorder) for _ in range(4)] == [2, 2, 2, 2]
+    assert [done(next_one) for _ in range(4)] == [2, 2, 2, 2]
     assert len(tried) == 1, "once is enough"
+    assert "not recorded" in caplog.text
 
 
-def test_nothing_is_recorded_where_memory_is_short(monkeypatch):
-    monkeypatch.setattr(recorded, "Recording", Noted)
+def test_nothing_is_recorded_where_memory_is_short(noted, monkeypatch):
     monkeypatch.setattr(recorded, "_has_room", lambda _: False)
-    Noted.made = 0
-    recorder, one = recorded.Recorder(lambda t: [t[0] + 1], "short"), [torch.ones(2)]
-    assert [float(recorder(one, one)[0][0]) for _ in range(3)] == [2, 2, 2]
-    assert Noted.made == 0
+    recorder = doing("a")
+    assert [done(recorder) for _ in range(3)] == [2, 2, 2]
+    assert noted.made == 0
+
+
+@pytest.mark.parametrize(("free", "kept", "fits"), [(99, 0, False), (60, 40, True), (100, 0, True)])
+def test_memory_that_torch_keeps_counts_as_free(monkeypatch, free, kept, fits):
+    monkeypatch.setattr(recorded, "ROOM", 10)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 1000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 500 + kept)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 500)
+    assert recorded._has_room([torch.zeros(10, dtype=torch.uint8)]) == fits
 
 
 #: Layouts and transfer functions: SDR, HLG, PQ.

@@ -27,6 +27,7 @@ from test_opening import (
 
 from cmet_cli.faces import inside
 from cmet_cli.faces.difference import Differ, Renderings
+from cmet_cli.faces.opening import opened
 from cmet_cli.faces.palette import Palette
 
 
@@ -156,6 +157,26 @@ def test_a_wide_mouth_has_a_tongue_low_in_its_middle_and_dark_above_and_beside()
     assert lit.mean() < np.mean(LIPS), "and darker than lips"
     assert column[12, 0] < 0.8 * lit[0], "in the lower lip's shadow"
     assert colour[24, MIDDLE - 12] == pytest.approx(column[0]), "dark in the corners"
+
+
+def test_teeth_have_the_colour_of_the_light():
+    below = np.broadcast_to(ROW - 20, (SIZE, SIZE)).astype(np.float32)
+    red, blue = (
+        inside.enamel(np.full((SIZE, SIZE, 3), skin, np.float32), EVERYWHERE, below)[40, 40]
+        for skin in ((200, 140, 110), (150, 150, 170))
+    )
+    assert red[0] / red[2] > 1.1 * blue[0] / blue[2]
+
+
+def test_brows_that_are_raised_say_nothing_of_a_mouth():
+    """What is drawn out below them is no gap between lips."""
+    down, row, mouth = np.zeros((SIZE, SIZE, 2), np.float32), np.full((1, SIZE), LINE), MOUTH
+    down[..., 1] = opens(8.0)[..., 1]
+    raised = down.copy()
+    raised[4:10, :, 1] += 6
+    plain, beside_it = (opened(f, row.astype(np.float32), mouth, 1.0) for f in (down, raised))
+    np.testing.assert_array_equal(plain.height, beside_it.height)
+    assert plain.height.max() > 4
 
 
 def test_a_slit_shows_no_tongue():

@@ -32,7 +32,7 @@ WIDE = 1.0  # it opens
 ROW = np.arange(SIZE, dtype=np.float32)[:, None]
 SKIN, LIPS, TEETH, DARK = (180, 140, 120), (165, 95, 90), (225, 220, 210), (40, 25, 22)
 #: Mean levels below which it is neither skin nor lip: dark, or tongue.
-IN_GAP = 100
+IN_GAP = 90
 
 
 def opens(by: float, line: float = LINE) -> np.ndarray:
@@ -298,7 +298,8 @@ def test_the_line_does_not_jump_from_frame_to_frame():
     assert steps.max() < 0.5 * (at[-1] - at[0])
 
 
-def test_a_mouth_does_not_open_and_shut_from_frame_to_frame():
+def test_a_mouth_opens_at_once_and_a_gap_that_shuts_may_open_again():
+    """Or else what lies between the lips would be drawn out meanwhile."""
     differ, palette = Differ(), Palette()
     differ._own_motion = True
     still = np.zeros_like(opens(6.0))
@@ -308,8 +309,8 @@ def test_a_mouth_does_not_open_and_shut_from_frame_to_frame():
         gaps.append(differ(seen, EVERYWHERE, palette, MOUTH).gap)
     assert gaps[0] is None
     widest = [0.0 if gap is None else float(gap.edge.max()) for gap in gaps]
-    assert widest[1] < 0.5 * widest[-1]  # a moment is not enough
-    assert widest[-2] < 0 < 2 < min(widest[-3], widest[-1])  # a gap that shuts may open at once
+    assert widest[1] > 0.9 * widest[-1]
+    assert max(widest[2], widest[-2]) < 0 < 2 < min(widest[-3], widest[-1])
 
 
 def test_lips_that_met_for_a_word_part_again_at_once():

@@ -19,7 +19,7 @@ from cmet_cli.media.clock import Timeline
 from cmet_cli.media.probe import VideoInfo, probe_video
 from cmet_cli.media.reader import Frame, FrameReader
 from cmet_cli.options import RuntimeOptions
-from cmet_cli.pipeline import encode, paint
+from cmet_cli.pipeline import device_join, encode, paint
 from cmet_cli.pipeline.codes import FaceEdit, change_for, edit_codes
 from cmet_cli.pipeline.on_device import pixel_device
 from cmet_cli.pipeline.paint import FacePainter, PaintSettings
@@ -121,6 +121,31 @@ def test_the_planes_are_those_of_opencv(mini, person, make_media, layout, emotio
     # What falls between two of OpenCV's thirty-seconds of a pixel may go either way.
     assert differing < 3e-3 * changed
     assert far < 3e-4 * changed
+
+
+@pytest.mark.parametrize("bound", [{"at_once": lambda _: 2}, {"SLOTS": 2}])
+def test_few_frames_at_a_time_are_the_same_frames(mini, person, monkeypatch, bound):
+    """As many as memory has room for, and as are recorded together."""
+    scene = shown(mini, person, "surprised")
+    scene.edit.face.placement.weights[:] = 1.0
+    settings = PaintSettings("first", "face")
+    together, few = (painters(mini, scene, settings)[1] for _ in range(2))
+    wanted = painted(together, scene.frames, N)
+    counts = []
+    repaint = device_join.repaint
+    monkeypatch.setattr(
+        device_join, "repaint", lambda p, *more: counts.append(len(p)) or repaint(p, *more)
+    )
+    for name, value in bound.items():
+        monkeypatch.setattr(device_join, name, value)
+    found = painted(few, scene.frames, N)
+    assert sum(counts) == N
+    assert max(counts) == 2
+    for frame, a, b in zip(scene.frames, wanted, found, strict=True):
+        assert np.mean(a[0] != frame.planes[0]) > 0.02
+        apart = np.abs(a[0].astype(int) - b[0].astype(int))
+        assert apart.max() <= 1
+        assert np.mean(apart > 0) < 1e-3
 
 
 def test_codes_and_sharpness_are_those_of_opencv(mini, person):

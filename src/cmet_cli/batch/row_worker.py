@@ -167,11 +167,14 @@ class RowWorker:
         """Smaller batches from here on; False once they cannot be smaller."""
         import torch
 
+        from ..faces.device.recorded import Recorder
+
         size = self._editor.compute.batch_size // 2
         if size < 1:
             return False
         self._editor.compute = replace(self._editor.compute, batch_size=size)
         if torch.cuda.is_available():
+            Recorder.let_go()
             torch.cuda.empty_cache()
         notes.append(f"batch size lowered to {size} (out of memory)")
         return True

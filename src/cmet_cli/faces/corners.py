@@ -1,8 +1,8 @@
-"""The corners of a mouth turn down no further than people's do.
+"""The corners of a mouth turn down no further than drawn people's do.
 
 A small renderer learned on drawn mouths, which bend as a whole; a filmed one, smaller or in the
-middle of a word, it bends into a tent. Lips move together here: what parts them stays. Arrays are
-of one crop of side S; lengths are in shares of it.
+middle of a word, it bends into a tent. Lips move together here: what parts them stays, and so does
+what moves to a side. Arrays are of one crop of side S; lengths are in shares of it.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ HELD, LET_GO, SOFT = 1.2, 2.0, 0.02
 
 
 def held_up(flow: np.ndarray, mouth: np.ndarray, further: float | np.float32) -> np.ndarray:
-    """Motion with that of corners that would be drawn down too far nearer to the middle's.
+    """Motion with that of a corner that would be drawn down too far nearer to the middle's.
 
     flow: where each pixel comes from ``[S, S, 2]`` in pixels; further: the share of it that will
     be added; mouth: where lips are ``[S, S]`` in [0, 1]. float32.
     """
     down = np.ascontiguousarray(down_mean(flow)[..., 1])
-    here = mouth.sum(0)
     column, width = np.arange(len(flow), dtype=np.float32), mouth.max(0)
     centre = (column * width).sum() / (width.sum() + np.float32(1e-6))
-    off = np.abs(column - centre) / np.float32(len(flow))
-    moved = (down * mouth).sum(0) / (here + np.float32(1e-6))
-    middle, corners = (_at(moved, off - place) for place in (0.0, CORNER))
-    less = _less((middle - corners) * (1 + further) / len(flow))
-    if less <= 0:
+    off = (column - centre) / np.float32(len(flow))
+    moved = (down * mouth).sum(0) / (mouth.sum(0) + np.float32(1e-6))
+    left, middle, right = (_at(moved, off - place) for place in (-CORNER, 0.0, CORNER))
+    times = (1 + further) / len(flow)
+    less = np.where(off < 0, _less((middle - left) * times), _less((middle - right) * times))
+    if not (less > 0).any():
         return flow
-    near = blur(mouth, SOFT) * (1 - smoothstep(off, HELD * CORNER, LET_GO * CORNER))
+    far = smoothstep(np.abs(off), HELD * CORNER, LET_GO * CORNER)
+    held = less * blur(mouth, SOFT) * (1 - far) * np.minimum(down - middle, 0)
     out = flow.copy()
-    out[..., 1] -= np.float32(less) * near * (down - middle)
+    out[..., 1] -= held.astype(np.float32)
     return out
 
 

@@ -50,7 +50,7 @@ def cavity(
     picture: np.ndarray, face: np.ndarray, depth: np.ndarray, height: np.ndarray
 ) -> np.ndarray:
     """Palate and tongue, RGB ``[S, S, 3]``; depth: from the upper lip, 0, to the lower one, 1;
-    height: of the gap."""
+    height: of the gap, whose greatest in each column counts."""
     tall = height.max(0, keepdims=True)
     arch = ARCH * smoothstep(tall / (tall.max() + np.float32(1e-6)), ARCH_FROM, 1.0)
     tongue = smoothstep((depth - (1 - arch)) / np.float32(RIM), 0.0, 1.0)

@@ -15,7 +15,7 @@ from .opening import OPENS_FROM, Opening, line_off, opened, origin, parting
 PACE = 0.35
 #: The same of whether a mouth opens at all: quickly it is found to, and slowly not to any more.
 #: Speech shuts it for a moment, and how wide the gap is follows at once anyway.
-OPENING_PACE, SHUTTING_PACE = 0.6, 0.05
+OPENING_PACE, SHUTTING_PACE = 0.9, 0.02
 #: The same of lips that are shut again after the film showed teeth, whose face needs no others for
 #: a while: drawn teeth do not come and go while somebody speaks.
 SHUT_PACE = 0.02

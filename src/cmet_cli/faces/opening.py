@@ -19,7 +19,7 @@ MOUTH_HEIGHT = 0.14
 #: A mouth opens by its middle: how much more of that is new than beside it, from which on it opens
 #: at all (where lips only bend, as in anger, corners are drawn out as much). The middle's and its
 #: flanks' sigmas and how far off these are, in shares of the side.
-OPENS_FROM, OPENS_TO = 0.27, 0.33
+OPENS_FROM, OPENS_TO = 0.25, 0.29
 MIDDLE_SIGMA, FLANK_SIGMA, FLANK_OFF = 0.047, 0.031, 0.125
 #: Share of new pixels in a column, at its most, from which on its lips then part there.
 PARTS_FROM, PARTS_TO = 0.3, 0.6
@@ -92,7 +92,7 @@ def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray, much: float) -
     inside = np.minimum(upper - line, line - lower)
     deep = across(np.maximum(inside, 0).max(0, keepdims=True), PARTS_SIGMA) / np.float32(side)
     over = np.float32(OVER * side) * smoothstep(deep, 0.0, DEEP)
-    height = np.maximum(upper - lower, 0)
+    height = np.maximum(upper - lower, 0) * (mouth > 0)  # a raised brow opens something, too
     return Opening(out, inside - tapered(parts), over, upper - line, height)
 
 

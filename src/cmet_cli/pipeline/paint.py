@@ -13,6 +13,7 @@ from torch import Tensor
 from ..backends.base import Backend, MovingBackend
 from ..backends.images import to_pictures, to_pixels
 from ..errors import MediaError
+from ..faces.device.difference import SLOTS
 from ..faces.geometry import Square
 from ..faces.placement import Placement
 from ..media.held import HeldFrames
@@ -27,8 +28,8 @@ from .encode import Crops, crop_images
 from .join import Canvas, DifferenceJoin, Join, Place, Planes, Rendered, RenderingJoin
 from .on_device import DeviceCropper, pixel_device
 
-#: Frames: to a GPU several are hardly more than one, and so many are recorded together.
-JOINED_HERE, JOINED_THERE = 4, 32
+#: Frames: to a GPU several are hardly more than one.
+JOINED_HERE, JOINED_THERE = 4, SLOTS
 
 #: A frame's face before and after, wherever it is.
 Painted = Rendered | RenderedOnDevice

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ def constant(values: np.ndarray, device: torch.device) -> Tensor:
     return _kept(tuple(values.ravel().tolist()), values.shape, device)
 
 
-@lru_cache(maxsize=64)
+@cache  # never let go of: recordings know where they lie
 def _kept(numbers: tuple[float, ...], shape: tuple[int, ...], device: torch.device) -> Tensor:
     return torch.tensor(numbers, dtype=torch.float32).view(shape).to(device)
 

@@ -11,16 +11,17 @@ from .sampling import blur, down_mean, smoothstep
 
 def held_up(flow: Tensor, mouth: Tensor, further: Tensor) -> Tensor:
     """flow ``[B, 2, S, S]``, mouth ``[B, 1, S, S]``, further ``[B, 1, 1, 1]``."""
-    side, down = flow.shape[-1], down_mean(flow[:, 1:])
+    side, down, corner = flow.shape[-1], down_mean(flow[:, 1:]), on_cpu.CORNER
     column = torch.arange(side, dtype=torch.float32, device=flow.device)
     width = mouth.amax(2, keepdim=True)
     centre = (column * width).sum(3, keepdim=True) / (width.sum(3, keepdim=True) + 1e-6)
-    off = (column - centre).abs() / side
+    off = (column - centre) / side
     moved = (down * mouth).sum(2, keepdim=True) / (mouth.sum(2, keepdim=True) + 1e-6)
-    middle, corners = (_at(moved, off - place) for place in (0.0, on_cpu.CORNER))
-    less = _less((middle - corners) * (1 + further) / side)
-    far = smoothstep(off, on_cpu.HELD * on_cpu.CORNER, on_cpu.LET_GO * on_cpu.CORNER)
-    held = less * blur(mouth, on_cpu.SOFT) * (1 - far) * (down - middle)
+    left, middle, right = (_at(moved, off - place) for place in (-corner, 0.0, corner))
+    times = (1 + further) / side
+    less = torch.where(off < 0, _less((middle - left) * times), _less((middle - right) * times))
+    far = smoothstep(off.abs(), on_cpu.HELD * corner, on_cpu.LET_GO * corner)
+    held = less * blur(mouth, on_cpu.SOFT) * (1 - far) * (down - middle).clamp(max=0)
     return torch.cat([flow[:, :1], flow[:, 1:] - held], dim=1)
 
 

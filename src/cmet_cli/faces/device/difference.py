@@ -102,8 +102,8 @@ def _difference(tensors: Sequence[Tensor]) -> Difference:
 class Differ:
     """Finds what changed in the frames of one shot, in order.
 
-    recorders: one for lips that may part, and one for lips that may not; left out, each kernel is
-    told of.
+    recorders: one for lips that may part, and one for lips that may not (CUDA only); None: each
+    kernel is launched by itself.
     """
 
     def __init__(self, recorders: tuple[Recorder, Recorder] | None = None) -> None:
@@ -151,7 +151,8 @@ def _changes(keeps: bool, tensors: Sequence[Tensor]) -> list[Tensor]:
 def changes(
     seen: Renderings, where: Where, person: Person, shown: Tensor, memory: Memory
 ) -> tuple[Difference, Memory]:
-    """As :meth:`on_cpu.Differ.__call__`. shown: which frames count, bool ``[B]``."""
+    """As :meth:`on_cpu.Differ.__call__`. shown: which frames count, bool ``[B]``; those that
+    do come first."""
     frames = Frames.of(shown, memory.fresh)
     flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
     opening = None

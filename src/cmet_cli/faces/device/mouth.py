@@ -56,17 +56,16 @@ class Memory(NamedTuple):
 
 @dataclass(frozen=True)
 class Frames:
-    """Which of the frames count, bool ``[]`` each: after those that do not, all is remembered as
-    before; and which is the first of its shot."""
+    """Which of the frames count, bool ``[]`` each: those that do come first, and after the others
+    all is remembered as before. fresh: whether the first of them begins a shot, bool ``[]``."""
 
     count: tuple[Tensor, ...]
-    first: tuple[Tensor, ...]
+    fresh: Tensor
 
     @classmethod
     def of(cls, shown: Tensor, fresh: Tensor) -> Frames:
         """shown: bool ``[B]``."""
-        earlier = shown.cumsum(0) - shown.long()
-        return cls(shown.unbind(), (fresh & (earlier == 0)).unbind())
+        return cls(shown.unbind(), fresh)
 
     def followed(
         self,
@@ -80,8 +79,9 @@ class Frames:
         begins with what is measured of its first frame, or else with what was before."""
         out = []
         for k, now in enumerate(values):
-            start = torch.where(self.first[k], now, before) if begins_there else before
-            out.append(ease(start, now, k))
+            if k == 0 and begins_there:
+                before = torch.where(self.fresh & self.count[0], now, before)
+            out.append(ease(before, now, k))
             before = torch.where(self.count[k], out[-1], before)
         return out, before
 

@@ -53,7 +53,7 @@ def opened(flow: Tensor, line: Tensor, mouth: Tensor, much: Tensor) -> Opening:
     inside = torch.minimum(upper - line, line - lower)
     deep = across(inside.clamp(min=0).amax(2, keepdim=True), on_cpu.PARTS_SIGMA) / side
     over = on_cpu.OVER * side * smoothstep(deep, 0.0, on_cpu.DEEP)
-    height = (upper - lower).clamp(min=0)
+    height = (upper - lower).clamp(min=0) * (mouth > 0)
     flow = torch.cat([flow[:, :1], moved], dim=1)
     return Opening(flow, inside - tapered(parts), over, upper - line, height)
 

@@ -1,11 +1,13 @@
-"""Work of a great many small kernels, recorded once and played back: a CUDA graph.
+"""Work of a great many small kernels, recorded once as a CUDA graph and played back.
 
-What such work costs is that the GPU is told of each kernel, which takes Python longer than the GPU
-takes for it. Recordings outlive whoever made them and are taken up by the next.
+Launching a kernel takes Python longer than such a kernel takes the GPU. Recordings outlive whoever
+made them and are taken up by the next.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
@@ -15,28 +17,37 @@ from torch import Tensor
 
 from ...log import log
 
-#: Recordings that nobody uses, at most: each holds its memory.
-MOST_FREE = 2
-#: Bytes free on the device below which nothing is recorded.
-LEAST_FREE = 4 << 30
+#: Recordings that nobody uses, of all shapes and devices, at most: each holds its memory.
+MOST_FREE = 4
+#: Bytes that are to be free, in those of one set of inputs: what the work takes, and some.
+ROOM = 10
 
 Work = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
 
 class Recording:
-    """One piece of work on tensors of fixed shapes."""
+    """One piece of work on tensors of fixed shapes; always in inference mode."""
 
     def __init__(self, work: Work, like: Sequence[Tensor]) -> None:
-        """Records on the current stream, which is not the default one and has done this work
-        before; nothing is computed yet."""
+        """like: of its inputs' shapes, types and device; their numbers do not matter.
+
+        Records on the current stream, which is not the default one and has done this work before;
+        nothing is computed yet. Raises RuntimeError where CUDA refuses.
+        """
         self._inputs = [torch.zeros_like(t, memory_format=torch.contiguous_format) for t in like]
-        self._graph = torch.cuda.CUDAGraph()
+        self._graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
         # Other threads go on using the device meanwhile.
-        self._graph.capture_begin(capture_error_mode="thread_local")
+        self._graph.capture_begin(pool=pool, capture_error_mode="thread_local")
         try:
-            self._outputs = list(work(self._inputs))
-        finally:
-            self._graph.capture_end()
+            try:
+                self._outputs = list(work(self._inputs))
+            finally:
+                self._graph.capture_end()
+        except RuntimeError:
+            _FAILED.append(self._graph)  # the allocator may still ask it which stream was meant
+            with contextlib.suppress(RuntimeError):  # an end that fails leaves the pool open
+                torch._C._cuda_endAllocateToPool(like[0].device.index, pool)
+            raise
         self._played: torch.cuda.Event | None = None
 
     def __call__(self, tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -55,53 +66,61 @@ class Recording:
         return self._outputs
 
 
+_FAILED: list[torch.cuda.CUDAGraph] = []
+
+
 class Recorder:
     """Does one kind of work over and over, for one user: the second time it is recorded.
 
     key: what the work depends on beside its tensors.
     """
 
-    _free: dict[Hashable, list[Recording]] = {}  # noqa: RUF012
-    _lock = threading.Lock()
+    _free: list[tuple[Hashable, Recording]] = []  # noqa: RUF012  (the one used longest ago first)
+    _refused = False
+    # Whoever gives back may be a finalizer, which runs in any thread, this one too.
+    _lock = threading.RLock()
 
     def __init__(self, work: Work, key: Hashable) -> None:
         self._work, self._key = work, key
         self._mine: dict[Hashable, Recording] = {}
-        #: What was done once as it is; whether it is to be recorded.
+        #: What was done once as it is, and whether it is to be recorded.
         self._done: dict[Hashable, bool] = {}
         weakref.finalize(self, self._given_back, self._mine)
 
     def __call__(self, tensors: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
         """tensors: of no more rows than those of ``like``, which the recording has."""
-        key = (self._key, tensors[0].device, tuple(t.shape for t in like))
-        recording = self._mine.get(key) or self._taken(key)
-        if recording is None and self._done.get(key, False):
-            recording = self._made(like)
-            self._done[key] = recording is not None
-        if recording is None:
-            self._done.setdefault(key, _has_room(tensors[0].device))
-            return list(self._work(tensors))
-        self._mine[key] = recording
-        return recording(tensors)
+        key = (self._key, like[0].device, tuple(t.shape for t in like))
+        if key not in self._mine and (taken := self._taken(key)) is not None:
+            self._mine[key] = taken
+        if key in self._mine:
+            return self._mine[key](tensors)
+        if self._refused:
+            pass
+        elif key not in self._done:
+            self._done[key] = _has_room(like)
+        elif self._done[key]:
+            try:
+                recording = Recording(self._work, like)
+                out = recording(tensors)
+            except RuntimeError as error:  # as torch tells of all that CUDA refuses
+                type(self)._refused = True
+                log.warning("painting is not recorded from here on, and slower: %s", error)
+            else:
+                self._mine[key] = recording
+                return out
+        return list(self._work(tensors))
 
-    def _made(self, like: Sequence[Tensor]) -> Recording | None:
-        try:
-            return Recording(self._work, like)
-        except RuntimeError as error:  # as torch tells of all that CUDA refuses
-            log.info("not recorded, which costs time only: %s", error)
-            return None
-
-    def _taken(self, key: Hashable) -> Recording | None:
-        with self._lock:
-            free = self._free.get(key)
-            return free.pop() if free else None
+    @classmethod
+    def _taken(cls, key: Hashable) -> Recording | None:
+        with cls._lock:
+            at = next((k for k, (theirs, _) in enumerate(cls._free) if theirs == key), None)
+            return None if at is None else cls._free.pop(at)[1]
 
     @classmethod
     def _given_back(cls, mine: dict[Hashable, Recording]) -> None:
         with cls._lock:
-            for key, recording in mine.items():
-                if sum(map(len, cls._free.values())) < MOST_FREE:
-                    cls._free.setdefault(key, []).append(recording)
+            cls._free += mine.items()
+            del cls._free[:-MOST_FREE]
 
     @classmethod
     def let_go(cls) -> None:
@@ -109,6 +128,18 @@ class Recorder:
         with cls._lock:
             cls._free.clear()
 
+    @classmethod
+    def _forked(cls) -> None:
+        """A child has none of its parent's device, and maybe a lock that nobody will open."""
+        cls._lock, cls._free = threading.RLock(), []
 
-def _has_room(device: torch.device) -> bool:
-    return torch.cuda.mem_get_info(device)[0] >= LEAST_FREE
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=Recorder._forked)
+
+
+def _has_room(like: Sequence[Tensor]) -> bool:
+    """Whether the device has memory for a recording, also such as torch keeps for itself."""
+    device, needed = like[0].device, sum(t.numel() * t.element_size() for t in like)
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + kept >= ROOM * needed

@@ -6,7 +6,7 @@ convolution, so that no GPU rounds to TF32 on the way.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import torch
@@ -70,7 +70,7 @@ def reach_of(sigma: float) -> int:
     return (round(8 * sigma + 1) | 1) // 2
 
 
-@lru_cache(maxsize=64)
+@cache  # never let go of: recordings know where they lie
 def _gaussian(size: int, sigma: float, reach: int, device: torch.device) -> Tensor:
     """The matrix ``[size, size]`` of one blur."""
     at = torch.arange(size, dtype=torch.float32)[None]
