@@ -11,6 +11,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -75,7 +76,8 @@ class Recorder:
     key: what the work depends on beside its tensors.
     """
 
-    _free: list[tuple[Hashable, Recording]] = []  # noqa: RUF012  (the one used longest ago first)
+    #: Those that nobody uses; whoever was used longest ago comes first.
+    _free: ClassVar[list[tuple[Hashable, Recording]]] = []
     _refused = False
     # Whoever gives back may be a finalizer, which runs in any thread, this one too.
     _lock = threading.RLock()
@@ -85,7 +87,7 @@ class Recorder:
         self._mine: dict[Hashable, Recording] = {}
         #: What was done once as it is, and whether it is to be recorded.
         self._done: dict[Hashable, bool] = {}
-        weakref.finalize(self, self._given_back, self._mine)
+        weakref.finalize(self, self._given_back, self._mine).atexit = False
 
     def __call__(self, tensors: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
         """tensors: of no more rows than those of ``like``, which the recording has."""
