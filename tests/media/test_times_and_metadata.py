@@ -205,3 +205,24 @@ def test_only_some_stretches_can_be_read(talking):
     assert [frame.index for frame in part] == [3, 4, 5, 6, 20]
     for frame in part:
         assert np.array_equal(frame.planes[0], whole[frame.index].planes[0])
+
+
+@pytest.mark.parametrize("second", ["s=96x64 yuv420p", "s=64x64 yuv444p", "s=32x48 yuv420p10le"])
+def test_stretches_of_a_file_that_changes_are_its_own_frames(make_media, tmp_path, second):
+    """As of a broadcast: filters must not begin to count anew."""
+    (size, pixels), parts = second.split(), []
+    for name, how, layout in (("one", "s=64x64", "yuv420p"), ("two", size, pixels)):
+        arguments = f"-f lavfi -i testsrc2={how}:r=25:d=0.4 -c:v libx264 -pix_fmt {layout}"
+        parts.append(make_media(f"{name}_{how}_{layout}.ts", arguments).read_bytes())
+    video = tmp_path / "changing.ts"
+    video.write_bytes(b"".join(parts))
+    info = probe_video(video)
+    with FrameReader(info) as reader:
+        whole = {frame.index: frame.planes for frame in reader}
+    assert len(whole) == 20
+    for only in ([range(8, 13)], [range(14, 16)], [range(2, 3), range(9, 11), range(18, 20)]):
+        with FrameReader(info, only=only) as reader:
+            found = {frame.index: frame.planes for frame in reader}
+        assert sorted(found) == [i for span in only for i in span]
+        for index, planes in found.items():
+            assert all(map(np.array_equal, planes, whole[index]))

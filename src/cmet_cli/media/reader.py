@@ -180,9 +180,10 @@ def decode_argv(
     way = decoding(info.source_format, info.colour, info.pixel_format)
     filters = [info.prefilter] if info.prefilter else []
     if only is not None:
-        # Frames are counted, not sought: seeking is exact on some containers only.
+        # Frames are counted, not sought: seeking is exact on some containers only. Where a file
+        # changes its size, filters that begin anew would count anew; so they do not, and scale.
         spans = "+".join(f"between(n,{span[0]},{span[-1]})" for span in only if len(span))
-        filters.append(f"select='{spans or 0}'")
+        filters += [f"select='{spans or 0}'", f"scale={info.width}:{info.height}"]
     if timestamps:
         filters.append(SHOW_FRAMES)  # tells each frame's time on stderr, at info
     if rgb_size:
@@ -198,7 +199,8 @@ def decode_argv(
     if only is not None:
         options["frames:v"] = len({i for span in only for i in span})
     log_level = "info" if timestamps else "error"
-    source = ffmpeg.input(file_url(info.path))
+    anew = {} if only is None else {"reinit_filter": 0}
+    source = ffmpeg.input(file_url(info.path), **anew)
     return source.output("pipe:1", **options).global_args("-loglevel", log_level).get_args()
 
 
