@@ -31,7 +31,7 @@ FLOORS = (
     ("__init__", "result", "batch_options"),
     ("options",),
     ("declared",),
-    ("errors", "_version", "log", "cache"),
+    ("errors", "_version", "log", "cache", "lasting"),
 )
 ALLOWED = {
     ("weights", "media"),  # files that appear only when complete

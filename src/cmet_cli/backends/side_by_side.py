@@ -6,9 +6,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 import torch
+
+from ..lasting import lasting_pool
 
 #: More pictures at once would need more memory than they save time.
 MOST = 16
@@ -17,16 +20,14 @@ LARGE_PX = 128
 
 R = TypeVar("R")
 
-_POOL = ThreadPoolExecutor(MOST, "pictures")  # its threads begin when they are first wanted
 
-
-def _begin_anew() -> None:
-    global _POOL
-    _POOL = ThreadPoolExecutor(MOST, "pictures")
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return lasting_pool(MOST, "pictures")
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)  # threads are not forked
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads are not forked
 
 
 def shares(pictures: int, size_px: int, device: torch.device) -> int:
@@ -49,6 +50,6 @@ def side_by_side(work: Callable[..., R], parts: Sequence[tuple[object, ...]]) ->
             return work(*part)
 
     try:
-        return list(_POOL.map(alone, parts))
+        return list(_pool().map(alone, parts))
     finally:
         torch.set_num_threads(threads)  # of this thread, and of those that are still to come

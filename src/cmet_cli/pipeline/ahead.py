@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import torch
 
+from ..lasting import lasting_pool
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -27,7 +29,7 @@ def ahead(
 
     Whoever does not want the rest closes the iterator: nothing is at work any more afterwards.
     """
-    networks = _NETWORKS.setdefault(device, ThreadPoolExecutor(1, "networks"))
+    networks = _NETWORKS.get(device) or _NETWORKS.setdefault(device, lasting_pool(1, "networks"))
     threads, begun = torch.get_num_threads(), deque[tuple[T, Future[R]]]()
 
     def made(item: T) -> R:
