@@ -120,7 +120,7 @@ def _of_run(command: Command, ended: Ended) -> Iterable[tuple[str, str]]:
     if ended.code is None:
         yield "hangs", f"not over in time: {ended.stderr[-3000:]!r}"
         return
-    said = ended.stderr + ended.stdout
+    said = ended.stdout + ended.stderr
     if any(words in said for words in TRACEBACKS):
         yield "tracebacks", said[-700:]
     number = command.strike[0] if command.strike and ended.struck else None

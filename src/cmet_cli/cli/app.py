@@ -36,7 +36,7 @@ from . import (
 )
 from .console import State, error_console, print_error
 
-EXIT_TERMINATED = 143
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 CLEARING_UP_S = 5.0
 _TRAINING = "Making data and models"
 
@@ -91,7 +91,7 @@ class _Stop:
     """
 
     def __init__(self) -> None:
-        self._since_s = -CLEARING_UP_S
+        self._since_s, self._code = -CLEARING_UP_S, 0
         signal.signal(signal.SIGTERM, self)
         # One that is ignored (nohup, a background job) stays ignored.
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -102,15 +102,26 @@ class _Stop:
         if now_s - self._since_s < CLEARING_UP_S:
             return
         self._since_s = now_s
+        self._code = EXIT_INTERRUPTED if number == signal.SIGINT else EXIT_TERMINATED
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(EXIT_TERMINATED)
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, if one has come just now: what goes wrong then comes of it (a library that
+        is stopped within an import or a context of its own makes another error of it)."""
+        return self._code if time.monotonic() - self._since_s < CLEARING_UP_S else None
 
 
 def _interrupted(ended: SystemExit) -> bool:
     """Typer turns Ctrl-C into an exit without a word."""
     cause = ended.__context__
     return isinstance(cause, typer.Exit) and isinstance(cause.__cause__, KeyboardInterrupt)
+
+
+def _say_interrupted() -> None:
+    error_console().print("interrupted; nothing was left half-written")
 
 
 def main() -> None:
@@ -121,7 +132,7 @@ def main() -> None:
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-    _Stop()
+    stop = _Stop()
     for stream in (sys.stdout, sys.stderr):  # names of files need not be text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -129,15 +140,17 @@ def main() -> None:
         app(standalone_mode=True)
     except SystemExit as ended:
         if _interrupted(ended):
-            error_console().print("interrupted; nothing was left half-written")
+            _say_interrupted()
         raise
-    except (CmetError, OSError, MemoryError) as error:
-        if State.verbose:
-            traceback.print_exc()
-        sys.exit(print_error(_as_cmet_error(error)))
     except Exception as error:
         if State.verbose:
             traceback.print_exc()
+        if (code := stop.code) is not None:
+            if code == EXIT_INTERRUPTED:
+                _say_interrupted()
+            sys.exit(code)
+        if isinstance(error, CmetError | OSError | MemoryError):
+            sys.exit(print_error(_as_cmet_error(error)))
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         hint = "this is a bug in cmet; run again with --verbose and report it"
         sys.exit(print_error(CmetError(what, hint)))
