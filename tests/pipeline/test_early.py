@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -29,7 +30,8 @@ def own_children() -> set[int]:
     listed = Path(f"/proc/{os.getpid()}/task")
     found: set[int] = set()
     for task in listed.iterdir():
-        found |= set(map(int, (task / "children").read_text().split()))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that is over
+            found |= set(map(int, (task / "children").read_text().split()))
     return found
 
 
