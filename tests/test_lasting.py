@@ -53,3 +53,22 @@ def test_all_threads_are_there_from_the_beginning():
         assert sorted(pool.map(lambda _: together.wait(5), range(3))) == [0, 1, 2]
     finally:
         pool.shutdown()
+
+
+def test_where_the_system_has_no_more_threads_fewer_do(monkeypatch):
+    """And nobody waits for those that are missing."""
+    start = threading.Thread.start
+
+    def scarce(self):
+        if self.name.startswith("scarce_") and not self.name.endswith("_0"):
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    pool = lasting_pool(3, "scarce")
+    try:
+        assert pool._work_queue.qsize() <= 1
+        found = pool._threads
+        assert len([t for t in found if t.is_alive()]) == 1
+    finally:
+        pool.shutdown(wait=False)
