@@ -410,7 +410,7 @@ def test_recorded_work_gives_what_it_gave(keeps):
     told = speaking()
     torch.cuda.synchronize()
     with torch.inference_mode(), torch.cuda.stream(torch.cuda.Stream()):
-        plain = [differ_told(device.Differ(), told, keeps).tensors()]
+        plain = differ_told(device.Differ(), told, keeps).tensors()
         for groups in ([2, 2, 2], [4, 1, 1], [6]):
             recorders = device.recorders()
             differ, start, found = device.Differ(recorders), 0, []
@@ -418,7 +418,7 @@ def test_recorded_work_gives_what_it_gave(keeps):
                 some = [t[start : start + n] for t in told]
                 found.append([t.clone() for t in differ_told(differ, some, keeps).tensors()])
                 start += n
-            for k, exact in enumerate(plain[0]):
+            for k, exact in enumerate(plain):
                 got = torch.cat([one[k] for one in found])
                 assert float((got - exact).abs().max()) < 1e-2
             assert len(recorders[keeps]._mine) == 1

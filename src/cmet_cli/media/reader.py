@@ -199,8 +199,8 @@ def decode_argv(
     if only is not None:
         options["frames:v"] = len({i for span in only for i in span})
     log_level = "info" if timestamps else "error"
-    anew = {} if only is None else {"reinit_filter": 0}
-    source = ffmpeg.input(file_url(info.path), **anew)
+    counting_on = {} if only is None else {"reinit_filter": 0}
+    source = ffmpeg.input(file_url(info.path), **counting_on)
     return source.output("pipe:1", **options).global_args("-loglevel", log_level).get_args()
 
 
