@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from tiny import TINY
 
-from cmet_cli.backends import side_by_side
-from cmet_cli.backends.edtalk import fast, form, winograd
+from cmet_cli.backends import side_by_side, winograd
+from cmet_cli.backends.edtalk import fast, form
 from cmet_cli.backends.edtalk.fast import FastEDTalk
 from cmet_cli.backends.edtalk.layers import fold_weights
 from cmet_cli.backends.edtalk.networks import EDTalk
@@ -45,19 +45,18 @@ def both(model, images, codes, dtype=torch.float32):
 
 @pytest.mark.parametrize("fewer", [False, True])
 def test_the_golden_pictures(published, fewer, monkeypatch):
-    """By plain convolutions on all threads, and by Winograd's on one, the encoder's too."""
-    if fewer and not torch.backends.nnpack.is_available():
-        pytest.skip("this processor has no NNPACK")
-    monkeypatch.setattr(winograd, "pays", lambda: fewer)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1 if fewer else 2)
-    real, calls = winograd._picture, []
-    monkeypatch.setattr(winograd, "_picture", lambda *a: [calls.append(1), real(*a)][1])
+    """By plain convolutions, and by Winograd's, the encoder's and the source's details too."""
+    monkeypatch.setattr(winograd, "_tried", lambda: fewer)
+    real, calls = winograd.Winograd.styled, []
+    monkeypatch.setattr(
+        winograd.Winograd, "styled", lambda *a: [calls.append(len(a[1])), real(*a)][1]
+    )
     images = torch.cat([filling.image(name, "cmet") for name in ("img_a", "img_b")])
     with torch.inference_mode():
         codes = published.latent_to_codes(published.encode(images)[0])
     plain, quick = both(published, images[:1], codes)
-    # Of the published layers three in the encoder, twice, and three for each of two pictures.
-    assert len(calls) == (12 if fewer else 0)
+    # Of the published layers three in the encoder, twice, three of details, three of two pictures.
+    assert sum(calls) == (15 if fewer else 0)
     for expected, got, most in zip(plain, quick, (1e-4, 1e-3, 1e-2), strict=True):
         assert (expected - got).abs().max() <= most
     _, half = both(published, images[:1], codes, torch.bfloat16)

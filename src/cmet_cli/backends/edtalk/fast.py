@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ...log import log
 from ..side_by_side import shares, side_by_side
-from . import winograd
+from ..winograd import Winograd
 from .decoder import Decoder, SourceFeatures, StyledConv, ToFlow, ToRGB, together
 from .form import Details, Form, by_channel
 from .layers import (
@@ -141,7 +141,8 @@ class _EncoderBlock:
     skip's weights; the skip is blurred only where it is then looked at."""
 
     def __init__(self, block: EncoderBlock, form: Form) -> None:
-        self._same = _conv_and_bias(block.conv1[0], block.conv1[1], form, ACTIVATION_GAIN)
+        same = _conv_and_bias(block.conv1[0], block.conv1[1], form, ACTIVATION_GAIN)
+        self._same = Winograd(*same)
         self._half = _conv_and_bias(block.conv2[1], block.conv2[2], form, 1.0)
         skip = block.skip[1].weight
         assert isinstance(skip, Tensor)
@@ -151,7 +152,7 @@ class _EncoderBlock:
 
     def __call__(self, x: Tensor) -> Tensor:
         blur, groups = self._blur, self._channels
-        y = F.leaky_relu_(winograd.convolved(x, *self._same), LEAKY_SLOPE)
+        y = self._same(x, LEAKY_SLOPE)
         y = F.conv2d(y, blur, padding=2, groups=groups)
         y = F.leaky_relu_(F.conv2d(y, *self._half, stride=2), LEAKY_SLOPE)
         return y.add_(F.conv2d(F.conv2d(x, blur, stride=2, padding=1, groups=groups), self._skip))
@@ -180,12 +181,15 @@ class _StyledConv:
         self._shared = form(self._exact)
         bias = styled.activate.bias.detach().flatten() * ACTIVATION_GAIN
         self._bias = bias.to(form.dtype)
+        self._fewer = None if self._up else Winograd(weight, self._bias)
         self._channels = len(bias)
         self._blur = form.blur(self._channels, 4.0, weight.device) if self._up else None
 
     def __call__(self, x: Tensor, latent: Tensor) -> Tensor:
         style = self._style(latent)  # [B, in]
         gain = torch.rsqrt(style.square() @ self._energy + DEMODULATION_EPS) * ACTIVATION_GAIN
+        if self._fewer is not None and self._fewer.pays(x):
+            return self._fewer.styled(x, style, gain, LEAKY_SLOPE)
         if x.shape[-1] >= FOLD_SIDE and len(x) <= FOLD_BATCH:
             rows = [self._folded(*one) for one in zip(x.split(1), style, gain, strict=True)]
             y = rows[0] if len(rows) == 1 else torch.cat(rows)
@@ -202,7 +206,7 @@ class _StyledConv:
 
     def _convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if self._blur is None:
-            return winograd.convolved(x, weight, bias)
+            return F.conv2d(x, weight, bias, padding=1)
         x = F.conv_transpose2d(x, weight, stride=2)
         return F.conv2d(x, self._blur, bias, padding=1, groups=self._channels)
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..winograd import Winograd
 from .decoder import INSTANCE_NORM_EPS, Decoder, SourceFeatures
 from .layers import binomial_kernel
 
@@ -47,12 +48,12 @@ class Details:
     def __init__(self, decoder: Decoder, form: Form) -> None:
         self._form = form
         blocks: list[Any] = list(decoder.fineadainresblock)  # torch knows them as any module
-        self._convs = [(form(b.conv2.weight), form.vector(b.conv2.bias)) for b in blocks]
+        self._convs = [Winograd(form(b.conv2.weight), form.vector(b.conv2.bias)) for b in blocks]
 
     def __call__(self, latent: Tensor, features: list[Tensor]) -> SourceFeatures:
         details = []
-        for (weight, bias), feature in zip(self._convs, features, strict=True):
-            raw = F.conv2d(feature, weight, bias, padding=1)
+        for convolve, feature in zip(self._convs, features, strict=True):
+            raw = convolve(feature)
             details.append(self._form(instance_norm(raw.float(), raw.dtype)))
         return SourceFeatures(latent, tuple(features), tuple(details))
 
