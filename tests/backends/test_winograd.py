@@ -41,6 +41,7 @@ def test_the_same_numbers_as_a_plain_convolution(
 ):
     """However many rows of tiles a strip has; seven of them are not divided evenly."""
     monkeypatch.setattr(winograd, "AT_ONCE", at_once)
+    monkeypatch.setattr(winograd, "NUMBERS_AT_ONCE", 0)
     x, weight, bias = layer(pictures, height=height)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

@@ -46,9 +46,10 @@ SUMS = (
 )
 #: From so many multiplications of a plain convolution on it is worth its memory, and from so many
 #: channels it is faster.
-LARGE, DEEP = 2e9, 128
-#: Tiles at once, for each thread: fewer make small products of matrices, more leave the cache.
-AT_ONCE = 64
+LARGE, DEEP = 2e9, 64
+#: Tiles at once for each thread, and how many with all their channels: fewer make small products of
+#: matrices, more leave the cache.
+AT_ONCE, NUMBERS_AT_ONCE = 64, 8192
 #: What is tried out: channels and side.
 TRIAL = 128, 64
 WORTH, TRIES = 0.9, 8
@@ -117,7 +118,8 @@ class _Strip:
 
     def __init__(self, weights: Tensor, rows: int, columns: int) -> None:
         points, channels, out = weights.shape
-        most = -(-AT_ONCE * torch.get_num_threads() // columns)
+        at_once = max(AT_ONCE, NUMBERS_AT_ONCE // channels) * torch.get_num_threads()
+        most = -(-at_once // columns)
         #: How many rows of tiles: as many each time.
         self.rows = max(n for n in range(1, rows + 1) if rows % n == 0 and n <= max(1, most))
         tiles = self.rows * columns

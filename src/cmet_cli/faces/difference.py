@@ -13,7 +13,7 @@ import numpy as np
 
 from .brows import kept_together
 from .corners import held_up
-from .fields import LUMA, PLAIN, blur, down_mean, smoothstep, stretch, warp
+from .fields import LUMA, PLAIN, blur, down_mean, over_channels, smoothstep, stretch, warp
 from .mouth import PACE, Gap, Mouth
 from .opening import tapered, teeth
 from .palette import Palette
@@ -248,7 +248,8 @@ def torn(
 def changed(seen: Renderings) -> np.ndarray:
     """Soft mask of what the edit changed in the renderings. float32 ``[S, S]`` in [0, 1]."""
     size = seen.neutral.shape[0]
-    apart = np.abs(blur(seen.edited - seen.neutral, RESIDUAL_SIGMA)).max(-1)
+    apart = np.abs(blur(seen.edited - seen.neutral, RESIDUAL_SIGMA))
+    apart = over_channels(np.maximum, apart)
     reach = 2 * round(REACH * size) + 1
     apart = cv2.dilate(apart, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     return smoothstep(blur(apart, CHANGE_SIGMA), CHANGE_FROM, CHANGE_TO)

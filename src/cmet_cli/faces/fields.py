@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 
@@ -36,6 +38,11 @@ def down_mean(flow: np.ndarray) -> np.ndarray:
     both takes away; corners that rise stay. float32 ``[S, S, 2]``."""
     reach = LIPS_SIGMA * flow.shape[0]
     return cv2.GaussianBlur(flow, (1, 2 * round(3 * reach) + 1), sigmaX=0.1, sigmaY=reach)
+
+
+def over_channels(fold: np.ufunc, picture: np.ndarray) -> np.ndarray:
+    """``fold.reduce(picture, -1)``: over few channels numpy's own is twenty times as slow."""
+    return functools.reduce(fold, np.moveaxis(picture, -1, 0))
 
 
 def at_rows(field: np.ndarray, rows: np.ndarray) -> np.ndarray:

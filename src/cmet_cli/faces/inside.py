@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .fields import LUMA, PLAIN, at_rows, smoothstep
+from .fields import LUMA, PLAIN, at_rows, over_channels, smoothstep
 from .opening import light_of, teeth
 
 #: The shares of each colour of the face's own that are left in the dark under the palate and on the
@@ -67,7 +67,7 @@ def were_shut(picture: np.ndarray, face: np.ndarray, line: np.ndarray, weight: n
     near = np.linspace(-NEAR, NEAR, STEPS, dtype=np.float32)[:, None]
     above = near[: STEPS // 2 + 1]
     white = at_rows(teeth(picture, face), line + above * side).max(0, keepdims=True)
-    lit = at_rows(picture.max(-1) / light, line + near * side)
+    lit = at_rows(over_channels(np.maximum, picture) / light, line + near * side)
     dark = np.clip(1 - lit / np.float32(DARK), 0, 1).mean(0, keepdims=True) * np.float32(2 * NEAR)
     lip = (1 - smoothstep(dark, LINE, OPENED)) * (1 - smoothstep(white, TEETH_FROM, TEETH_TO))
     share = (lip * weight).sum() / (weight.sum() + np.float32(1e-6))

@@ -174,7 +174,7 @@ def straight(line: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def teeth(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
     """What looks like teeth beside the skin of the face, float32 ``[S, S]`` in [0, 1]."""
     luma, light = _light(picture, face)
-    red = (picture[..., 0] - picture[..., 1:].mean(-1)) / (luma + PLAIN)
+    red = (picture[..., 0] - (picture[..., 1] + picture[..., 2]) / 2) / (luma + PLAIN)
     usual = max(float((red * face).sum()) / (float(face.sum()) + 1e-6), 0.02)
     pale = 1 - smoothstep(red / usual, RED_FROM, RED_TO)
     return pale * smoothstep(luma / light, LIGHT_FROM, LIGHT_TO)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..media.pixels import ColourConverter, PixelFormat
 from .difference import Difference
-from .fields import smoothstep, warp
+from .fields import over_channels, smoothstep, warp
 from .geometry import Square, crop_to_plane, plane_rectangle
 from .mouth import Gap
 
@@ -40,7 +40,8 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     crop: the square as the networks see it, RGB float32 ``[S, S, 3]``: says what the residual's
     RGB means in the planes' numbers.
     """
-    touched = np.asarray(change.flow.any(-1) | change.residual.any(-1))
+    touched = over_channels(np.logical_or, change.flow)
+    touched |= over_channels(np.logical_or, change.residual)
     between = np.zeros_like(touched) if change.gap is None else near(change.gap.edge)
     if not (touched.any() or between.any()):
         return planes
