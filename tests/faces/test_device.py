@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cmet_cli import EmotionEditor
-from cmet_cli.faces import corners, fields, inside, mouth, opening
+from cmet_cli.faces import corners, fields, inside, lips, mouth, opening
 from cmet_cli.faces import difference as host
 from cmet_cli.faces.blend import face_mask, head_mask
 from cmet_cli.faces.calibration import FaceEllipse
@@ -20,6 +20,7 @@ from cmet_cli.faces.device import colour, crop, recorded, sampling
 from cmet_cli.faces.device import corners as corners_there
 from cmet_cli.faces.device import difference as device
 from cmet_cli.faces.device import inside as inside_there
+from cmet_cli.faces.device import lips as lips_there
 from cmet_cli.faces.device import mouth as mouth_there
 from cmet_cli.faces.device import opening as opening_there
 from cmet_cli.faces.device.masks import moved, on_device
@@ -326,7 +327,24 @@ def test_corners_are_held_alike(monkeypatch, kept, times):
         np.testing.assert_array_equal(held, free)
     else:
         assert drop(free) > 2.5
-        assert 0.3 < drop(held) < 0.6 * drop(free)
+        assert 0.3 < drop(held) < 0.7 * drop(free)
+
+
+@pytest.mark.parametrize("down", [-6.0, 6.0])
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_lips_are_kept_together_alike(down, share):
+    """Whether they turn down or up."""
+    _, mouth, _ = opening_mouth()
+    off = np.square((np.arange(SIZE) - 31.5) / (corners.CORNER * SIZE))
+    flow = soft(3, 2, 4.0)
+    flow[..., 1] -= down * np.clip(off, 0, 1)
+    told = flow, 20 * soft(4, 3, 2.0), picture(5), mouth, FACE
+    expected = lips.kept_together(*told, share)
+    much = torch.full((1, 1, 1, 1), share, device=DEVICE)
+    found = lips_there.kept_together(*map(there, told), much)
+    for a, b in zip(expected, found, strict=True):
+        assert np.abs(a - here(b)).max() < 2e-3
+    assert bool(np.abs(expected[1] - told[1]).max() > 0.1) is (down > 0)
 
 
 def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):

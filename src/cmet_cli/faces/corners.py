@@ -16,7 +16,7 @@ from .fields import blur, down_mean, smoothstep
 CORNER, SPREAD = 0.105, 0.02
 #: How much further down than the middle they move freely, and how much more they come close to, by
 #: the mean from nose to chin (a quarter of what the lips' own line does).
-FREE, MORE = 0.007, 0.004
+FREE, MORE = 0.009, 0.005
 #: Up to here to either side motion is held as at the corners, and from there on as it was, in
 #: shares of how far off these lie; softly up and down.
 HELD, LET_GO, SOFT = 1.2, 2.0, 0.02
@@ -29,11 +29,9 @@ def held_up(flow: np.ndarray, mouth: np.ndarray, further: float | np.float32) ->
     be added; mouth: where lips are ``[S, S]`` in [0, 1]. float32.
     """
     down = np.ascontiguousarray(down_mean(flow)[..., 1])
-    column, width = np.arange(len(flow), dtype=np.float32), mouth.max(0)
-    centre = (column * width).sum() / (width.sum() + np.float32(1e-6))
-    off = (column - centre) / np.float32(len(flow))
-    moved = (down * mouth).sum(0) / (mouth.sum(0) + np.float32(1e-6))
-    left, middle, right = (_at(moved, off - place) for place in (-CORNER, 0.0, CORNER))
+    off = offsets(mouth)
+    moved = column_means(down, mouth)
+    left, middle, right = (at_off(moved, off - place) for place in (-CORNER, 0.0, CORNER))
     times = (1 + further) / len(flow)
     less = np.where(off < 0, _less((middle - left) * times), _less((middle - right) * times))
     if not (less > 0).any():
@@ -45,7 +43,21 @@ def held_up(flow: np.ndarray, mouth: np.ndarray, further: float | np.float32) ->
     return out
 
 
-def _at(moved: np.ndarray, off: np.ndarray) -> np.float32:
+def offsets(mouth: np.ndarray) -> np.ndarray:
+    """How far each column is to the right of the mouth's middle, ``[S]``."""
+    column, width = np.arange(len(mouth), dtype=np.float32), mouth.max(0)
+    centre = (column * width).sum() / (width.sum() + np.float32(1e-6))
+    return np.asarray((column - centre) / np.float32(len(mouth)))
+
+
+def column_means(field: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Of each column where it weighs anything, ``[S]``."""
+    total = weights.sum(0) + np.float32(1e-6)
+    return np.asarray((field * weights).sum(0) / total, np.float32)
+
+
+def at_off(moved: np.ndarray, off: np.ndarray) -> np.float32:
+    """What of each column ``[S]`` there is about where the offset is 0."""
     near = np.exp(np.float32(-0.5) * np.square(off / np.float32(SPREAD)))
     return np.float32((moved * near).sum() / near.sum())
 

@@ -14,6 +14,7 @@ import numpy as np
 from .brows import kept_together
 from .corners import held_up
 from .fields import LUMA, PLAIN, blur, down_mean, over_channels, smoothstep, stretch, warp
+from .lips import kept_together as lips_together
 from .mouth import PACE, Gap, Mouth
 from .opening import tapered, teeth
 from .palette import Palette
@@ -149,6 +150,9 @@ class Differ:
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
+        together = 1.0 if opening is None else 1 - opening.share
+        if small and mouth is not None and together > 0:
+            flow, wanted = lips_together(flow, wanted, seen.original, mouth, region, together)
         if brows is not None:
             flow = kept_together(flow, seen.original, brows)
         skin = warp(seen.original, flow)

@@ -9,6 +9,7 @@ The line itself is looked for in the film. Arrays are of one crop of side S; row
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,9 +28,20 @@ PARTS_FROM, PARTS_TO = 0.3, 0.6
 GIVE = 0.05
 # Gaussian sigmas in shares of the side, all along the mouth but the last.
 ORIGIN_SIGMA, COST_SIGMA, PARTS_SIGMA, VALLEY_SIGMA = 0.03, 0.04, 0.015, 0.05
-#: The line is looked for so far from where the renderer parts the lips, in so many steps; there or
-#: a little lower it is likeliest, with this deviation. In shares of the side.
-FAR, STEPS, LOWER, NEAR = 0.05, 13, 0.004, 0.03
+
+
+class Look(NamedTuple):
+    """How far from a row the line is looked for, to either side and in so many steps; how much
+    lower it is likeliest, and with which deviation. In shares of the side."""
+
+    far: float
+    steps: int
+    lower: float
+    near: float
+
+
+#: About where the renderer parts the lips.
+NEARBY = Look(far=0.05, steps=13, lower=0.004, near=0.03)
 #: Lips may bend about the straight line that is nearest to what was found so, with this deviation.
 BENT = 0.012
 #: The line is darker than what is around it: so much of that counts, and a difference of this share
@@ -54,13 +66,14 @@ class Opening:
     """flow: motion with lips that part, float32 ``[S, S, 2]``; edge: how far from the nearer lip a
     pixel between them is, in pixels, and below 0 outside, float32 ``[S, S]``; over: how much
     further the gap may reach over the lips, ``[1, S]``; below: how far it is below the upper lip,
-    height: of the gap, both in pixels, ``[S, S]``."""
+    height: of the gap, both in pixels, ``[S, S]``; share: of the way to a mouth that opens."""
 
     flow: np.ndarray
     edge: np.ndarray
     over: np.ndarray
     below: np.ndarray
     height: np.ndarray
+    share: float
 
 
 def parting(flow: np.ndarray, mouth: np.ndarray) -> float:
@@ -86,14 +99,15 @@ def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray, much: float) -
     upper, lower = (row + motion for motion in carried_on(down))
     most = (drawn_out(down) * mouth).max(0, keepdims=True)
     parts = mouth * across(smoothstep(most, PARTS_FROM, PARTS_TO), PARTS_SIGMA)
-    parts = parts * smoothstep(np.float32(much), OPENS_FROM, OPENS_TO)
+    share = smoothstep(np.float32(much), OPENS_FROM, OPENS_TO)
+    parts = parts * share
     out = flow.copy()
     out[..., 1] += parts * (np.clip(line, lower, upper) - row - down)
     inside = np.minimum(upper - line, line - lower)
     deep = across(np.maximum(inside, 0).max(0, keepdims=True), PARTS_SIGMA) / np.float32(side)
     over = np.float32(OVER * side) * smoothstep(deep, 0.0, DEEP)
     height = np.maximum(upper - lower, 0) * (mouth > 0)  # a raised brow opens something, too
-    return Opening(out, inside - tapered(parts), over, upper - line, height)
+    return Opening(out, inside - tapered(parts), over, upper - line, height, float(share))
 
 
 def tapered(share: np.ndarray) -> np.ndarray:
@@ -134,7 +148,11 @@ def origin(flow: np.ndarray, mouth: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def line_off(
-    picture: np.ndarray, row: np.ndarray, weight: np.ndarray, face: np.ndarray
+    picture: np.ndarray,
+    row: np.ndarray,
+    weight: np.ndarray,
+    face: np.ndarray,
+    look: Look = NEARBY,
 ) -> np.ndarray:
     """How far below ``row`` the filmed lips meet, ``[1, S]``: where it is dark, under the teeth.
 
@@ -142,10 +160,11 @@ def line_off(
     where the skin is that teeth are told from.
     """
     side = len(picture)
-    off = np.linspace(-FAR, FAR, STEPS, dtype=np.float32)[:, None] * np.float32(side)
+    off = np.linspace(-look.far, look.far, look.steps, dtype=np.float32)[:, None]
+    off = off * np.float32(side)
     cost = at_rows(_unlikely(picture, face), row + off)
     cost = across(cost * weight, COST_SIGMA) / across(weight, COST_SIGMA)
-    found = _likeliest(cost, off / np.float32(side), LOWER, NEAR)
+    found = _likeliest(cost, off / np.float32(side), look.lower, look.near)
     return _likeliest(cost, off / np.float32(side), straight(found, weight), BENT) * np.float32(
         side
     )

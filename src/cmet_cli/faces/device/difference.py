@@ -18,6 +18,7 @@ from ..mouth import PACE
 from .brows import kept_together
 from .colour import limited, luma
 from .corners import held_up
+from .lips import kept_together as lips_together
 from .mouth import Frames, Gap, Memory, inside, opened_along
 from .opening import tapered, teeth
 from .planes import numbers
@@ -183,6 +184,9 @@ def changes(
     raw, shading = _steadied(raw, tear, memory.shading, frames)
     raw = raw * (1 + (on_cpu.DEEPER - 1) * tear * (luma(raw) < 0))
     wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
+    if small and mouth is not None and opening is not None:
+        region, left = where.region, 1 - opening.share
+        flow, wanted = lips_together(flow, wanted, seen.original, mouth, region, left)
     flow = kept_together(flow, seen.original, where.brows)
     skin = warp(seen.original, flow)
     residual = limited(skin, wanted, person.low, person.high)

@@ -20,13 +20,15 @@ from .sampling import across, at_rows, blur, smoothstep
 
 @dataclass(frozen=True, eq=False)
 class Opening:
-    """flow ``[B, 2, S, S]``, edge, below and height ``[B, 1, S, S]``, over ``[B, 1, 1, S]``."""
+    """flow ``[B, 2, S, S]``, edge, below and height ``[B, 1, S, S]``, over ``[B, 1, 1, S]``, share
+    ``[B, 1, 1, 1]``."""
 
     flow: Tensor
     edge: Tensor
     over: Tensor
     below: Tensor
     height: Tensor
+    share: Tensor
 
 
 def parting(flow: Tensor, mouth: Tensor) -> Tensor:
@@ -48,14 +50,15 @@ def opened(flow: Tensor, line: Tensor, mouth: Tensor, much: Tensor) -> Opening:
     most = (drawn_out(down) * mouth).amax(2, keepdim=True)
     parts = smoothstep(most, on_cpu.PARTS_FROM, on_cpu.PARTS_TO)
     parts = mouth * across(parts, on_cpu.PARTS_SIGMA)
-    parts = parts * smoothstep(much, on_cpu.OPENS_FROM, on_cpu.OPENS_TO).view(-1, 1, 1, 1)
+    share = smoothstep(much, on_cpu.OPENS_FROM, on_cpu.OPENS_TO).view(-1, 1, 1, 1)
+    parts = parts * share
     moved = down + parts * (torch.clamp(line, lower, upper) - row - down)
     inside = torch.minimum(upper - line, line - lower)
     deep = across(inside.clamp(min=0).amax(2, keepdim=True), on_cpu.PARTS_SIGMA) / side
     over = on_cpu.OVER * side * smoothstep(deep, 0.0, on_cpu.DEEP)
     height = (upper - lower).clamp(min=0) * (mouth > 0)
     flow = torch.cat([flow[:, :1], moved], dim=1)
-    return Opening(flow, inside - tapered(parts), over, upper - line, height)
+    return Opening(flow, inside - tapered(parts), over, upper - line, height, share)
 
 
 def tapered(share: Tensor) -> Tensor:
@@ -89,13 +92,15 @@ def origin(flow: Tensor, mouth: Tensor) -> tuple[Tensor, Tensor]:
     return middle + across(off, on_cpu.ORIGIN_SIGMA) / total, total
 
 
-def line_off(picture: Tensor, row: Tensor, weight: Tensor, face: Tensor) -> Tensor:
-    side, far = picture.shape[-1], on_cpu.FAR
-    off = torch.linspace(-far, far, on_cpu.STEPS, device=row.device)[:, None] * side
+def line_off(
+    picture: Tensor, row: Tensor, weight: Tensor, face: Tensor, look: on_cpu.Look = on_cpu.NEARBY
+) -> Tensor:
+    side = picture.shape[-1]
+    off = torch.linspace(-look.far, look.far, look.steps, device=row.device)[:, None] * side
     cost = at_rows(_unlikely(picture, face), row + off)
     cost = across(cost * weight, on_cpu.COST_SIGMA) / across(weight, on_cpu.COST_SIGMA)
     off = off / side
-    found = _likeliest(cost, off, on_cpu.LOWER, on_cpu.NEAR)
+    found = _likeliest(cost, off, look.lower, look.near)
     return _likeliest(cost, off, straight(found, weight), on_cpu.BENT) * side
 
 

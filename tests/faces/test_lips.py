@@ -1,0 +1,129 @@
+"""Lips that turn down move as a whole, wherever they are in the film."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from cmet_cli.faces import difference
+from cmet_cli.faces.corners import CORNER
+from cmet_cli.faces.lips import LIPS, SKIN, kept_together
+
+SIZE, MIDDLE = 64, 32
+MOUTH = np.zeros((SIZE, SIZE), np.float32)
+MOUTH[36:60, 14:51] = 1
+FACE = np.ones((SIZE, SIZE), np.float32)
+RESIDUAL = np.full((SIZE, SIZE, 3), -8.0, np.float32)
+OFF = (np.arange(SIZE, dtype=np.float32) - MIDDLE) / SIZE
+
+
+def filmed(row: int) -> np.ndarray:
+    """A face whose lips meet there."""
+    picture = np.full((SIZE, SIZE, 3), (190, 140, 120), np.float32)
+    picture[row - 3 : row + 4, 20:45] = (170, 95, 90)
+    picture[row, 21:44] = (60, 30, 30)
+    return cv2.GaussianBlur(picture, (0, 0), 0.7)
+
+
+def tent(row: int, down: float = 5.0, stretch: float = 0.25) -> np.ndarray:
+    """Corners come to lie ``down`` pixels lower; above and below that row everything is drawn
+    apart."""
+    flow = np.zeros((SIZE, SIZE, 2), np.float32)
+    bent = -down * np.clip(np.square(OFF / CORNER), 0, 1) * np.exp(-((OFF / 0.3) ** 4))
+    apart = stretch * np.clip(row - np.arange(SIZE, dtype=np.float32), -12, 12)
+    flow[..., 1] = bent + apart[:, None]
+    flow[..., 0] = 1.5
+    return flow
+
+
+def held(row: int, flow: np.ndarray, share: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    return kept_together(flow, RESIDUAL, filmed(row), MOUTH, FACE, share)
+
+
+def uneven(flow: np.ndarray, row: int) -> float:
+    """How differently lips move that came from about a row, in the middle, in pixels."""
+    down = flow[..., 1]
+    there = np.abs(np.arange(SIZE)[:, None] + down - row) < LIPS * SIZE - 0.5
+    return float(np.ptp(down[:, MIDDLE][there[:, MIDDLE]]))
+
+
+@pytest.mark.parametrize("row", [41, 44, 47])
+def test_lips_are_not_drawn_out(row):
+    """Wherever they are filmed; the mouth's middle is row 48."""
+    flow = tent(row)
+    out, _ = held(row, flow)
+    assert uneven(flow, row) > 0.8
+    assert uneven(out, row) < 0.3 * uneven(flow, row)
+    # As they themselves do, not as the chin does.
+    assert out[row, MIDDLE, 1] == pytest.approx(flow[row, MIDDLE, 1], abs=0.6)
+    np.testing.assert_array_equal(out[..., 0], flow[..., 0])
+
+
+def test_they_bend_as_they_did():
+    out, _ = held(44, tent(44, stretch=0.0))
+    reach = round(CORNER * SIZE)
+    drop = out[44, MIDDLE, 1] - (out[44, MIDDLE - reach, 1] + out[44, MIDDLE + reach, 1]) / 2
+    assert 3.0 < drop < 5.5
+
+
+def test_only_lips_and_the_skin_beside_them():
+    flow = tent(44)
+    moved = np.abs(held(44, flow)[0] - flow)[..., 1]
+    came_from = np.abs(np.arange(SIZE)[:, None] + flow[..., 1] - 44)
+    assert moved[came_from > (SKIN + 0.03) * SIZE].max() < 0.01
+    assert moved[:, :14].max() == moved[:, 51:].max() == 0
+    assert moved.max() > 0.5
+
+
+def test_no_shadow_of_a_drawn_mouth_between_them():
+    _, shading = held(44, tent(44))
+    assert shading[44, MIDDLE].max() < 0
+    assert shading[44, MIDDLE].min() > 0.3 * RESIDUAL.min()
+    assert (shading[:30] == RESIDUAL[:30]).all()
+
+
+@pytest.mark.parametrize("flow", [tent(44, -5.0), tent(44, 0.0)])
+def test_smiles_and_what_does_not_bend_stay_as_they_are(flow):
+    out, shading = held(44, flow)
+    np.testing.assert_array_equal(out, flow)
+    np.testing.assert_array_equal(shading, RESIDUAL)
+
+
+def test_a_share_is_a_share():
+    flow = tent(44)
+    whole, half = (held(44, flow, share)[0] - flow for share in (1.0, 0.5))
+    np.testing.assert_allclose(half, whole / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("broken", [0 * MOUTH, np.eye(SIZE, dtype=np.float32)])
+def test_a_mouth_that_is_nowhere_or_of_lines_breaks_nothing(broken):
+    out, shading = kept_together(tent(44, 9.0), RESIDUAL, filmed(44), broken, FACE, 1.0)
+    assert np.isfinite(out).all()
+    assert np.isfinite(shading).all()
+
+
+@pytest.mark.parametrize(("size", "opens", "kept"), [(64, 0, 1), (64, 1, 0), (128, 0, 0)])
+def test_those_of_small_renderers_where_they_do_not_part(monkeypatch, size, opens, kept):
+    """Where they part, each moves as a whole anyway; large renderers draw what is new."""
+    shares: list[float] = []
+
+    def noted(flow, residual, *rest):
+        shares.append(rest[-1])
+        return flow, residual
+
+    monkeypatch.setattr(difference, "lips_together", noted)
+    picture = cv2.resize(filmed(44), (size, size))
+    mouth, face = (cv2.resize(m, (size, size)) for m in (MOUTH, FACE))
+    flow = cv2.resize(tent(44), (size, size)) * np.float32(size / SIZE)
+    if opens:
+        gap = np.clip(np.arange(size, dtype=np.float32) - 0.7 * size, -6, 6)[:, None]
+        flow[..., 1] = -np.exp(-np.square(np.arange(size) / size - 0.5) / 0.005) * gap
+    differ = difference.Differ()
+    differ._own_motion = True
+    differ(
+        difference.Renderings(picture, picture, picture + 1, flow, 0.05),
+        face, difference.Palette(), mouth,
+    )  # fmt: skip
+    assert bool(shares) is bool(kept)
+    assert all(share == 1 for share in shares)
