@@ -15,7 +15,7 @@ def taken(monkeypatch):
     """Everything is large, and all of it is faster: how often it was done with fewer."""
     monkeypatch.setattr(winograd, "LARGE", 0)
     monkeypatch.setattr(winograd, "DEEP", 0)
-    monkeypatch.setattr(winograd, "_tried", lambda: True)
+    monkeypatch.setattr(winograd, "_tried", lambda _: True)
     calls, real = [], Winograd.styled
     monkeypatch.setattr(Winograd, "styled", lambda *args: [calls.append(1), real(*args)][1])
     return calls
@@ -65,8 +65,10 @@ def test_styles_and_gains_are_each_picture_s_own(out):
     assert near(Winograd(weight, bias).styled(x, style, gain, 0.2), F.leaky_relu(exact, 0.2))
 
 
-def test_pictures_one_after_the_other_leave_nothing_behind(taken):
+def test_pictures_one_after_the_other_leave_nothing_behind(taken, monkeypatch):
     """The memory of a strip is used again, its edges too."""
+    monkeypatch.setattr(winograd, "AT_ONCE", 1)
+    monkeypatch.setattr(winograd, "NUMBERS_AT_ONCE", 0)
     x, weight, bias = layer(2)
     convolve = Winograd(weight, bias)
     x[0] = 1e4
@@ -103,6 +105,8 @@ def test_small_ones_are_left_to_torch(taken, monkeypatch, what, least):
 def test_plain_ones_where_they_are_counted(taken):
     x, weight, bias = layer()
     with plain_only():
+        with plain_only():
+            pass
         Winograd(weight, bias)(x)
     assert not taken
     Winograd(weight, bias)(x)
@@ -118,3 +122,37 @@ def test_it_is_used_where_it_is_faster(monkeypatch, fewer_s, used):
         assert winograd.is_faster() is used
     finally:
         winograd._tried.cache_clear()
+
+
+def test_each_number_of_threads_is_tried(monkeypatch):
+    asked = []
+    monkeypatch.setattr(winograd, "_tried", lambda threads: [asked.append(threads), True][1])
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            winograd.is_faster()
+    finally:
+        torch.set_num_threads(before)
+    assert asked == [1, 2]
+
+
+def test_a_program_that_wants_fewer_digits_of_its_own_products_keeps_these(taken):
+    x, weight, bias = layer()
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        Winograd(weight, bias)(x)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    with torch.autocast("cpu"):
+        Winograd(weight, bias)(x)
+    assert not taken
+
+
+def test_a_child_process_waits_for_nobody():
+    """Who held the lock in the parent is not in the child."""
+    winograd._TRYING[0].acquire()
+    winograd._forked()
+    assert winograd._TRYING[0].acquire(blocking=False)
+    winograd._TRYING[0].release()

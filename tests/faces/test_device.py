@@ -331,20 +331,30 @@ def test_corners_are_held_alike(monkeypatch, kept, times):
 
 
 @pytest.mark.parametrize("down", [-6.0, 6.0])
-@pytest.mark.parametrize("share", [1.0, 0.4])
-def test_lips_are_kept_together_alike(down, share):
-    """Whether they turn down or up."""
+def test_lips_are_kept_together_alike(down):
+    """Whether they turn down or up, frame after frame, and where the mouth opens."""
     _, mouth, _ = opening_mouth()
     off = np.square((np.arange(SIZE) - 31.5) / (corners.CORNER * SIZE))
-    flow = soft(3, 2, 4.0)
-    flow[..., 1] -= down * np.clip(off, 0, 1)
-    told = flow, 20 * soft(4, 3, 2.0), picture(5), mouth, FACE
-    expected = lips.kept_together(*told, share)
-    much = torch.full((1, 1, 1, 1), share, device=DEVICE)
-    found = lips_there.kept_together(*map(there, told), much)
-    for a, b in zip(expected, found, strict=True):
-        assert np.abs(a - here(b)).max() < 2e-3
-    assert bool(np.abs(expected[1] - told[1]).max() > 0.1) is (down > 0)
+    frames, on_host = [], lips.Lips()
+    for k, parted in enumerate((0.0, 0.0, 0.7, 1.0)):
+        flow = soft(3 + k, 2, 4.0)
+        flow[..., 1] -= down * np.clip(off, 0, 1)
+        told = flow, 20 * soft(40 + k, 3, 2.0), picture(50 + k), mouth, FACE
+        frames.append((told, parted, on_host.kept_together(*told, parted)))
+    tensors = [torch.cat([there(told[i]) for told, *_ in frames]) for i in range(5)]
+    parted = torch.tensor([p for _, p, _ in frames], device=DEVICE).view(-1, 1, 1, 1)
+    before = mouth_there.Memory.before(tensors[2])
+    all_of_them = mouth_there.Frames.of(
+        torch.ones(4, dtype=torch.bool, device=DEVICE), before.fresh
+    )
+    flows, residuals, after = lips_there.kept_together(*tensors, parted, before, all_of_them)
+    for k, (told, _, (flow, residual)) in enumerate(frames):
+        assert np.abs(flow - here(flows[k : k + 1])).max() < 1e-3
+        assert np.abs(residual - here(residuals[k : k + 1])).max() < 5e-3
+        if k < 3:
+            assert bool(np.abs(residual - told[1]).max() > 0.1) is (down > 0)
+    assert on_host._share == pytest.approx(float(after.together), abs=1e-4)
+    np.testing.assert_allclose(on_host._line, here(after.met[None]), atol=1e-2)
 
 
 def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
 
 from cmet_cli.faces import difference
 from cmet_cli.faces.corners import CORNER
-from cmet_cli.faces.lips import LIPS, SKIN, kept_together
+from cmet_cli.faces.lips import LIPS, SKIN, Lips
 
 SIZE, MIDDLE = 64, 32
 MOUTH = np.zeros((SIZE, SIZE), np.float32)
@@ -37,8 +39,8 @@ def tent(row: int, down: float = 5.0, stretch: float = 0.25) -> np.ndarray:
     return flow
 
 
-def held(row: int, flow: np.ndarray, share: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    return kept_together(flow, RESIDUAL, filmed(row), MOUTH, FACE, share)
+def held(row: int, flow: np.ndarray, parted: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    return Lips().kept_together(flow, RESIDUAL, filmed(row), MOUTH, FACE, parted)
 
 
 def uneven(flow: np.ndarray, row: int) -> float:
@@ -90,29 +92,60 @@ def test_smiles_and_what_does_not_bend_stay_as_they_are(flow):
     np.testing.assert_array_equal(shading, RESIDUAL)
 
 
-def test_a_share_is_a_share():
+def test_the_less_the_further_a_mouth_is_on_the_way_to_open():
+    """Where its lips part, each moves as a whole anyway."""
     flow = tent(44)
-    whole, half = (held(44, flow, share)[0] - flow for share in (1.0, 0.5))
-    np.testing.assert_allclose(half, whole / 2, atol=1e-5)
+    none, half, all_of_it = (held(44, flow, parted)[0] - flow for parted in (0.0, 0.5, 1.0))
+    np.testing.assert_allclose(half, none / 2, atol=1e-5)
+    assert (all_of_it == 0).all()
+
+
+def test_no_frame_jumps_where_a_mouth_begins_to_open():
+    lips, flow = Lips(), tent(44)
+    told = flow, RESIDUAL, filmed(44), MOUTH, FACE
+    frames = [lips.kept_together(*told, parted)[0] for parted in (0.0, *[1.0] * 20)]
+    steps = [float(np.abs(b - a).max()) for a, b in pairwise(frames)]
+    whole = float(np.abs(frames[0] - flow).max())
+    assert max(steps) < 0.4 * whole
+    assert float(np.abs(frames[-1] - flow).max()) < 0.01 * whole
+
+
+def test_the_line_is_followed_bit_by_bit():
+    """One that is found elsewhere for a frame: a shadow, say."""
+    lips, flow = Lips(), tent(44)
+    steady, *_ = (lips.kept_together(flow, RESIDUAL, filmed(44), MOUTH, FACE, 0.0) for _ in "ab")
+    missed, _ = lips.kept_together(flow, RESIDUAL, filmed(48), MOUTH, FACE, 0.0)
+    alone, _ = held(48, flow)
+    assert np.abs(missed - steady[0]).max() < 0.6 * np.abs(alone - steady[0]).max()
+
+
+def test_nothing_outside_of_where_a_change_may_be():
+    face = np.zeros((SIZE, SIZE), np.float32)
+    face[40:50, 20:40] = 1
+    out, _ = Lips().kept_together(tent(44), RESIDUAL, filmed(44), MOUTH, face, 0.0)
+    moved = np.abs(out - tent(44))[..., 1]
+    assert moved[face == 0].max() == 0
+    assert moved.max() > 0.5
 
 
 @pytest.mark.parametrize("broken", [0 * MOUTH, np.eye(SIZE, dtype=np.float32)])
 def test_a_mouth_that_is_nowhere_or_of_lines_breaks_nothing(broken):
-    out, shading = kept_together(tent(44, 9.0), RESIDUAL, filmed(44), broken, FACE, 1.0)
+    told = tent(44, 9.0), RESIDUAL, filmed(44), broken, FACE, 0.0
+    out, shading = Lips().kept_together(*told)
     assert np.isfinite(out).all()
     assert np.isfinite(shading).all()
 
 
-@pytest.mark.parametrize(("size", "opens", "kept"), [(64, 0, 1), (64, 1, 0), (128, 0, 0)])
-def test_those_of_small_renderers_where_they_do_not_part(monkeypatch, size, opens, kept):
-    """Where they part, each moves as a whole anyway; large renderers draw what is new."""
-    shares: list[float] = []
+@pytest.mark.parametrize(("size", "opens", "told"), [(64, 0, [0]), (64, 1, [1]), (128, 0, [])])
+def test_those_of_small_renderers_and_how_far_they_part(monkeypatch, size, opens, told):
+    """Large renderers draw what is new."""
+    parted: list[float] = []
 
-    def noted(flow, residual, *rest):
-        shares.append(rest[-1])
+    def noted(_, flow, residual, *rest):
+        parted.append(rest[-1])
         return flow, residual
 
-    monkeypatch.setattr(difference, "lips_together", noted)
+    monkeypatch.setattr(Lips, "kept_together", noted)
     picture = cv2.resize(filmed(44), (size, size))
     mouth, face = (cv2.resize(m, (size, size)) for m in (MOUTH, FACE))
     flow = cv2.resize(tent(44), (size, size)) * np.float32(size / SIZE)
@@ -125,5 +158,4 @@ def test_those_of_small_renderers_where_they_do_not_part(monkeypatch, size, open
         difference.Renderings(picture, picture, picture + 1, flow, 0.05),
         face, difference.Palette(), mouth,
     )  # fmt: skip
-    assert bool(shares) is bool(kept)
-    assert all(share == 1 for share in shares)
+    assert parted == told

@@ -9,6 +9,7 @@ sums differ from a plain convolution's by about 1e-5 of the largest.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import timeit
 from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ class Winograd:
         fits = height % GIVES == 0 and width % GIVES == 0
         here = x.dtype == torch.float32 and x.device.type == "cpu"
         large = self._weight.numel() * height * width >= LARGE and x.shape[1] >= DEEP
-        return fits and here and large and is_faster()
+        return fits and here and large and _exact() and is_faster()
 
     def __call__(self, x: Tensor, slope: float = 1.0) -> Tensor:
         """``leaky_relu(conv(x) + bias, slope)``, ``[B, out, h, w]``."""
@@ -125,18 +126,18 @@ class _Strip:
         tiles = self.rows * columns
         self._weights = weights
         self._into, self._back = _along_both(PIXELS), _along_both(SUMS)
-        self._pixels = torch.zeros(GIVES * self.rows + 2, GIVES * columns + 2, channels)
+        self._pixels = weights.new_zeros(GIVES * self.rows + 2, GIVES * columns + 2, channels)
         down, right, one = self._pixels.stride()
         self._seen = self._pixels.as_strided(
             (SEES, SEES, self.rows, columns, channels),
             (down, right, GIVES * down, GIVES * right, one),
         )
         # What was gathered is not needed any more when the products come: the same memory.
-        shared = torch.empty(points * tiles * max(channels, out))
+        shared = weights.new_empty(points * tiles * max(channels, out))
         self._gathered = shared[: points * tiles * channels].view(points, -1)
         self._products = shared[: points * tiles * out].view(points, tiles, out)
-        self._turned = torch.empty(points, tiles, channels)
-        self._sums = torch.empty(GIVES, GIVES, self.rows, columns, out)
+        self._turned = weights.new_empty(points, tiles, channels)
+        self._sums = weights.new_empty(GIVES, GIVES, self.rows, columns, out)
 
     def look(self, picture: Tensor, top: int, style: Tensor | None) -> None:
         """At a picture ``[h, w, in]``, from a row of tiles on."""
@@ -169,35 +170,51 @@ class _Strip:
 @functools.cache
 def _along_both(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
     """What it does to a row, done to rows and columns of a square."""
-    exact = torch.tensor(matrix, dtype=torch.float64)
+    exact = torch.tensor(matrix, dtype=torch.float64, device="cpu")
     return torch.kron(exact, exact).float()
 
 
+def _exact() -> bool:
+    """Whether products of matrices are as exact as their numbers: a program may have asked for
+    fewer digits of them, which leaves convolutions alone."""
+    coarse = torch.get_float32_matmul_precision() == "medium"
+    return not coarse and not torch.is_autocast_enabled("cpu")
+
+
 def is_faster() -> bool:
-    """Whether it was, on this processor, than torch's choice."""
+    """Whether it was, on this processor and with so many threads, than torch's choice."""
     if _plain_only:
         return False
-    with _TRYING:  # two tries at once would hinder each other
-        return _tried()
+    with _TRYING[0]:  # two tries at once would hinder each other
+        return _tried(torch.get_num_threads())
 
 
-_TRYING = threading.Lock()
+_TRYING = [threading.Lock()]
 _plain_only = False
+
+
+def _forked() -> None:
+    """Whoever held the lock is not there any more."""
+    _TRYING[0] = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 @contextmanager
 def plain_only() -> Iterator[None]:
     """Plain convolutions, whatever is faster, in all threads: for counting what they would take."""
     global _plain_only
-    _plain_only = True
+    before, _plain_only = _plain_only, True
     try:
         yield
     finally:
-        _plain_only = False
+        _plain_only = before
 
 
 @functools.cache
-def _tried() -> bool:
+def _tried(_threads: int) -> bool:
     channels, side = TRIAL
     weight, bias = _last(torch.zeros(channels, channels, 3, 3)), torch.zeros(channels)
     x, fewer = _last(torch.zeros(1, channels, side, side)), Winograd(weight, bias)

@@ -14,7 +14,7 @@ import numpy as np
 from .brows import kept_together
 from .corners import held_up
 from .fields import LUMA, PLAIN, blur, down_mean, over_channels, smoothstep, stretch, warp
-from .lips import kept_together as lips_together
+from .lips import Lips
 from .mouth import PACE, Gap, Mouth
 from .opening import tapered, teeth
 from .palette import Palette
@@ -101,7 +101,7 @@ class Differ:
         self._dis.setFinestScale(0)
         self._own_motion: bool | None = None  # whether the renderer's motion is used
         self._shading: np.ndarray | None = None
-        self._mouth = Mouth()
+        self._mouth, self._lips = Mouth(), Lips()
         self._reach = Reach()
 
     def __call__(
@@ -150,9 +150,10 @@ class Differ:
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
-        together = 1.0 if opening is None else 1 - opening.share
-        if small and mouth is not None and together > 0:
-            flow, wanted = lips_together(flow, wanted, seen.original, mouth, region, together)
+        if small and mouth is not None:
+            parted = 0.0 if opening is None else opening.share
+            told = flow, wanted, seen.original, mouth, region, parted
+            flow, wanted = self._lips.kept_together(*told)
         if brows is not None:
             flow = kept_together(flow, seen.original, brows)
         skin = warp(seen.original, flow)

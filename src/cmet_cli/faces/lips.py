@@ -12,6 +12,7 @@ import numpy as np
 
 from .corners import CORNER, at_off, column_means, offsets
 from .fields import across, smoothstep
+from .mouth import eased
 from .opening import Look, line_off
 
 #: Where lips meet in the film is looked for about here, above the middle of where mouths may be,
@@ -20,40 +21,64 @@ ABOVE = 0.03
 ANYWHERE = Look(far=0.09, steps=25, lower=0.0, near=0.05)
 #: Lips reach so far above and below that line, and the skin that moves with them so far; beside
 #: each other they move as a mean with the last deviation.
-LIPS, SKIN, BESIDE = 0.045, 0.10, 0.02
-#: The share of it where corners turn down so much further than the middle, by the mean from nose to
-#: chin.
-TOGETHER, TURNED = 0.9, 0.004
+LIPS, SKIN, BESIDE = 0.045, 0.12, 0.02
+#: The share of it where corners turn down so much further than the middle, from none to all; each
+#: column's motion there is the mean over all of a mouth.
+TOGETHER, TURNED_FROM, TURNED_TO = 0.9, 0.002, 0.010
+#: A share that nobody sees.
+LEAST = 1e-3
 
 
-def kept_together(
-    flow: np.ndarray,
-    residual: np.ndarray,
-    picture: np.ndarray,
-    mouth: np.ndarray,
-    face: np.ndarray,
-    share: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Motion with that of whole lips, and shading without what is of no use between them.
+class Lips:
+    """One shot's, frame after frame. For one thread."""
 
-    flow: where each pixel comes from ``[S, S, 2]`` in pixels; residual: ``[S, S, 3]``; picture: RGB
-    ``[S, S, 3]`` in [0, 255]; mouth: where lips are, face: where skin is, ``[S, S]`` in [0, 1];
-    share: how much of it is done. float32.
-    """
-    side, width = len(flow), mouth.max(0, keepdims=True)
-    row, down = np.arange(side, dtype=np.float32)[:, None], flow[..., 1]
+    def __init__(self) -> None:
+        self._line: np.ndarray | None = None
+        self._share: float | None = None
+
+    def kept_together(
+        self,
+        flow: np.ndarray,
+        residual: np.ndarray,
+        picture: np.ndarray,
+        mouth: np.ndarray,
+        face: np.ndarray,
+        parted: float,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Motion with that of whole lips, and shading without what is of no use between them.
+
+        flow: where each pixel comes from ``[S, S, 2]`` in pixels; residual: ``[S, S, 3]``; picture:
+        RGB ``[S, S, 3]`` in [0, 255]; mouth: where lips are, face: where anything may change,
+        ``[S, S]`` in [0, 1]; parted: how far the mouth is on the way to open, from 0 to 1. float32.
+        """
+        side, down = len(flow), flow[..., 1]
+        self._share = eased(self._share, float(turned(down, mouth)) * (1 - parted))
+        self._line = eased(self._line, met(picture, mouth, face))
+        if self._share < LEAST:
+            return flow, residual
+        row = np.arange(side, dtype=np.float32)[:, None]
+        far = np.abs(row + down - self._line) / np.float32(side)
+        lips = 1 - smoothstep(far, LIPS / 2, LIPS)
+        whole = across(column_means(down, lips)[None], BESIDE)
+        much = face * mouth.max(0, keepdims=True) * np.float32(TOGETHER * self._share)
+        out = flow.copy()
+        out[..., 1] += much * (1 - smoothstep(far, LIPS, SKIN)) * (whole - down)
+        return out, residual * (1 - much * lips)[..., None]
+
+
+def turned(down: np.ndarray, mouth: np.ndarray) -> np.ndarray:
+    """Whether corners turn down further than the middle, a number from 0 to 1."""
     mean, off = column_means(down, mouth), offsets(mouth)
     left, centre, right = (at_off(mean, off - place) for place in (-CORNER, 0.0, CORNER))
-    turned = smoothstep((centre - (left + right) / 2) / np.float32(side), 0.0, TURNED)
-    if turned == 0:
-        return flow, residual
+    drop = (centre - (left + right) / 2) / np.float32(len(down))
+    return smoothstep(drop, TURNED_FROM, TURNED_TO)
+
+
+def met(picture: np.ndarray, mouth: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """The row in which lips meet in the film, ``[1, S]``."""
+    side, width = len(mouth), mouth.max(0, keepdims=True)
+    row = np.arange(side, dtype=np.float32)[:, None]
     middle = (mouth * row).sum() / (mouth.sum() + np.float32(1e-6)) - np.float32(ABOVE * side)
     weight = np.maximum(width, np.float32(1e-3))
-    line = middle + line_off(picture, np.full_like(width, middle), weight, face, ANYWHERE)
-    far = np.abs(row + down - line) / np.float32(side)
-    lips = 1 - smoothstep(far, LIPS / 2, LIPS)
-    whole = across(column_means(down, lips)[None], BESIDE)
-    much = width * turned * np.float32(TOGETHER * share)
-    out = flow.copy()
-    out[..., 1] += much * (1 - smoothstep(far, LIPS, SKIN)) * (whole - down)
-    return out, residual * (1 - much * lips)[..., None]
+    off = line_off(picture, np.full_like(width, middle), weight, face, ANYWHERE)
+    return np.asarray(middle + off)

@@ -46,7 +46,7 @@ def both(model, images, codes, dtype=torch.float32):
 @pytest.mark.parametrize("fewer", [False, True])
 def test_the_golden_pictures(published, fewer, monkeypatch):
     """By plain convolutions, and by Winograd's, the encoder's and the source's details too."""
-    monkeypatch.setattr(winograd, "_tried", lambda: fewer)
+    monkeypatch.setattr(winograd, "_tried", lambda _: fewer)
     real, calls = winograd.Winograd.styled, []
     monkeypatch.setattr(
         winograd.Winograd, "styled", lambda *a: [calls.append(len(a[1])), real(*a)][1]

@@ -181,7 +181,8 @@ class _StyledConv:
         self._shared = form(self._exact)
         bias = styled.activate.bias.detach().flatten() * ACTIVATION_GAIN
         self._bias = bias.to(form.dtype)
-        self._fewer = None if self._up else Winograd(weight, self._bias)
+        exact = form.dtype == torch.float32 and not self._up
+        self._fewer = Winograd(weight, self._bias) if exact else None
         self._channels = len(bias)
         self._blur = form.blur(self._channels, 4.0, weight.device) if self._up else None
 

@@ -185,8 +185,8 @@ def changes(
     raw = raw * (1 + (on_cpu.DEEPER - 1) * tear * (luma(raw) < 0))
     wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
     if small and mouth is not None and opening is not None:
-        region, left = where.region, 1 - opening.share
-        flow, wanted = lips_together(flow, wanted, seen.original, mouth, region, left)
+        told = flow, wanted, seen.original, mouth, where.region, opening.share
+        flow, wanted, memory = lips_together(*told, memory, frames)
     flow = kept_together(flow, seen.original, where.brows)
     skin = warp(seen.original, flow)
     residual = limited(skin, wanted, person.low, person.high)

@@ -8,27 +8,51 @@ from torch import Tensor
 from .. import lips as on_cpu
 from ..corners import CORNER
 from .corners import at_off, column_means, offsets
+from .mouth import Frames, Memory, eased
 from .opening import line_off
 from .sampling import across, smoothstep
 
 
 def kept_together(
-    flow: Tensor, residual: Tensor, picture: Tensor, mouth: Tensor, face: Tensor, share: Tensor
-) -> tuple[Tensor, Tensor]:
+    flow: Tensor,
+    residual: Tensor,
+    picture: Tensor,
+    mouth: Tensor,
+    face: Tensor,
+    parted: Tensor,
+    memory: Memory,
+    frames: Frames,
+) -> tuple[Tensor, Tensor, Memory]:
     """flow ``[B, 2, S, S]``, residual and picture ``[B, 3, S, S]``, mouth and face
-    ``[B, 1, S, S]``, share ``[B, 1, 1, 1]``."""
-    side, down, width = flow.shape[-1], flow[:, 1:], mouth.amax(2, keepdim=True)
+    ``[B, 1, S, S]``, parted ``[B, 1, 1, 1]``; and what is remembered then."""
+    side, down = flow.shape[-1], flow[:, 1:]
+    now = turned(down, mouth) * (1 - parted)
+    shares, share = frames.followed(now.flatten(), memory.together, eased)
+    lines, line = frames.followed(met(picture, mouth, face), memory.met, eased)
     row = torch.arange(side, dtype=torch.float32, device=flow.device)[:, None]
-    total = mouth.sum((2, 3), keepdim=True) + 1e-6
-    middle = (mouth * row).sum((2, 3), keepdim=True) / total - on_cpu.ABOVE * side
-    weight, rows = width.clamp(min=1e-3), middle.expand_as(width)
-    line = middle + line_off(picture, rows, weight, face, on_cpu.ANYWHERE)
-    far = (row + down - line).abs() / side
+    far = (row + down - torch.stack(lines)).abs() / side
     lips = 1 - smoothstep(far, on_cpu.LIPS / 2, on_cpu.LIPS)
     whole = across(column_means(down, lips), on_cpu.BESIDE)
+    much = face * mouth.amax(2, keepdim=True)
+    much = much * (on_cpu.TOGETHER * torch.stack(shares).view(-1, 1, 1, 1))
+    moved = down + much * (1 - smoothstep(far, on_cpu.LIPS, on_cpu.SKIN)) * (whole - down)
+    flow = torch.cat([flow[:, :1], moved], dim=1)
+    return flow, residual * (1 - much * lips), memory._replace(together=share, met=line)
+
+
+def turned(down: Tensor, mouth: Tensor) -> Tensor:
+    """Of each frame, ``[B, 1, 1, 1]``."""
     mean, off = column_means(down, mouth), offsets(mouth)
     left, centre, right = (at_off(mean, off - place) for place in (-CORNER, 0.0, CORNER))
-    turned = smoothstep((centre - (left + right) / 2) / side, 0.0, on_cpu.TURNED)
-    much = width * turned * (on_cpu.TOGETHER * share)
-    moved = down + much * (1 - smoothstep(far, on_cpu.LIPS, on_cpu.SKIN)) * (whole - down)
-    return torch.cat([flow[:, :1], moved], dim=1), residual * (1 - much * lips)
+    drop = (centre - (left + right) / 2) / down.shape[-1]
+    return smoothstep(drop, on_cpu.TURNED_FROM, on_cpu.TURNED_TO)
+
+
+def met(picture: Tensor, mouth: Tensor, face: Tensor) -> Tensor:
+    """Of each frame, ``[B, 1, 1, S]``."""
+    side, width = mouth.shape[-1], mouth.amax(2, keepdim=True)
+    row = torch.arange(side, dtype=torch.float32, device=mouth.device)[:, None]
+    total = mouth.sum((2, 3), keepdim=True) + 1e-6
+    middle = (mouth * row).sum((2, 3), keepdim=True) / total - on_cpu.ABOVE * side
+    off = line_off(picture, middle.expand_as(width), width.clamp(min=1e-3), face, on_cpu.ANYWHERE)
+    return middle + off

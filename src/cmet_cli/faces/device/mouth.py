@@ -34,13 +34,16 @@ class Gap:
 
 
 class Memory(NamedTuple):
-    """What a shot's frames so far leave behind. line_off ``[1, 1, S]``; parting, shut ``[]``;
-    shading, that of :mod:`.difference`, ``[3, S, S]``; fresh: whether there were none, bool ``[]``.
+    """What a shot's frames so far leave behind. line_off ``[1, 1, S]``; parting, shut ``[]``; met
+    ``[1, 1, S]`` and together ``[]``, those of :mod:`.lips`; shading, that of :mod:`.difference`,
+    ``[3, S, S]``; fresh: whether there were none, bool ``[]``.
     """
 
     line_off: Tensor
     parting: Tensor
     shut: Tensor
+    met: Tensor
+    together: Tensor
     shading: Tensor
     fresh: Tensor
 
@@ -51,7 +54,8 @@ class Memory(NamedTuple):
         number = torch.zeros((), device=device)
         line, shading = (torch.zeros(k, 1, side, device=device) for k in (1, 3))
         fresh = torch.ones((), dtype=torch.bool, device=device)
-        return cls(line, number, number + 1, shading.repeat(1, side, 1), fresh)
+        of_lips = line.clone(), number.clone()
+        return cls(line, number, number + 1, *of_lips, shading.repeat(1, side, 1), fresh)
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def opened_along(
     much, parts = frames.followed(parting(flow, mouth), memory.parting, open_or_shut)
     row, weight = origin(flow, mouth)
     off = line_off(pictures, row, weight, face)
-    lines, line = frames.followed(off, memory.line_off, _eased)
+    lines, line = frames.followed(off, memory.line_off, eased)
     rows = row + torch.stack(lines)
 
     def less_shut(before: Tensor, now: Tensor, k: int) -> Tensor:
@@ -122,5 +126,5 @@ def inside(
     return Gap(edge, cavity(pictures, face, depth, height), white)
 
 
-def _eased(before: Tensor, now: Tensor, _: int) -> Tensor:
+def eased(before: Tensor, now: Tensor, _: int) -> Tensor:
     return torch.lerp(before, now, on_cpu.PACE)
