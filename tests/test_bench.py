@@ -8,6 +8,8 @@ import pytest
 import torch
 from toy import ToyBackend
 
+from cmet_cli import bench
+from cmet_cli.backends import winograd
 from cmet_cli.backends.devices import Compute
 from cmet_cli.backends.loader import published_order
 from cmet_cli.bench import Tracked, measure
@@ -34,6 +36,22 @@ def test_every_part_is_timed(backend):
     assert found.ratio is not None
     assert found.ratio > 0
     assert found.as_dict()["model"] == "tiny"
+
+
+def test_gflop_are_those_of_plain_convolutions(backend, monkeypatch):
+    """Whatever is done with fewer multiplications: or the share of the peak would say nothing."""
+    monkeypatch.setattr(bench, "peak_gflops", lambda *_: 1.0)
+
+    def gflop() -> float:
+        found = bench.Measured("here", "tiny", "fp32", 1, 1, {"encode codes": 1.0, "render": 1.0})
+        bench._compare_with_peak(backend, found)
+        return found.gflop
+
+    plain = gflop()
+    for least in ("LARGE", "DEEP"):
+        monkeypatch.setattr(winograd, least, 0)
+    monkeypatch.setattr(winograd, "_tried", lambda _: True)
+    assert gflop() == plain > 0
 
 
 def test_a_backend_without_a_published_order_is_compared_with_none():
