@@ -1,4 +1,4 @@
-"""Lips that turn down move as a whole, wherever they are in the film."""
+"""Lips that turn down or up move as a whole, wherever they are in the film."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from cmet_cli.faces import difference
 from cmet_cli.faces.corners import CORNER
-from cmet_cli.faces.lips import LIPS, SKIN, Lips
+from cmet_cli.faces.lips import LIPS, SKIN, WIDEST, Lips
 
 SIZE, MIDDLE = 64, 32
 MOUTH = np.zeros((SIZE, SIZE), np.float32)
@@ -50,10 +50,11 @@ def uneven(flow: np.ndarray, row: int) -> float:
     return float(np.ptp(down[:, MIDDLE][there[:, MIDDLE]]))
 
 
+@pytest.mark.parametrize("down", [5.0, -5.0])
 @pytest.mark.parametrize("row", [41, 44, 47])
-def test_lips_are_not_drawn_out(row):
+def test_lips_are_not_drawn_out(row, down):
     """Wherever they are filmed; the mouth's middle is row 48."""
-    flow = tent(row)
+    flow = tent(row, down)
     out, _ = held(row, flow)
     assert uneven(flow, row) > 0.8
     assert uneven(out, row) < 0.3 * uneven(flow, row)
@@ -85,8 +86,39 @@ def test_no_shadow_of_a_drawn_mouth_between_them():
     assert (shading[:30] == RESIDUAL[:30]).all()
 
 
-@pytest.mark.parametrize("flow", [tent(44, -5.0), tent(44, 0.0)])
-def test_smiles_and_what_does_not_bend_stay_as_they_are(flow):
+def drawn_wide(down: float, wider: float) -> np.ndarray:
+    """What comes to lie in each pixel of the mouth comes from nearer to its middle, by a share."""
+    flow = tent(44, down, stretch=0.0)
+    flow[..., 0] = -wider * SIZE * OFF
+    return flow
+
+
+def height(flow: np.ndarray) -> float:
+    """How many rows of the film each row of the lips shows, in the middle."""
+    out, _ = held(44, flow)
+    came_from = np.arange(SIZE) + out[:, MIDDLE, 1]
+    return float(np.gradient(came_from)[np.abs(came_from - 44) < LIPS * SIZE].mean())
+
+
+def test_lips_that_a_smile_draws_wide_get_thinner():
+    """As real ones do."""
+    assert height(drawn_wide(-5.0, 0.0)) == pytest.approx(1.0, abs=0.02)
+    assert 1.15 < height(drawn_wide(-5.0, 0.3)) < 1.3
+
+
+def test_no_wider_lips_than_there_can_be_are_thinner():
+    assert height(drawn_wide(-5.0, 0.9)) == pytest.approx(
+        height(drawn_wide(-5.0, WIDEST)), abs=0.01
+    )
+
+
+@pytest.mark.parametrize("flow", [drawn_wide(-5.0, -0.3), drawn_wide(5.0, 0.3)])
+def test_lips_that_get_narrower_or_turn_down_are_as_thick_as_filmed(flow):
+    assert height(flow) == pytest.approx(1.0, abs=0.02)
+
+
+def test_what_does_not_bend_stays_as_it_is():
+    flow = tent(44, 0.0)
     out, shading = held(44, flow)
     np.testing.assert_array_equal(out, flow)
     np.testing.assert_array_equal(shading, RESIDUAL)

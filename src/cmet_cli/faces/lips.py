@@ -1,9 +1,10 @@
-"""Lips that turn down and stay together move as a whole, with what the film shows between them.
+"""Lips that turn down or up and stay together move as a whole, with what the film shows between
+them; those that a smile draws wide get thinner.
 
 A small renderer's motion rises evenly from the chin to the nose: a mouth that was filmed in the
-middle of a word it draws out into a tent. Here lips bend, all of them, as their mean does in each
-column, and the skin around them is drawn out instead. Arrays are of one crop of side S; lengths are
-in shares of it.
+middle of a word it draws out into a tent, and a smile's lips it draws out to the sides alone, which
+makes them thick. Here lips bend, all of them, as their mean does in each column, and the skin
+around them is drawn out instead. Arrays are of one crop of side S; lengths are in shares of it.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ ANYWHERE = Look(far=0.09, steps=25, lower=0.0, near=0.05)
 #: Lips reach so far above and below that line, and the skin that moves with them so far; beside
 #: each other they move as a mean with the last deviation.
 LIPS, SKIN, BESIDE = 0.045, 0.12, 0.02
-#: The share of it where corners turn down so much further than the middle, from none to all; each
+#: The share of it where corners turn so much further than the middle, from none to all; each
 #: column's motion there is the mean over all of a mouth.
 TOGETHER, TURNED_FROM, TURNED_TO = 0.9, 0.002, 0.010
+#: A smile's lips, thick before they are drawn wide, reach so far; of their height they give such a
+#: share of what they get wider by, which is at most the last.
+SMILING, GIVES, WIDEST = 0.066, 0.6, 0.35
 #: A share that nobody sees.
 LEAST = 1e-3
 
@@ -34,7 +38,7 @@ class Lips:
 
     def __init__(self) -> None:
         self._line: np.ndarray | None = None
-        self._share: float | None = None
+        self._shares: np.ndarray | None = None  # of lips that turn down, and up
 
     def kept_together(
         self,
@@ -52,26 +56,37 @@ class Lips:
         ``[S, S]`` in [0, 1]; parted: how far the mouth is on the way to open, from 0 to 1. float32.
         """
         side, down = len(flow), flow[..., 1]
-        self._share = eased(self._share, float(turned(down, mouth)) * (1 - parted))
+        self._shares = eased(self._shares, turned(down, mouth) * np.float32(1 - parted))
         self._line = eased(self._line, met(picture, mouth, face))
-        if self._share < LEAST:
+        share, smiles = self._shares.max(), self._shares[1]
+        if share < LEAST:
             return flow, residual
         row = np.arange(side, dtype=np.float32)[:, None]
         far = np.abs(row + down - self._line) / np.float32(side)
         lips = 1 - smoothstep(far, LIPS / 2, LIPS)
         whole = across(column_means(down, lips)[None], BESIDE)
-        much = face * mouth.max(0, keepdims=True) * np.float32(TOGETHER * self._share)
+        less = smiles * thinner(column_means(flow[..., 0], lips))
+        whole = whole + less * (row + whole - self._line)
+        much = face * mouth.max(0, keepdims=True) * np.float32(TOGETHER * share)
+        reach = LIPS + (SMILING - LIPS) * smiles
         out = flow.copy()
-        out[..., 1] += much * (1 - smoothstep(far, LIPS, SKIN)) * (whole - down)
+        out[..., 1] += much * (1 - smoothstep(far, reach, SKIN)) * (whole - down)
         return out, residual * (1 - much * lips)[..., None]
 
 
 def turned(down: np.ndarray, mouth: np.ndarray) -> np.ndarray:
-    """Whether corners turn down further than the middle, a number from 0 to 1."""
+    """Whether corners turn down further than the middle, and whether up, ``[2]`` in [0, 1]."""
     mean, off = column_means(down, mouth), offsets(mouth)
     left, centre, right = (at_off(mean, off - place) for place in (-CORNER, 0.0, CORNER))
     drop = (centre - (left + right) / 2) / np.float32(len(down))
-    return smoothstep(drop, TURNED_FROM, TURNED_TO)
+    return smoothstep(np.array([drop, -drop]), TURNED_FROM, TURNED_TO)
+
+
+def thinner(right: np.ndarray) -> np.ndarray:
+    """How much higher, in shares of it, was what lips show than what they will: from where each
+    column's come from to the right, ``[S]`` in pixels. ``[1, S]``"""
+    wider = across(np.clip(-np.gradient(right), 0, WIDEST)[None], BESIDE) * np.float32(GIVES)
+    return wider / (1 - wider)
 
 
 def met(picture: np.ndarray, mouth: np.ndarray, face: np.ndarray) -> np.ndarray:

@@ -26,26 +26,36 @@ def kept_together(
     """flow ``[B, 2, S, S]``, residual and picture ``[B, 3, S, S]``, mouth and face
     ``[B, 1, S, S]``, parted ``[B, 1, 1, 1]``; and what is remembered then."""
     side, down = flow.shape[-1], flow[:, 1:]
-    now = turned(down, mouth) * (1 - parted)
-    shares, share = frames.followed(now.flatten(), memory.together, eased)
+    now = turned(down, mouth) * (1 - parted.flatten(1))
+    shares, last = frames.followed(now, memory.together, eased)
     lines, line = frames.followed(met(picture, mouth, face), memory.met, eased)
+    _, smiles = each = torch.stack(shares, dim=1)[..., None, None, None]
     row = torch.arange(side, dtype=torch.float32, device=flow.device)[:, None]
     far = (row + down - torch.stack(lines)).abs() / side
     lips = 1 - smoothstep(far, on_cpu.LIPS / 2, on_cpu.LIPS)
     whole = across(column_means(down, lips), on_cpu.BESIDE)
-    much = face * mouth.amax(2, keepdim=True)
-    much = much * (on_cpu.TOGETHER * torch.stack(shares).view(-1, 1, 1, 1))
-    moved = down + much * (1 - smoothstep(far, on_cpu.LIPS, on_cpu.SKIN)) * (whole - down)
+    less = smiles * thinner(column_means(flow[:, :1], lips))
+    whole = whole + less * (row + whole - torch.stack(lines))
+    much = face * mouth.amax(2, keepdim=True) * (on_cpu.TOGETHER * each.amax(0))
+    reach = on_cpu.LIPS + (on_cpu.SMILING - on_cpu.LIPS) * smiles
+    moved = down + much * (1 - smoothstep(far, reach, on_cpu.SKIN)) * (whole - down)
     flow = torch.cat([flow[:, :1], moved], dim=1)
-    return flow, residual * (1 - much * lips), memory._replace(together=share, met=line)
+    return flow, residual * (1 - much * lips), memory._replace(together=last, met=line)
 
 
 def turned(down: Tensor, mouth: Tensor) -> Tensor:
-    """Of each frame, ``[B, 1, 1, 1]``."""
+    """Of each frame, ``[B, 2]``."""
     mean, off = column_means(down, mouth), offsets(mouth)
     left, centre, right = (at_off(mean, off - place) for place in (-CORNER, 0.0, CORNER))
-    drop = (centre - (left + right) / 2) / down.shape[-1]
-    return smoothstep(drop, on_cpu.TURNED_FROM, on_cpu.TURNED_TO)
+    drop = ((centre - (left + right) / 2) / down.shape[-1]).view(-1, 1)
+    return smoothstep(torch.cat([drop, -drop], dim=1), on_cpu.TURNED_FROM, on_cpu.TURNED_TO)
+
+
+def thinner(right: Tensor) -> Tensor:
+    """Of each frame, ``[B, 1, 1, S]``."""
+    (there,) = torch.gradient(right, dim=3)
+    wider = across((-there).clamp(0, on_cpu.WIDEST), on_cpu.BESIDE) * on_cpu.GIVES
+    return wider / (1 - wider)
 
 
 def met(picture: Tensor, mouth: Tensor, face: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class Gap:
 
 class Memory(NamedTuple):
     """What a shot's frames so far leave behind. line_off ``[1, 1, S]``; parting, shut ``[]``; met
-    ``[1, 1, S]`` and together ``[]``, those of :mod:`.lips`; shading, that of :mod:`.difference`,
+    ``[1, 1, S]`` and together ``[2]``, those of :mod:`.lips`; shading, that of :mod:`.difference`,
     ``[3, S, S]``; fresh: whether there were none, bool ``[]``.
     """
 
@@ -54,7 +54,7 @@ class Memory(NamedTuple):
         number = torch.zeros((), device=device)
         line, shading = (torch.zeros(k, 1, side, device=device) for k in (1, 3))
         fresh = torch.ones((), dtype=torch.bool, device=device)
-        of_lips = line.clone(), number.clone()
+        of_lips = line.clone(), number.repeat(2)
         return cls(line, number, number + 1, *of_lips, shading.repeat(1, side, 1), fresh)
 
 
