@@ -82,15 +82,21 @@ class Winograd:
         return y if slope == 1 else F.leaky_relu_(y, slope)
 
     def styled(
-        self, x: Tensor, style: Tensor | None, gain: Tensor | None, slope: float = 1.0
+        self,
+        x: Tensor,
+        style: Tensor | None,
+        gain: Tensor | None,
+        slope: float = 1.0,
+        planes: Tensor | None = None,
     ) -> Tensor:
         """``leaky_relu(gain * conv(style * x) + bias, slope)``, channels-last, with fewer
-        multiplications.
+        multiplications; or only ``planes [B, k, out]`` of it, a 1x1 convolution.
 
         style: ``[B, in]``; gain: ``[B, out]``; None is 1.
         """
         n, _, height, width = x.shape
-        made = x.new_empty(n, height, width, len(self._weight))
+        out = len(self._weight) if planes is None else planes.shape[1]
+        made = x.new_empty(n, height, width, out)
         rows = height // GIVES
         strip = _Strip(self._ready, rows, width // GIVES)
         for i, picture in enumerate(x.permute(0, 2, 3, 1)):
@@ -103,7 +109,7 @@ class Winograd:
                     torch.addcmul(self._bias, sums, gain[i], out=sums)
                 if slope != 1:
                     F.leaky_relu_(sums, slope)
-                strip.put(made[i], top)
+                strip.put(made[i], top, sums if planes is None else sums @ planes[i].t())
         return made.permute(0, 3, 1, 2)
 
     @functools.cached_property
@@ -161,10 +167,12 @@ class _Strip:
         torch.mm(self._back, self._products.view(points, -1), out=self._sums.view(GIVES**2, -1))
         return self._sums.view(-1, self._sums.shape[-1])
 
-    def put(self, made: Tensor, top: int) -> None:
-        """The sums into a picture ``[h, w, out]``, from a row of tiles on."""
+    def put(self, made: Tensor, top: int, numbers: Tensor) -> None:
+        """What was made of the sums, ``[n, k]``, into a picture ``[h, w, k]``, from a row of tiles
+        on."""
         to = made[GIVES * top : GIVES * (top + self.rows)].unflatten(1, (-1, GIVES))
-        to.unflatten(0, (-1, GIVES)).copy_(self._sums.permute(2, 0, 3, 1, 4))
+        of_tiles = numbers.view(*self._sums.shape[:-1], -1)
+        to.unflatten(0, (-1, GIVES)).copy_(of_tiles.permute(2, 0, 3, 1, 4))
 
 
 @functools.cache

@@ -4,13 +4,15 @@ Measured on two CPU cores at the published sizes, where the 3x3 convolutions alo
 machine's peak: channels-last throughout; weights in the chosen number format once, not at every
 call; the activation's gain folded into weights and biases, biases into the convolutions; at large
 pictures style and demodulation in the weights (few), at small ones on the activations (few); the
-warp as a weighted sum of four table rows; no more of the last scale than the picture needs.
-What is small and sensitive stays in float32, as there.
+warp as a weighted sum of four table rows; of the last scale only three planes are moved (what is
+moved linearly may as well be made a picture before), and only three of the trunk are kept. What is
+small and sensitive stays in float32, as there.
 """
 
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -187,8 +189,7 @@ class _StyledConv:
         self._blur = form.blur(self._channels, 4.0, weight.device) if self._up else None
 
     def __call__(self, x: Tensor, latent: Tensor) -> Tensor:
-        style = self._style(latent)  # [B, in]
-        gain = torch.rsqrt(style.square() @ self._energy + DEMODULATION_EPS) * ACTIVATION_GAIN
+        style, gain = self._modulation(latent)
         if self._fewer is not None and self._fewer.pays(x):
             return self._fewer.styled(x, style, gain, LEAKY_SLOPE)
         if x.shape[-1] >= FOLD_SIDE and len(x) <= FOLD_BATCH:
@@ -198,6 +199,19 @@ class _StyledConv:
             y = self._convolved(x * style[:, :, None, None].to(x.dtype), self._shared, None)
             y = by_channel(y, gain.to(y.dtype), self._bias)
         return F.leaky_relu_(y, LEAKY_SLOPE)
+
+    def planes(self, x: Tensor, latent: Tensor, weight: Tensor) -> Tensor:
+        """What a 1x1 convolution ``[B, k, C]`` makes of it, in float32: ``[B, k, s, s]``."""
+        if self._fewer is not None and self._fewer.pays(x):
+            style, gain = self._modulation(latent)
+            return self._fewer.styled(x, style, gain, LEAKY_SLOPE, weight)
+        return _planes(self(x, latent), weight)
+
+    def _modulation(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Of what goes in ``[B, in]``, and of what comes out ``[B, out]``."""
+        style = self._style(latent)
+        gain = torch.rsqrt(style.square() @ self._energy + DEMODULATION_EPS) * ACTIVATION_GAIN
+        return style, gain
 
     def _folded(self, x: Tensor, style: Tensor, gain: Tensor) -> Tensor:
         """One picture, its style and gain in the weights."""
@@ -221,7 +235,13 @@ class _Decoder:
         self._details = Details(decoder, form)
 
     def prepare(self, latent: Tensor, features: list[Tensor]) -> SourceFeatures:
-        return self._details(latent, features)
+        """The last scale's features are what they show, ``[B, 3, s, s]`` float32."""
+        made = self._details(latent, features)
+        *smaller, largest = made.features
+        to_rgb = self._plain.to_rgbs[-1]
+        assert isinstance(to_rgb, ToRGB)
+        shown = _planes(largest, _shown(to_rgb).expand(len(largest), -1, -1))
+        return replace(made, features=(*smaller, shown))
 
     def __call__(
         self, source: SourceFeatures, direction: Tensor, expression: Tensor
@@ -233,16 +253,26 @@ class _Decoder:
         flow: Tensor | None = None
         last = len(source.features) - 1
         for j, (feature, detail) in enumerate(zip(source.features, source.details, strict=True)):
+            to_flow, to_rgb, conv = plain.to_flows[j], plain.to_rgbs[j], self._convs[2 * j + 1]
+            assert isinstance(to_flow, ToFlow)
+            assert isinstance(to_rgb, ToRGB)
             trunk = self._convs[2 * j](trunk, latent)
-            trunk = self._convs[2 * j + 1](trunk, latent)
             gamma, beta = plain.fineadainresblock[j].norm2(expression)  # type: ignore[operator]
-            dtype = detail.dtype
-            scale, offset = (v.flatten(1).to(dtype) for v in (1 + gamma, beta))
-            styled = by_channel(detail, scale, offset, feature)
-            flow = _raw_flow(plain.to_flows[j], trunk, latent, flow)  # type: ignore[arg-type]
-            moved = warped(styled, flow)
+            scale, offset = 1 + gamma.flatten(1), beta.flatten(1)
+            if j < last:
+                trunk = conv(trunk, latent)
+                flow = _raw_flow(to_flow, _planes(trunk, _weight(to_flow, latent)), flow)
+                dtype = detail.dtype
+                moved = warped(by_channel(detail, scale.to(dtype), offset.to(dtype), feature), flow)
+                planes = _planes(moved, _shown(to_rgb).expand(n, -1, -1))
+            else:
+                raw = conv.planes(trunk, latent, _weight(to_flow, latent))
+                flow = _raw_flow(to_flow, raw, flow)
+                shows = _shown(to_rgb)
+                planes = _planes(detail, shows * scale[:, None]) + feature
+                planes = warped(planes + (offset @ shows[0].t())[..., None, None], flow)
             mask = torch.sigmoid(flow[:, 2:3])
-            rgb = _picture(plain.to_rgbs[j], moved, mask, rgb)  # type: ignore[arg-type]
+            rgb = _picture(to_rgb, planes, mask, rgb)
             if j < last:
                 trunk = torch.lerp(trunk, moved, mask.to(trunk.dtype))
         assert rgb is not None
@@ -251,9 +281,12 @@ class _Decoder:
 
 
 def _planes(x: Tensor, weight: Tensor) -> Tensor:
-    """A 1x1 convolution in float32 to a few planes, with weights for each picture: ``[B, C, s, s]``
-    and ``[B, k, C]`` -> ``[B, k, s, s]``."""
+    """A 1x1 convolution in float32 to a few planes, with weights for each picture: ``[1 or B, C, s,
+    s]`` and ``[B, k, C]`` -> ``[B, k, s, s]``."""
     n, channels, height, width = x.shape
+    if n < len(weight):  # one picture: all of its planes at once
+        made = _planes(x, weight.reshape(1, -1, channels))
+        return made.reshape(len(weight), -1, height, width)
     rows = x.permute(0, 2, 3, 1).reshape(n, -1, channels)
     if x.device.type != "cpu" or x.dtype == torch.float32 or rows.shape[1] <= PIECE:
         made = torch.bmm(rows.float(), weight.transpose(1, 2))
@@ -264,17 +297,25 @@ def _planes(x: Tensor, weight: Tensor) -> Tensor:
     return made.view(n, -1, height, width)
 
 
-def _raw_flow(layer: ToFlow, trunk: Tensor, latent: Tensor, previous: Tensor | None) -> Tensor:
+def _weight(layer: ToFlow, latent: Tensor) -> Tensor:
+    """Of warp and mask ``[B, 3, C]``."""
+    return layer.conv.weight[0, :, :, 0, 0] * layer.conv.modulation(latent)[:, None]
+
+
+def _shown(layer: ToRGB) -> Tensor:
+    """Of what features show ``[1, 3, C]``."""
+    weight = layer.conv[0].weight
+    assert isinstance(weight, Tensor)
+    return weight[None, :, :, 0, 0]
+
+
+def _raw_flow(layer: ToFlow, planes: Tensor, previous: Tensor | None) -> Tensor:
     """Warp and mask before their squashing, ``[B, 3, s, s]`` float32."""
-    weight = layer.conv.weight[0, :, :, 0, 0] * layer.conv.modulation(latent)[:, None]
-    raw = _planes(trunk, weight) + layer.bias
+    raw = planes + layer.bias
     return raw if previous is None else raw + layer.upsample(previous)
 
 
-def _picture(layer: ToRGB, moved: Tensor, mask: Tensor, previous: Tensor | None) -> Tensor:
-    """A scale's contribution, from the warped features before they are masked."""
-    weight = layer.conv[0].weight
-    assert isinstance(weight, Tensor)
-    rgb = _planes(moved, weight[:, :, 0, 0].expand(len(moved), -1, -1))
-    rgb = layer.conv[1](rgb * mask) + layer.bias
+def _picture(layer: ToRGB, planes: Tensor, mask: Tensor, previous: Tensor | None) -> Tensor:
+    """A scale's contribution, from what its warped features show before it is masked."""
+    rgb = layer.conv[1](planes * mask) + layer.bias
     return rgb if previous is None else rgb + layer.upsample(previous)
