@@ -65,6 +65,20 @@ def test_styles_and_gains_are_each_picture_s_own(out):
     assert near(Winograd(weight, bias).styled(x, style, gain, 0.2), F.leaky_relu(exact, 0.2))
 
 
+@pytest.mark.parametrize("at_once", [1, 1000])
+def test_planes_of_it_alone(monkeypatch, at_once):
+    """What a convolution of one pixel makes of the whole."""
+    monkeypatch.setattr(winograd, "AT_ONCE", at_once)
+    monkeypatch.setattr(winograd, "NUMBERS_AT_ONCE", 0)
+    x, weight, bias = layer(2)
+    style, gain, planes = torch.rand(2, 12) + 0.5, torch.rand(2, 20) + 0.5, torch.randn(2, 3, 20)
+    convolve = Winograd(weight, bias)
+    whole = convolve.styled(x, style, gain, 0.2)
+    found = convolve.styled(x, style, gain, 0.2, planes)
+    assert found.shape == (2, 3, 16, 24)
+    assert near(found, torch.einsum("bchw,bkc->bkhw", whole.double(), planes.double()))
+
+
 def test_pictures_one_after_the_other_leave_nothing_behind(taken, monkeypatch):
     """The memory of a strip is used again, its edges too."""
     monkeypatch.setattr(winograd, "AT_ONCE", 1)

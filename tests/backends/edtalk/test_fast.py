@@ -119,31 +119,36 @@ def raw_flow(seed: int, far: float) -> torch.Tensor:
     return torch.from_numpy(rng.normal(size=(2, 3, 16, 16)) * far).float()
 
 
+@pytest.mark.parametrize("channels", [3, 6])
 @pytest.mark.parametrize("far", [0.05, 0.5, 5.0])
-def test_rows_of_a_table_are_grid_sample(far):
+def test_rows_of_a_table_are_grid_sample(far, channels):
     """Also where places lie beyond the edges."""
-    features, raw = torch.randn(2, 6, 16, 16), raw_flow(0, far)
+    features, raw = torch.randn(2, channels, 16, 16), raw_flow(0, far)
     axis = torch.linspace(-1, 1, 16)
     grid = torch.stack([raw[:, 0].tanh() + axis, raw[:, 1].tanh() + axis[:, None]], -1)
     expected = F.grid_sample(features, grid, align_corners=False)
     assert torch.allclose(warped(features, raw), expected, atol=1e-5)
 
 
-def test_a_place_that_is_no_number_gives_none_and_no_crash():
+@pytest.mark.parametrize("channels", [3, 6])
+def test_a_place_that_is_no_number_gives_none_and_no_crash(channels):
     raw = raw_flow(1, 0.1)
     raw[0, 0, 3, 4] = float("nan")
-    moved = warped(torch.randn(1, 6, 16, 16), raw)
+    moved = warped(torch.randn(1, channels, 16, 16), raw)
     assert moved[0, :, 3, 4].isnan().all()
-    assert int(moved.isnan().sum()) == 6
+    assert int(moved.isnan().sum()) == channels
 
 
+@pytest.mark.parametrize("pictures", [1, 2])
 @pytest.mark.parametrize("piece", [7, 64, 10_000])
-def test_planes_piece_by_piece_are_the_same(piece, monkeypatch):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_planes_piece_by_piece_are_the_same(dtype, piece, pictures, monkeypatch):
+    """Each picture's own weights, or one picture by all of them."""
     monkeypatch.setattr(fast, "PIECE", piece)
     torch.manual_seed(3)
-    x = torch.randn(2, 12, 9, 9).bfloat16().contiguous(memory_format=torch.channels_last)
+    x = torch.randn(pictures, 12, 9, 9).to(dtype).contiguous(memory_format=torch.channels_last)
     weight = torch.randn(2, 3, 12)
-    expected = torch.einsum("bchw,bkc->bkhw", x.float(), weight)
+    expected = torch.einsum("bchw,bkc->bkhw", x.float().expand(2, -1, -1, -1), weight)
     assert torch.allclose(fast._planes(x, weight), expected, atol=1e-5)
 
 
