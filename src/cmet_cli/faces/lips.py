@@ -26,9 +26,10 @@ LIPS, SKIN, BESIDE = 0.045, 0.12, 0.02
 #: The share of it where corners turn so much further than the middle, from none to all; each
 #: column's motion there is the mean over all of a mouth.
 TOGETHER, TURNED_FROM, TURNED_TO = 0.9, 0.002, 0.010
-#: A smile's lips, thick before they are drawn wide, reach so far; of their height they give such a
-#: share of what they get wider by, which is at most the last.
-SMILING, GIVES, WIDEST = 0.066, 0.6, 0.35
+#: A smile's lips, thick before they are drawn wide, reach so far below that line and so much
+#: further above it, where the line is found too low; of their height they give such a share of what
+#: they get wider by, which is at most the last.
+SMILING, HIGHER, GIVES, WIDEST = 0.066, 0.024, 0.6, 0.35
 #: A share that nobody sees.
 LEAST = 1e-3
 
@@ -62,15 +63,17 @@ class Lips:
         if share < LEAST:
             return flow, residual
         row = np.arange(side, dtype=np.float32)[:, None]
-        far = np.abs(row + down - self._line) / np.float32(side)
+        off = (row + down - self._line) / np.float32(side)
+        far = np.abs(off)
         lips = 1 - smoothstep(far, LIPS / 2, LIPS)
         whole = across(column_means(down, lips)[None], BESIDE)
         less = smiles * thinner(column_means(flow[..., 0], lips))
         whole = whole + less * (row + whole - self._line)
         much = face * mouth.max(0, keepdims=True) * np.float32(TOGETHER * share)
+        higher = np.where(off < 0, np.float32(HIGHER), 0) * smiles
         reach = LIPS + (SMILING - LIPS) * smiles
         out = flow.copy()
-        out[..., 1] += much * (1 - smoothstep(far, reach, SKIN)) * (whole - down)
+        out[..., 1] += much * (1 - smoothstep(far - higher, reach, SKIN)) * (whole - down)
         return out, residual * (1 - much * lips)[..., None]
 
 

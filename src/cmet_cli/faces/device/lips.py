@@ -31,14 +31,16 @@ def kept_together(
     lines, line = frames.followed(met(picture, mouth, face), memory.met, eased)
     _, smiles = each = torch.stack(shares, dim=1)[..., None, None, None]
     row = torch.arange(side, dtype=torch.float32, device=flow.device)[:, None]
-    far = (row + down - torch.stack(lines)).abs() / side
+    off = (row + down - torch.stack(lines)) / side
+    far = off.abs()
     lips = 1 - smoothstep(far, on_cpu.LIPS / 2, on_cpu.LIPS)
     whole = across(column_means(down, lips), on_cpu.BESIDE)
     less = smiles * thinner(column_means(flow[:, :1], lips))
     whole = whole + less * (row + whole - torch.stack(lines))
     much = face * mouth.amax(2, keepdim=True) * (on_cpu.TOGETHER * each.amax(0))
+    higher = on_cpu.HIGHER * (off < 0) * smiles
     reach = on_cpu.LIPS + (on_cpu.SMILING - on_cpu.LIPS) * smiles
-    moved = down + much * (1 - smoothstep(far, reach, on_cpu.SKIN)) * (whole - down)
+    moved = down + much * (1 - smoothstep(far - higher, reach, on_cpu.SKIN)) * (whole - down)
     flow = torch.cat([flow[:, :1], moved], dim=1)
     return flow, residual * (1 - much * lips), memory._replace(together=last, met=line)
 
