@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cmet_cli.faces import difference
 from cmet_cli.faces.difference import Differ, Difference, Renderings
 from cmet_cli.faces.geometry import Square
 from cmet_cli.faces.inside import TONGUE
@@ -15,9 +16,7 @@ from cmet_cli.faces.opening import (
     OPENS_FROM,
     OPENS_TO,
     carried_on,
-    line_off,
     opened,
-    origin,
     parting,
 )
 from cmet_cli.faces.palette import Palette
@@ -166,11 +165,11 @@ def test_a_gap_is_lower_towards_its_corners_and_nowhere_beside_the_mouth():
     assert not heights[MIDDLE + 13 :].any()
 
 
-def test_between_lips_that_part_no_strip_of_lip_is_left():
+def test_between_lips_that_part_no_strip_of_lip_is_left(monkeypatch):
     """Of a line that is found a little too low."""
+    monkeypatch.setattr(difference, "met", lambda *_: np.full((1, SIZE), LINE + 0.7, np.float32))
     differ = Differ()
     differ._own_motion = True
-    differ._mouth._line = lambda *_: np.full((1, SIZE), LINE + 0.7, np.float32)
     motion = opens(6.0)
     edited = np.where(MOUTH[..., None] > 0, SHUT - 12, SHUT)
     change = differ(Renderings(SHUT, SHUT, edited, motion), EVERYWHERE, Palette(), MOUTH)
@@ -178,45 +177,6 @@ def test_between_lips_that_part_no_strip_of_lip_is_left():
     dark = np.flatnonzero(column < IN_GAP)
     assert len(dark) >= 3
     assert (np.diff(dark) == 1).all()
-
-
-@pytest.mark.parametrize("off", [-1.5, 0.0, 1.5])
-def test_lips_part_where_they_meet_in_the_film(off):
-    row, weight = origin(opens(6.0, LINE + off), MOUTH)
-    assert row[0, MIDDLE] == pytest.approx(LINE + off, abs=1.6)
-    found = row + line_off(SHUT, row, weight, EVERYWHERE)
-    assert found[0, 24:40] == pytest.approx(LINE, abs=0.8)
-
-
-def off_from(picture: np.ndarray) -> np.ndarray:
-    """How far from ``LINE`` the line is found, where the mouth is. ``[n]``"""
-    row = np.full((1, SIZE), LINE, np.float32)
-    return line_off(picture, row, np.square(beside(0.0))[None] + 1e-3, EVERYWHERE)[0, 22:43]
-
-
-def test_what_is_dark_beside_the_middle_hardly_bends_the_line():
-    """A moustache that hangs over the corners of closed lips."""
-    picture = face((slice(LINE, LINE + 1), (130, 75, 70)))
-    for x in (slice(18, 28), slice(37, 47)):
-        picture[LINE - 4 : LINE - 2, x] = (80, 50, 45)
-    assert np.ptp(off_from(picture)) < 0.5
-
-
-@pytest.mark.parametrize("slope", [-0.15, 0.0, 0.15])
-def test_the_line_is_tilted_as_the_head_is(slope):
-    tilt = slope * (np.arange(SIZE, dtype=np.float32) - MIDDLE)[None]
-    across_it = np.tile(np.arange(SIZE, dtype=np.float32), (SIZE, 1))
-    picture = cv2.remap(SHUT, across_it, ROW - tilt, cv2.INTER_LINEAR)
-    assert np.abs(off_from(picture) - tilt[0, 22:43]).max() < 0.7
-
-
-def test_teeth_go_with_the_upper_lip():
-    """Not split, although as dark a line is above them as below."""
-    teeth = slice(LINE - 1, LINE + 2)
-    picture = face((slice(LINE - 2, LINE + 3), (110, 70, 65)), (teeth, TEETH))
-    row, weight = origin(opens(6.0), MOUTH)
-    found = row + line_off(picture, row, weight, EVERYWHERE)
-    assert found[0, 26:38].min() > LINE + 1
 
 
 def test_the_gap_is_dark_and_the_filmed_mouth_is_in_the_picture_once():
@@ -258,7 +218,7 @@ def test_a_smudge_over_lips_and_teeth_is_no_more_than_a_shade():
         assert found.residual[row, MIDDLE].mean() > -25
 
 
-@pytest.mark.parametrize("off", [-2.0, 2.0])
+@pytest.mark.parametrize("off", [-4.0, -2.0, 2.0, 4.0])
 def test_a_renderer_that_misses_the_line_is_put_right(off):
     differ = Differ()
     differ._own_motion = True
@@ -292,10 +252,10 @@ def test_the_line_does_not_jump_from_frame_to_frame():
     teeth = face((slice(LINE - 2, LINE + 3), (110, 70, 65)), (slice(LINE - 1, LINE + 2), TEETH))
     for picture in (SHUT, SHUT, teeth, teeth, teeth, teeth, teeth, teeth):
         differ(Renderings(picture, picture, picture - 20, motion), EVERYWHERE, palette, MOUTH)
-        at.append(float(differ._mouth._line_off[0, MIDDLE]))
+        at.append(float(differ._line[0, MIDDLE]))
     steps = np.diff(at)
     assert at[-1] - at[0] > 1
-    assert steps.max() < 0.5 * (at[-1] - at[0])
+    assert steps.max() < 0.6 * (at[-1] - at[0])
 
 
 def test_a_mouth_opens_at_once_and_a_gap_that_shuts_may_open_again():

@@ -14,8 +14,9 @@ import numpy as np
 from .brows import kept_together
 from .corners import held_up
 from .fields import LUMA, PLAIN, blur, down_mean, over_channels, smoothstep, stretch, warp
+from .lip_line import LINE_PACE, met
 from .lips import Lips
-from .mouth import PACE, Gap, Mouth
+from .mouth import PACE, Gap, Mouth, eased
 from .opening import tapered, teeth
 from .palette import Palette
 from .reach import Reach
@@ -101,6 +102,7 @@ class Differ:
         self._dis.setFinestScale(0)
         self._own_motion: bool | None = None  # whether the renderer's motion is used
         self._shading: np.ndarray | None = None
+        self._line: np.ndarray | None = None  # the row in which lips meet
         self._mouth, self._lips = Mouth(), Lips()
         self._reach = Reach()
 
@@ -126,7 +128,8 @@ class Differ:
         if small and moved is not None:
             flow = held_up(flow, moved, further)
         if mouth is not None:
-            opening = self._mouth.opened(seen.original, flow, mouth, region)
+            self._line = eased(self._line, met(seen.original, mouth, region), LINE_PACE)
+            opening = self._mouth.opened(seen.original, flow, mouth, region, self._line)
         if opening is not None:
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
@@ -150,9 +153,9 @@ class Differ:
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
-        if small and mouth is not None:
+        if small and mouth is not None and self._line is not None:
             parted = 0.0 if opening is None else opening.share
-            told = flow, wanted, seen.original, mouth, region, parted
+            told = flow, wanted, self._line, mouth, region, parted
             flow, wanted = self._lips.kept_together(*told)
         if brows is not None:
             flow = kept_together(flow, seen.original, brows)

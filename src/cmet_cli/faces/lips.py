@@ -14,22 +14,16 @@ import numpy as np
 from .corners import CORNER, at_off, column_means, offsets
 from .fields import across, smoothstep
 from .mouth import eased
-from .opening import Look, line_off
 
-#: Where lips meet in the film is looked for about here, above the middle of where mouths may be,
-#: whatever the renderer does there.
-ABOVE = 0.03
-ANYWHERE = Look(far=0.09, steps=25, lower=0.0, near=0.05)
-#: Lips reach so far above and below that line, and the skin that moves with them so far; beside
-#: each other they move as a mean with the last deviation.
+#: Lips reach so far above and below the line in which they meet, and the skin that moves with them
+#: so far; beside each other they move as a mean with the last deviation.
 LIPS, SKIN, BESIDE = 0.045, 0.12, 0.02
 #: The share of it where corners turn so much further than the middle, from none to all; each
 #: column's motion there is the mean over all of a mouth.
 TOGETHER, TURNED_FROM, TURNED_TO = 0.9, 0.002, 0.010
-#: A smile's lips, thick before they are drawn wide, reach so far below that line and so much
-#: further above it, where the line is found too low; of their height they give such a share of what
-#: they get wider by, which is at most the last.
-SMILING, HIGHER, GIVES, WIDEST = 0.066, 0.024, 0.6, 0.35
+#: A smile's lips, thick before they are drawn wide, reach so far; of their height they give such a
+#: share of what they get wider by, which is at most the last.
+SMILING, GIVES, WIDEST = 0.066, 0.6, 0.35
 #: A share that nobody sees.
 LEAST = 1e-3
 
@@ -38,42 +32,39 @@ class Lips:
     """One shot's, frame after frame. For one thread."""
 
     def __init__(self) -> None:
-        self._line: np.ndarray | None = None
         self._shares: np.ndarray | None = None  # of lips that turn down, and up
 
     def kept_together(
         self,
         flow: np.ndarray,
         residual: np.ndarray,
-        picture: np.ndarray,
+        line: np.ndarray,
         mouth: np.ndarray,
         face: np.ndarray,
         parted: float,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Motion with that of whole lips, and shading without what is of no use between them.
 
-        flow: where each pixel comes from ``[S, S, 2]`` in pixels; residual: ``[S, S, 3]``; picture:
-        RGB ``[S, S, 3]`` in [0, 255]; mouth: where lips are, face: where anything may change,
-        ``[S, S]`` in [0, 1]; parted: how far the mouth is on the way to open, from 0 to 1. float32.
+        flow: where each pixel comes from ``[S, S, 2]`` in pixels; residual: ``[S, S, 3]``; line:
+        the row in which lips meet in the film, ``[1, S]``; mouth: where lips are, face: where
+        anything may change, ``[S, S]`` in [0, 1]; parted: how far the mouth is on the way to open,
+        from 0 to 1. float32.
         """
         side, down = len(flow), flow[..., 1]
         self._shares = eased(self._shares, turned(down, mouth) * np.float32(1 - parted))
-        self._line = eased(self._line, met(picture, mouth, face))
         share, smiles = self._shares.max(), self._shares[1]
         if share < LEAST:
             return flow, residual
         row = np.arange(side, dtype=np.float32)[:, None]
-        off = (row + down - self._line) / np.float32(side)
-        far = np.abs(off)
+        far = np.abs(row + down - line) / np.float32(side)
         lips = 1 - smoothstep(far, LIPS / 2, LIPS)
         whole = across(column_means(down, lips)[None], BESIDE)
         less = smiles * thinner(column_means(flow[..., 0], lips))
-        whole = whole + less * (row + whole - self._line)
+        whole = whole + less * (row + whole - line)
         much = face * mouth.max(0, keepdims=True) * np.float32(TOGETHER * share)
-        higher = np.where(off < 0, np.float32(HIGHER), 0) * smiles
         reach = LIPS + (SMILING - LIPS) * smiles
         out = flow.copy()
-        out[..., 1] += much * (1 - smoothstep(far - higher, reach, SKIN)) * (whole - down)
+        out[..., 1] += much * (1 - smoothstep(far, reach, SKIN)) * (whole - down)
         return out, residual * (1 - much * lips)[..., None]
 
 
@@ -90,13 +81,3 @@ def thinner(right: np.ndarray) -> np.ndarray:
     column's come from to the right, ``[S]`` in pixels. ``[1, S]``"""
     wider = across(np.clip(-np.gradient(right), 0, WIDEST)[None], BESIDE) * np.float32(GIVES)
     return wider / (1 - wider)
-
-
-def met(picture: np.ndarray, mouth: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """The row in which lips meet in the film, ``[1, S]``."""
-    side, width = len(mouth), mouth.max(0, keepdims=True)
-    row = np.arange(side, dtype=np.float32)[:, None]
-    middle = (mouth * row).sum() / (mouth.sum() + np.float32(1e-6)) - np.float32(ABOVE * side)
-    weight = np.maximum(width, np.float32(1e-3))
-    off = line_off(picture, np.full_like(width, middle), weight, face, ANYWHERE)
-    return np.asarray(middle + off)

@@ -9,9 +9,9 @@ from typing import TypeVar
 import numpy as np
 
 from .inside import cavity, enamel, teeth_edge, were_shut
-from .opening import OPENS_FROM, Opening, line_off, opened, origin, parting
+from .opening import OPENS_FROM, Opening, opened, parting, parts_where
 
-#: Share of a new frame's shading, and of where lips meet, beside that of the frames before.
+#: Share of a new frame's shading beside that of the frames before.
 PACE = 0.35
 #: The same of whether a mouth opens at all: quickly it is found to, and slowly not to any more.
 #: Speech shuts it for a moment, and how wide the gap is follows at once anyway.
@@ -43,22 +43,24 @@ class Mouth:
     """For one thread."""
 
     def __init__(self) -> None:
-        self._line_off: np.ndarray | None = None
         self._parting: float | None = None
         self._shut = 1.0
 
     def opened(
-        self, picture: np.ndarray, flow: np.ndarray, mouth: np.ndarray, face: np.ndarray
+        self,
+        picture: np.ndarray,
+        flow: np.ndarray,
+        mouth: np.ndarray,
+        face: np.ndarray,
+        line: np.ndarray,
     ) -> Opening | None:
-        """Lips that part where they meet in the film; None where they stay together."""
+        """Lips that part along ``line``, ``[1, S]``; None where they stay together."""
         before, now = self._parting, parting(flow, mouth)
         opens = before is not None and now > before
         self._parting = eased(before, now, OPENING_PACE if opens else SHUTTING_PACE)
-        row, weight = origin(flow, mouth)
-        line = self._line(picture, row, weight, face)  # kept up to date also while they do
         if self._parting <= OPENS_FROM:
             return None
-        shut = were_shut(picture, face, line, weight)
+        shut = were_shut(picture, face, line, parts_where(flow, mouth))
         self._shut = min(shut, eased(self._shut, shut, SHUT_PACE))
         return opened(flow, line, mouth, self._parting)
 
@@ -74,14 +76,6 @@ class Mouth:
         depth = np.clip(below / np.maximum(height, np.float32(1e-3)), 0, 1)
         white = Gap(teeth_edge(below, height, self._shut), enamel(picture, face, below))
         return Gap(edge, cavity(picture, face, depth, height), white)
-
-    def _line(
-        self, picture: np.ndarray, row: np.ndarray, weight: np.ndarray, face: np.ndarray
-    ) -> np.ndarray:
-        """Where the lips part, ``[1, S]``: where the renderer parts them, moved bit by bit to where
-        they meet in the film."""
-        self._line_off = eased(self._line_off, line_off(picture, row, weight, face))
-        return row + self._line_off
 
 
 def eased(before: Eased | None, now: Eased, pace: float = PACE) -> Eased:

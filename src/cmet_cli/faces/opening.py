@@ -3,17 +3,16 @@
 A small renderer's motion is smooth: it draws out whatever lies about the mouth, lips and teeth
 alike. Here what is above the line goes with the upper lip and what is below it with the lower one,
 each as a whole, so that nothing is drawn out or shown twice; between them is what nobody filmed.
-The line itself is looked for in the film. Arrays are of one crop of side S; rows are in pixels.
+Arrays are of one crop of side S; rows are in pixels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from .fields import LUMA, PLAIN, across, at_rows, blur, smoothstep
+from .fields import LUMA, PLAIN, across, smoothstep
 
 #: How far lips carry on what is beside them, in shares of the side: a wide open mouth's height.
 MOUTH_HEIGHT = 0.14
@@ -26,30 +25,8 @@ MIDDLE_SIGMA, FLANK_SIGMA, FLANK_OFF = 0.047, 0.031, 0.125
 PARTS_FROM, PARTS_TO = 0.3, 0.6
 #: Stretch of lips that is let be.
 GIVE = 0.05
-# Gaussian sigmas in shares of the side, all along the mouth but the last.
-ORIGIN_SIGMA, COST_SIGMA, PARTS_SIGMA, VALLEY_SIGMA = 0.03, 0.04, 0.015, 0.05
-
-
-class Look(NamedTuple):
-    """How far from a row the line is looked for, to either side and in so many steps; how much
-    lower it is likeliest, and with which deviation. In shares of the side."""
-
-    far: float
-    steps: int
-    lower: float
-    near: float
-
-
-#: About where the renderer parts the lips.
-NEARBY = Look(far=0.05, steps=13, lower=0.004, near=0.03)
-#: Lips may bend about the straight line that is nearest to what was found so, with this deviation.
-BENT = 0.012
-#: The line is darker than what is around it: so much of that counts, and a difference of this share
-#: of the face's light makes a place e times as likely.
-AROUND, DARKER = 0.5, 0.055
-#: Teeth that are seen belong to the upper jaw: teeth so far below a line, blurred so, make it less
-#: likely by this power of e.
-BELOW, TEETH_SIGMA, TEETH = 0.035, 0.015, 6.0
+# Gaussian sigmas in shares of the side, along the mouth.
+WHERE_SIGMA, PARTS_SIGMA = 0.03, 0.015
 #: Teeth are less red than the face and not dark: shares of its redness and its light.
 RED_FROM, RED_TO = 0.5, 0.85
 LIGHT_FROM, LIGHT_TO = 0.6, 0.9
@@ -137,62 +114,15 @@ def drawn_out(down: np.ndarray) -> np.ndarray:
     return np.clip(-np.gradient(down, axis=0), 0, 1).astype(np.float32)
 
 
-def origin(flow: np.ndarray, mouth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The row that each column of the mouth is drawn out from, and how much it is. ``[1, S]``."""
-    down = flow[..., 1]
-    row, much = _rows(len(down)), np.square(drawn_out(down)) * mouth
-    middle = (mouth * row).sum() / (mouth.sum() + np.float32(1e-6))
-    total = across(much.sum(0, keepdims=True), ORIGIN_SIGMA) + np.float32(1e-4)
-    off = across((much * (row + down - middle)).sum(0, keepdims=True), ORIGIN_SIGMA) / total
-    return middle + off, total
-
-
-def line_off(
-    picture: np.ndarray,
-    row: np.ndarray,
-    weight: np.ndarray,
-    face: np.ndarray,
-    look: Look = NEARBY,
-) -> np.ndarray:
-    """How far below ``row`` the filmed lips meet, ``[1, S]``: where it is dark, under the teeth.
-
-    picture: RGB ``[S, S, 3]``; weight: of each column beside its neighbours, ``[1, S]``; face:
-    where the skin is that teeth are told from.
-    """
-    side = len(picture)
-    off = np.linspace(-look.far, look.far, look.steps, dtype=np.float32)[:, None]
-    off = off * np.float32(side)
-    cost = at_rows(_unlikely(picture, face), row + off)
-    cost = across(cost * weight, COST_SIGMA) / across(weight, COST_SIGMA)
-    found = _likeliest(cost, off / np.float32(side), look.lower, look.near)
-    return _likeliest(cost, off / np.float32(side), straight(found, weight), BENT) * np.float32(
-        side
-    )
-
-
-def _likeliest(
-    cost: np.ndarray, off: np.ndarray, expected: np.ndarray | float, spread: float
-) -> np.ndarray:
-    """cost: of each place in each column ``[n, S]``; off: the places, in shares ``[n, 1]``; one is
-    expected, with this deviation. -> the mean of what is likely, ``[1, S]``."""
-    cost = cost + np.float32(0.5) * np.square(off - expected) / np.float32(spread**2)
-    likely = np.exp(cost.min(0, keepdims=True) - cost)
-    return np.asarray((likely * off).sum(0, keepdims=True) / likely.sum(0, keepdims=True))
-
-
-def straight(line: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """The straight line nearest to ``line`` where ``weight`` is, both ``[1, S]``."""
-    x = np.arange(line.shape[1], dtype=np.float32)[None]
-    total = weight.sum()
-    x = x - (weight * x).sum() / total
-    height = (weight * line).sum() / total
-    slope = (weight * x * (line - height)).sum() / ((weight * x * x).sum() + np.float32(1e-6))
-    return np.asarray(height + slope * x, np.float32)
+def parts_where(flow: np.ndarray, mouth: np.ndarray) -> np.ndarray:
+    """How much of each column of the mouth is drawn out, ``[1, S]``, nowhere nothing."""
+    much = (np.square(drawn_out(flow[..., 1])) * mouth).sum(0, keepdims=True)
+    return across(much, WHERE_SIGMA) + np.float32(1e-4)
 
 
 def teeth(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
     """What looks like teeth beside the skin of the face, float32 ``[S, S]`` in [0, 1]."""
-    luma, light = _light(picture, face)
+    luma, light = picture @ LUMA, light_of(picture, face)
     red = (picture[..., 0] - (picture[..., 1] + picture[..., 2]) / 2) / (luma + PLAIN)
     usual = max(float((red * face).sum()) / (float(face.sum()) + 1e-6), 0.02)
     pale = 1 - smoothstep(red / usual, RED_FROM, RED_TO)
@@ -202,21 +132,6 @@ def teeth(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
 def light_of(picture: np.ndarray, face: np.ndarray) -> float:
     """How light the face is, in grey levels."""
     return float((picture @ LUMA * face).sum()) / (float(face.sum()) + 1e-6) + PLAIN
-
-
-def _light(picture: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, float]:
-    """Luma, and how light the face is."""
-    return picture @ LUMA, light_of(picture, face)
-
-
-def _unlikely(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """How little each pixel looks like the line between lips. float32 ``[S, S]``."""
-    luma, light = _light(picture, face)
-    below = round(BELOW * len(picture))
-    white = blur(teeth(picture, face), TEETH_SIGMA)
-    white = np.pad(white, ((0, below), (0, 0)), "edge")[below:]
-    dark = (luma - AROUND * blur(luma, VALLEY_SIGMA)) / np.float32(light * DARKER)
-    return np.asarray(dark + TEETH * white, np.float32)
 
 
 def _rows(side: int) -> np.ndarray:

@@ -14,12 +14,14 @@ import torch
 from torch import Tensor
 
 from .. import difference as on_cpu
+from ..lip_line import LINE_PACE
 from ..mouth import PACE
 from .brows import kept_together
 from .colour import limited, luma
 from .corners import held_up
+from .lip_line import met
 from .lips import kept_together as lips_together
-from .mouth import Frames, Gap, Memory, inside, opened_along
+from .mouth import Frames, Gap, Memory, eased, inside, opened_along
 from .opening import tapered, teeth
 from .planes import numbers
 from .recorded import Recorder
@@ -162,7 +164,10 @@ def changes(
     if small and moved is not None:
         flow = held_up(flow, moved, further)
     if mouth is not None:
-        found = opened_along(seen.original, flow, mouth, where.region, memory, frames)
+        now = met(seen.original, mouth, where.region)
+        lines, last = frames.followed(now, memory.line, partial(eased, pace=LINE_PACE))
+        line, memory = torch.stack(lines), memory._replace(line=last)
+        found = opened_along(seen.original, flow, mouth, where.region, line, memory, frames)
         opening, shut, memory = found
         flow = opening.flow
     mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
@@ -185,7 +190,7 @@ def changes(
     raw = raw * (1 + (on_cpu.DEEPER - 1) * tear * (luma(raw) < 0))
     wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
     if small and mouth is not None and opening is not None:
-        told = flow, wanted, seen.original, mouth, where.region, opening.share
+        told = flow, wanted, line, mouth, where.region, opening.share
         flow, wanted, memory = lips_together(*told, memory, frames)
     flow = kept_together(flow, seen.original, where.brows)
     skin = warp(seen.original, flow)

@@ -16,7 +16,7 @@ from torch import Tensor
 from .. import mouth as on_cpu
 from ..opening import OPENS_FROM
 from .inside import cavity, enamel, teeth_edge, were_shut
-from .opening import Opening, line_off, opened, origin, parting
+from .opening import Opening, opened, parting, parts_where
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +34,14 @@ class Gap:
 
 
 class Memory(NamedTuple):
-    """What a shot's frames so far leave behind. line_off ``[1, 1, S]``; parting, shut ``[]``; met
-    ``[1, 1, S]`` and together ``[2]``, those of :mod:`.lips`; shading, that of :mod:`.difference`,
-    ``[3, S, S]``; fresh: whether there were none, bool ``[]``.
+    """What a shot's frames so far leave behind. line: the row in which lips meet, ``[1, 1, S]``;
+    parting, shut ``[]``; together ``[2]``, that of :mod:`.lips`; shading, that of
+    :mod:`.difference`, ``[3, S, S]``; fresh: whether there were none, bool ``[]``.
     """
 
-    line_off: Tensor
+    line: Tensor
     parting: Tensor
     shut: Tensor
-    met: Tensor
     together: Tensor
     shading: Tensor
     fresh: Tensor
@@ -54,8 +53,8 @@ class Memory(NamedTuple):
         number = torch.zeros((), device=device)
         line, shading = (torch.zeros(k, 1, side, device=device) for k in (1, 3))
         fresh = torch.ones((), dtype=torch.bool, device=device)
-        of_lips = line.clone(), number.repeat(2)
-        return cls(line, number, number + 1, *of_lips, shading.repeat(1, side, 1), fresh)
+        shading = shading.repeat(1, side, 1)
+        return cls(line, number, number + 1, number.repeat(2), shading, fresh)
 
 
 @dataclass(frozen=True)
@@ -91,29 +90,31 @@ class Frames:
 
 
 def opened_along(
-    pictures: Tensor, flow: Tensor, mouth: Tensor, face: Tensor, memory: Memory, frames: Frames
+    pictures: Tensor,
+    flow: Tensor,
+    mouth: Tensor,
+    face: Tensor,
+    line: Tensor,
+    memory: Memory,
+    frames: Frames,
 ) -> tuple[Opening, Tensor, Memory]:
-    """As :meth:`on_cpu.Mouth.opened`; how much lips were shut, ``[B, 1, 1, 1]``; what is remembered
-    then."""
+    """As :meth:`on_cpu.Mouth.opened`, line ``[B, 1, 1, S]``; how much lips were shut,
+    ``[B, 1, 1, 1]``; what is remembered then."""
 
     def open_or_shut(before: Tensor, now: Tensor, _: int) -> Tensor:
         pace = torch.where(now > before, on_cpu.OPENING_PACE, on_cpu.SHUTTING_PACE)
         return torch.lerp(before, now, pace)
 
     much, parts = frames.followed(parting(flow, mouth), memory.parting, open_or_shut)
-    row, weight = origin(flow, mouth)
-    off = line_off(pictures, row, weight, face)
-    lines, line = frames.followed(off, memory.line_off, eased)
-    rows = row + torch.stack(lines)
 
     def less_shut(before: Tensor, now: Tensor, k: int) -> Tensor:
         less = torch.minimum(now, torch.lerp(before, now, on_cpu.SHUT_PACE))
         return torch.where(much[k] > OPENS_FROM, less, before)
 
-    shut = were_shut(pictures, face, rows, weight)
+    shut = were_shut(pictures, face, line, parts_where(flow, mouth))
     closed, last = frames.followed(shut, memory.shut, less_shut, begins_there=False)
-    memory = memory._replace(line_off=line, parting=parts, shut=last)
-    found = opened(flow, rows, mouth, torch.stack(much))
+    memory = memory._replace(parting=parts, shut=last)
+    found = opened(flow, line, mouth, torch.stack(much))
     return found, torch.stack(closed).view(-1, 1, 1, 1), memory
 
 
@@ -126,5 +127,5 @@ def inside(
     return Gap(edge, cavity(pictures, face, depth, height), white)
 
 
-def eased(before: Tensor, now: Tensor, _: int) -> Tensor:
-    return torch.lerp(before, now, on_cpu.PACE)
+def eased(before: Tensor, now: Tensor, _: int, pace: float = on_cpu.PACE) -> Tensor:
+    return torch.lerp(before, now, pace)

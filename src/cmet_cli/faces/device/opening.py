@@ -15,7 +15,7 @@ from torch import Tensor
 from .. import opening as on_cpu
 from ..fields import PLAIN
 from .colour import luma
-from .sampling import across, at_rows, blur, smoothstep
+from .sampling import across, smoothstep
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,43 +83,13 @@ def drawn_out(down: Tensor) -> Tensor:
     return (-slope).clamp(0, 1)
 
 
-def origin(flow: Tensor, mouth: Tensor) -> tuple[Tensor, Tensor]:
-    down = flow[:, 1:]
-    row, much = _rows(down), drawn_out(down).square() * mouth
-    middle = _total(mouth * row) / (_total(mouth) + 1e-6)
-    total = across(much.sum(2, keepdim=True), on_cpu.ORIGIN_SIGMA) + 1e-4
-    off = (much * (row + down - middle)).sum(2, keepdim=True)
-    return middle + across(off, on_cpu.ORIGIN_SIGMA) / total, total
-
-
-def line_off(
-    picture: Tensor, row: Tensor, weight: Tensor, face: Tensor, look: on_cpu.Look = on_cpu.NEARBY
-) -> Tensor:
-    side = picture.shape[-1]
-    off = torch.linspace(-look.far, look.far, look.steps, device=row.device)[:, None] * side
-    cost = at_rows(_unlikely(picture, face), row + off)
-    cost = across(cost * weight, on_cpu.COST_SIGMA) / across(weight, on_cpu.COST_SIGMA)
-    off = off / side
-    found = _likeliest(cost, off, look.lower, look.near)
-    return _likeliest(cost, off, straight(found, weight), on_cpu.BENT) * side
-
-
-def _likeliest(cost: Tensor, off: Tensor, expected: Tensor | float, spread: float) -> Tensor:
-    cost = cost + 0.5 * (off - expected).square() / spread**2
-    return ((-cost).softmax(2) * off).sum(2, keepdim=True)
-
-
-def straight(line: Tensor, weight: Tensor) -> Tensor:
-    x = torch.arange(line.shape[3], dtype=torch.float32, device=line.device)
-    total = _total(weight)
-    x = x - _total(weight * x) / total
-    height = _total(weight * line) / total
-    slope = _total(weight * x * (line - height)) / (_total(weight * x * x) + 1e-6)
-    return height + slope * x
+def parts_where(flow: Tensor, mouth: Tensor) -> Tensor:
+    much = (drawn_out(flow[:, 1:]).square() * mouth).sum(2, keepdim=True)
+    return across(much, on_cpu.WHERE_SIGMA) + 1e-4
 
 
 def teeth(picture: Tensor, face: Tensor) -> Tensor:
-    shine, light = _light(picture, face)
+    shine, light = luma(picture), light_of(picture, face)
     red = (picture[:, :1] - picture[:, 1:].mean(1, keepdim=True)) / (shine + PLAIN)
     usual = (_total(red * face) / (_total(face) + 1e-6)).clamp(min=0.02)
     pale = 1 - smoothstep(red / usual, on_cpu.RED_FROM, on_cpu.RED_TO)
@@ -129,19 +99,6 @@ def teeth(picture: Tensor, face: Tensor) -> Tensor:
 def light_of(picture: Tensor, face: Tensor) -> Tensor:
     """Of each picture, ``[B, 1, 1, 1]``."""
     return _total(luma(picture) * face) / (_total(face) + 1e-6) + PLAIN
-
-
-def _light(picture: Tensor, face: Tensor) -> tuple[Tensor, Tensor]:
-    return luma(picture), light_of(picture, face)
-
-
-def _unlikely(picture: Tensor, face: Tensor) -> Tensor:
-    shine, light = _light(picture, face)
-    below = round(on_cpu.BELOW * picture.shape[-1])
-    white = blur(teeth(picture, face), on_cpu.TEETH_SIGMA)
-    white = F.pad(white, (0, 0, 0, below), mode="replicate")[:, :, below:]
-    dark = shine - on_cpu.AROUND * blur(shine, on_cpu.VALLEY_SIGMA)
-    return dark / (light * on_cpu.DARKER) + on_cpu.TEETH * white
 
 
 def _rows(field: Tensor) -> Tensor:

@@ -1,0 +1,102 @@
+"""The row in which lips meet is found in the film."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from cmet_cli.faces.lip_line import met
+
+SIZE, MIDDLE, LINE = 64, 32, 44
+EVERYWHERE = np.ones((SIZE, SIZE), np.float32)
+#: Where lips may be: much wider than they are. A line above its middle, as they are, is row 48.
+MOUTH = np.zeros((SIZE, SIZE), np.float32)
+MOUTH[40:60, 12:52] = 1
+ROW = np.arange(SIZE, dtype=np.float32)[:, None]
+SKIN, LIPS, TEETH, DARK = (180, 140, 120), (165, 95, 90), (225, 220, 210), (40, 25, 22)
+SHINE = (215, 205, 200)
+
+
+def face(*between: tuple[int, int, tuple[int, int, int]], line: int = LINE) -> np.ndarray:
+    """Skin and lips about the line, and what is between them: rows from it and to it."""
+    picture = np.full((SIZE, SIZE, 3), SKIN, np.float32)
+    picture[line - 4 : line + 5, 21:44] = LIPS
+    for first, last, colour in between:
+        picture[line + first : line + last + 1, 23:42] = colour
+    return picture
+
+
+def seen(picture: np.ndarray, sigma: float = 0.5) -> np.ndarray:
+    return cv2.GaussianBlur(picture, (0, 0), sigma)
+
+
+SHUT = (0, 0, DARK)
+
+
+def found(picture: np.ndarray, mouth: np.ndarray = MOUTH) -> np.ndarray:
+    """Where the lips are. ``[n]``"""
+    line = met(picture, mouth, EVERYWHERE)
+    assert line.shape == (1, SIZE)
+    assert line.dtype == np.float32
+    return line[0, 24:41]
+
+
+@pytest.mark.parametrize("line", [41, 44, 48, 52])
+def test_wherever_it_is(line):
+    assert found(seen(face(SHUT, line=line))) == pytest.approx(line, abs=0.7)
+
+
+@pytest.mark.parametrize("background", [DARK, (250, 250, 250)])
+def test_what_is_beside_a_narrow_face_says_nothing(background):
+    """A head that looks up is small: its background is where lips may be."""
+    picture = face(SHUT, line=41)
+    picture[:, :17] = picture[:, 48:] = background
+    assert found(seen(picture, 0.8)) == pytest.approx(41, abs=0.7)
+
+
+def test_a_shadow_under_the_lower_lip_is_not_it():
+    picture = face(SHUT, line=41)
+    picture[47:51, 20:45] = (150, 114, 98)
+    assert found(seen(picture, 1.0)) == pytest.approx(41, abs=0.8)
+
+
+def test_what_is_dark_beside_the_middle_hardly_bends_it():
+    """A moustache that hangs over the corners of closed lips."""
+    picture = face((0, 0, (130, 75, 70)))
+    for x in (slice(18, 28), slice(37, 47)):
+        picture[LINE - 4 : LINE - 2, x] = (90, 60, 55)
+    assert np.ptp(found(seen(picture))) < 0.5
+
+
+@pytest.mark.parametrize("slope", [-0.15, 0.0, 0.15])
+def test_it_is_tilted_as_the_head_is(slope):
+    tilt = slope * (np.arange(SIZE, dtype=np.float32) - MIDDLE)[None]
+    across_it = np.tile(np.arange(SIZE, dtype=np.float32), (SIZE, 1))
+    picture = cv2.remap(seen(face(SHUT)), across_it, ROW - tilt, cv2.INTER_LINEAR)
+    assert np.abs(found(picture) - LINE - tilt[0, 24:41]).max() < 0.8
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_teeth_go_with_the_upper_lip(rows):
+    """Not split, although a darker line is above them than below."""
+    picture = face((-rows - 1, 0, (110, 70, 65)), (-rows - 1, -rows - 1, DARK), (-rows, -1, TEETH))
+    # What is dark of a thin row of teeth is seen from above.
+    assert np.median(found(seen(picture))) > LINE - 1
+    assert np.median(found(seen(picture))) < LINE + 1.5
+
+
+def test_a_lower_lip_that_shines_below_teeth_has_none():
+    """What is above the darkness between is the upper jaw's."""
+    picture = face((-3, -2, TEETH), (-1, 0, (90, 55, 50)), (2, 3, SHINE))
+    assert found(seen(picture)) == pytest.approx(LINE - 0.5, abs=1.2)
+
+
+def test_the_dark_of_an_open_mouth_is_between_lips():
+    assert found(seen(face((-2, 2, DARK)))) == pytest.approx(LINE, abs=1.5)
+
+
+@pytest.mark.parametrize("mouth", [0 * MOUTH, np.eye(SIZE, dtype=np.float32)])
+def test_a_mouth_that_is_nowhere_or_of_lines_breaks_nothing(mouth):
+    assert np.isfinite(met(seen(face(SHUT)), mouth, EVERYWHERE)).all()
+    assert np.isfinite(met(0 * face(SHUT), mouth, 0 * EVERYWHERE)).all()
