@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from cmet_cli import EmotionEditor
-from cmet_cli.faces import corners, fields, inside, lip_line, lips, mouth, opening
+from cmet_cli.faces import brows, corners, fields, inside, lip_line, lips, mouth, opening
 from cmet_cli.faces import difference as host
 from cmet_cli.faces.blend import face_mask, head_mask
 from cmet_cli.faces.calibration import FaceEllipse
 from cmet_cli.faces.crop import crop_rgb
+from cmet_cli.faces.device import brows as brows_there
 from cmet_cli.faces.device import colour, crop, recorded, sampling
 from cmet_cli.faces.device import corners as corners_there
 from cmet_cli.faces.device import difference as device
@@ -129,6 +130,10 @@ PAIRS = {
         corners_there.held_up(
             there(BENT), there(FACE), torch.full((1, 1, 1, 1), 0.3, device=DEVICE)
         ),
+    ),
+    "held_level": (
+        brows.held_level(3 * FLOW, FACE),
+        brows_there.held_level(3 * there(FLOW), there(FACE)),
     ),
     "teeth_edge": (
         inside.teeth_edge(OPENED.below, OPENED.height, 0.7),

@@ -33,7 +33,9 @@ def held_up(flow: np.ndarray, mouth: np.ndarray, further: float | np.float32) ->
     moved = column_means(down, mouth)
     left, middle, right = (at_off(moved, off - place) for place in (-CORNER, 0.0, CORNER))
     times = (1 + further) / len(flow)
-    less = np.where(off < 0, _less((middle - left) * times), _less((middle - right) * times))
+    less = np.where(
+        off < 0, *(too_much((middle - end) * times, FREE, MORE) for end in (left, right))
+    )
     if not (less > 0).any():
         return flow
     far = smoothstep(np.abs(off), HELD * CORNER, LET_GO * CORNER)
@@ -62,7 +64,7 @@ def at_off(moved: np.ndarray, off: np.ndarray) -> np.float32:
     return np.float32((moved * near).sum() / near.sum())
 
 
-def _less(drop: float) -> float:
-    """The share of a drop that is too much."""
-    over = max(drop - FREE, 0.0)
-    return (over - MORE * float(np.tanh(over / MORE))) / max(drop, FREE)
+def too_much(drop: float, free: float, more: float) -> float:
+    """The share of a drop by which it is further than ``free`` and, softly, so much more."""
+    over = max(drop - free, 0.0)
+    return (over - more * float(np.tanh(over / more))) / max(drop, free)

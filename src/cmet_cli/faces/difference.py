@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .brows import kept_together
+from .brows import held_level, kept_together
 from .corners import held_up
 from .fields import LUMA, PLAIN, blur, down_mean, over_channels, smoothstep, stretch, warp
 from .lip_line import LINE_PACE, met
@@ -158,6 +158,7 @@ class Differ:
             told = flow, wanted, self._line, mouth, region, parted
             flow, wanted = self._lips.kept_together(*told)
         if brows is not None:
+            flow = held_level(flow, brows) if small else flow
             flow = kept_together(flow, seen.original, brows)
         skin = warp(seen.original, flow)
         gap = None

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .. import brows as on_cpu
 from .colour import luma
+from .corners import at_off, column_means, offsets, too_much
 from .opening import light_of
 from .sampling import blur, smoothstep, stretch, warp
 
@@ -23,3 +24,15 @@ def kept_together(flow: Tensor, pictures: Tensor, brows: Tensor) -> Tensor:
     share = share * (much / on_cpu.WHOLE).clamp(0, 1)
     share = share * smoothstep(mean[:, 1:] / flow.shape[-1], 0.0, on_cpu.RAISED)
     return flow + share * (mean - flow)
+
+
+def held_level(flow: Tensor, brows: Tensor) -> Tensor:
+    """As :func:`kept_together`."""
+    down, off = flow[:, 1:], offsets(brows)
+    moved, soft, more = -column_means(down, brows), blur(brows, on_cpu.SOFT), 0 * down
+    for way in (-1.0, 1.0):
+        inner, outer = (at_off(moved, off - way * at) for at in (on_cpu.INNER, on_cpu.OUTER))
+        share = too_much((inner - outer) / flow.shape[-1], on_cpu.FREE, on_cpu.MORE)
+        here = (0.5 + off * (way / on_cpu.BETWEEN)).clamp(0, 1)
+        more = more + share * here * soft * (-down - outer.clamp(min=0)).clamp(min=0)
+    return torch.cat([flow[:, :1], down + more], dim=1)

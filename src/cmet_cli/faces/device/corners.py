@@ -16,9 +16,12 @@ def held_up(flow: Tensor, mouth: Tensor, further: Tensor) -> Tensor:
     moved = column_means(down, mouth)
     left, middle, right = (at_off(moved, off - place) for place in (-corner, 0.0, corner))
     times = (1 + further) / side
-    less = torch.where(off < 0, _less((middle - left) * times), _less((middle - right) * times))
+    left, right = (
+        too_much((middle - end) * times, on_cpu.FREE, on_cpu.MORE) for end in (left, right)
+    )
     far = smoothstep(off.abs(), on_cpu.HELD * corner, on_cpu.LET_GO * corner)
-    held = less * blur(mouth, on_cpu.SOFT) * (1 - far) * (down - middle).clamp(max=0)
+    held = torch.where(off < 0, left, right) * blur(mouth, on_cpu.SOFT)
+    held = held * (1 - far) * (down - middle).clamp(max=0)
     return torch.cat([flow[:, :1], flow[:, 1:] - held], dim=1)
 
 
@@ -40,6 +43,6 @@ def at_off(moved: Tensor, off: Tensor) -> Tensor:
     return (moved * near).sum(3, keepdim=True) / near.sum(3, keepdim=True)
 
 
-def _less(drop: Tensor) -> Tensor:
-    over = (drop - on_cpu.FREE).clamp(min=0)
-    return (over - on_cpu.MORE * (over / on_cpu.MORE).tanh()) / drop.clamp(min=on_cpu.FREE)
+def too_much(drop: Tensor, free: float, more: float) -> Tensor:
+    over = (drop - free).clamp(min=0)
+    return (over - more * (over / more).tanh()) / drop.clamp(min=free)

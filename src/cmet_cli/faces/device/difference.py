@@ -16,7 +16,7 @@ from torch import Tensor
 from .. import difference as on_cpu
 from ..lip_line import LINE_PACE
 from ..mouth import PACE
-from .brows import kept_together
+from .brows import held_level, kept_together
 from .colour import limited, luma
 from .corners import held_up
 from .lip_line import met
@@ -192,6 +192,8 @@ def changes(
     if small and mouth is not None and opening is not None:
         told = flow, wanted, line, mouth, where.region, opening.share
         flow, wanted, memory = lips_together(*told, memory, frames)
+    if small:
+        flow = held_level(flow, where.brows)
     flow = kept_together(flow, seen.original, where.brows)
     skin = warp(seen.original, flow)
     residual = limited(skin, wanted, person.low, person.high)
