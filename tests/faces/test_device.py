@@ -89,6 +89,7 @@ SEEN = device.Renderings(
 PICTURES = ("original", "neutral", "edited")
 ROW = 45 + soft(6, 1, 6.0)[:1, :, 0]
 WEIGHT = 1 + soft(7, 1, 6.0)[:1, :, 0] ** 2
+UNLIKE = lip_line.unlikely(picture(2), FACE, FACE)
 BENT = FLOW - np.float32([0, 60]) * np.square(np.linspace(-1, 1, SIZE, dtype=np.float32))[:, None]
 OPENED = opening.opened(FLOW, ROW, FACE, 0.3)
 OPENED_THERE = opening_there.opened(
@@ -101,13 +102,15 @@ PAIRS = {
     "stretch": (host.stretch(FLOW), device.stretch(there(FLOW))),
     "moving": (host.moving(FLOW * 0.1), device.moving(there(FLOW * 0.1))),
     "changed": (host.changed(RENDERED), device.changed(SEEN)),
-    "met": (
-        lip_line.met(picture(2), FACE, FACE),
-        lip_line_there.met(there(picture(2)), there(FACE), there(FACE)),
+    "unlikely": (UNLIKE, lip_line_there.unlikely(there(picture(2)), there(FACE), there(FACE))),
+    "met": (lip_line.met(UNLIKE, FACE), lip_line_there.met(there(UNLIKE), there(FACE))),
+    "parted": (
+        lip_line.parted(UNLIKE, ROW, WEIGHT),
+        lip_line_there.parted(there(UNLIKE), there(ROW), there(WEIGHT)),
     ),
-    "parts_where": (
-        opening.parts_where(FLOW, FACE),
-        opening_there.parts_where(there(FLOW), there(FACE)),
+    "origin": (
+        opening.origin(FLOW, FACE)[0],
+        opening_there.origin(there(FLOW), there(FACE))[0],
     ),
     "opened": (
         OPENED.flow,
@@ -372,12 +375,12 @@ def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):
     for much, shut in zip(partings, shuts, strict=True):
         monkeypatch.setattr(mouth, "parting", lambda *_, much=much: much)
         monkeypatch.setattr(mouth, "were_shut", lambda *_, shut=shut: shut)
-        on_host.opened(RENDERED.original, FLOW, FACE, FACE, ROW)
+        on_host.opened(RENDERED.original, FLOW, FACE, FACE, UNLIKE)
     n = len(partings)
     for name, values in (("parting", partings), ("were_shut", shuts)):
         together = torch.tensor(values, device=DEVICE)
         monkeypatch.setattr(mouth_there, name, lambda *_, together=together: together)
-    many = [there(*[one] * n) for one in (RENDERED.original, FLOW, FACE, FACE, ROW)]
+    many = [there(*[one] * n) for one in (RENDERED.original, FLOW, FACE, FACE, UNLIKE)]
     memory = mouth_there.Memory.before(many[0])
     frames = mouth_there.Frames.of(torch.ones(n, dtype=torch.bool, device=DEVICE), memory.fresh)
     memory = mouth_there.opened_along(*many, memory, frames)[2]
@@ -385,6 +388,7 @@ def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):
     assert float(memory.shut) == pytest.approx(on_host._shut, abs=1e-6)
     assert on_host._parting == pytest.approx(0.4, abs=0.1)
     assert float(memory.parting) == pytest.approx(on_host._parting, abs=1e-6)
+    np.testing.assert_allclose(on_host._line, here(memory.line[None]), atol=1e-2)
 
 
 def speaking() -> list[torch.Tensor]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cmet_cli.faces.lip_line import met
+from cmet_cli.faces.lip_line import met, parted, unlikely
 
 SIZE, MIDDLE, LINE = 64, 32, 44
 EVERYWHERE = np.ones((SIZE, SIZE), np.float32)
@@ -36,7 +36,7 @@ SHUT = (0, 0, DARK)
 
 def found(picture: np.ndarray, mouth: np.ndarray = MOUTH) -> np.ndarray:
     """Where the lips are. ``[n]``"""
-    line = met(picture, mouth, EVERYWHERE)
+    line = met(unlikely(picture, mouth, EVERYWHERE), mouth)
     assert line.shape == (1, SIZE)
     assert line.dtype == np.float32
     return line[0, 24:41]
@@ -98,5 +98,32 @@ def test_the_dark_of_an_open_mouth_is_between_lips():
 
 @pytest.mark.parametrize("mouth", [0 * MOUTH, np.eye(SIZE, dtype=np.float32)])
 def test_a_mouth_that_is_nowhere_or_of_lines_breaks_nothing(mouth):
-    assert np.isfinite(met(seen(face(SHUT)), mouth, EVERYWHERE)).all()
-    assert np.isfinite(met(0 * face(SHUT), mouth, 0 * EVERYWHERE)).all()
+    for picture, skin in ((seen(face(SHUT)), EVERYWHERE), (0 * face(SHUT), 0 * EVERYWHERE)):
+        assert np.isfinite(met(unlikely(picture, mouth, skin), mouth)).all()
+
+
+def line_of(picture: np.ndarray, row: float) -> np.ndarray:
+    """Where lips that a renderer parts in that row meet, where it parts them. ``[n]``"""
+    weight = np.exp(-np.square((np.arange(SIZE) - MIDDLE) / 6))[None].astype(np.float32)
+    unlike = unlikely(picture, MOUTH, EVERYWHERE)
+    return parted(unlike, np.full((1, SIZE), row, np.float32), weight + np.float32(1e-4))[0, 26:39]
+
+
+@pytest.mark.parametrize("off", [-2.0, 0.0, 2.0])
+def test_lips_part_where_they_meet_in_the_film(off):
+    assert line_of(seen(face(SHUT)), LINE + off) == pytest.approx(LINE, abs=0.7)
+
+
+def test_of_two_dark_lines_that_one_parts_about_which_the_renderer_does():
+    """Lips, and a dark chin strap of a helmet, say."""
+    picture = face(SHUT)
+    picture[LINE + 8 : LINE + 10] = DARK
+    for at in (LINE, LINE + 8.5):
+        assert line_of(seen(picture), at) == pytest.approx(at, abs=1.0)
+
+
+def test_a_nose_that_shines_is_no_row_of_teeth():
+    """Else the dark below it would be lips under the upper teeth, and the teeth a lower lip's."""
+    picture = face((-2, -1, TEETH), (0, 0, (110, 65, 60)), (-3, -3, DARK), line=46)
+    picture[34:40, 25:40] = SHINE
+    assert np.median(line_of(seen(picture), 45)) > 45

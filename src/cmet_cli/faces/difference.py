@@ -14,7 +14,7 @@ import numpy as np
 from .brows import held_level, kept_together
 from .corners import held_up
 from .fields import LUMA, PLAIN, blur, down_mean, over_channels, smoothstep, stretch, warp
-from .lip_line import LINE_PACE, met
+from .lip_line import LINE_PACE, met, unlikely
 from .lips import Lips
 from .mouth import PACE, Gap, Mouth, eased
 from .opening import tapered, teeth
@@ -102,7 +102,7 @@ class Differ:
         self._dis.setFinestScale(0)
         self._own_motion: bool | None = None  # whether the renderer's motion is used
         self._shading: np.ndarray | None = None
-        self._line: np.ndarray | None = None  # the row in which lips meet
+        self._line: np.ndarray | None = None  # the row in which lips meet, parted or not
         self._mouth, self._lips = Mouth(), Lips()
         self._reach = Reach()
 
@@ -128,8 +128,9 @@ class Differ:
         if small and moved is not None:
             flow = held_up(flow, moved, further)
         if mouth is not None:
-            self._line = eased(self._line, met(seen.original, mouth, region), LINE_PACE)
-            opening = self._mouth.opened(seen.original, flow, mouth, region, self._line)
+            unlike = unlikely(seen.original, mouth, region)
+            self._line = eased(self._line, met(unlike, mouth), LINE_PACE)
+            opening = self._mouth.opened(seen.original, flow, mouth, region, unlike)
         if opening is not None:
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region

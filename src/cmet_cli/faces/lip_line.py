@@ -1,6 +1,7 @@
-"""The row in which the lips meet in the film, wherever a renderer may part them.
+"""The row in which the lips meet in the film: it is dark, and under the upper teeth.
 
-It is dark and under the upper teeth, which go with the upper lip. Arrays are of one crop of side S;
+Where a renderer parts them it is looked for about there; where it only bends them, wherever a
+mouth may be. Arrays are of one crop of side S; lengths are in shares of it.
 lengths are in shares of it.
 """
 
@@ -12,9 +13,12 @@ from .corners import offsets
 from .fields import LUMA, across, at_rows, blur
 from .opening import light_of, teeth
 
-#: It is looked for so far about a row above the middle of where mouths may be, in so many steps;
-#: likeliest near that, with this deviation.
-ABOVE, FAR, STEPS, NEAR = 0.03, 0.12, 31, 0.07
+#: It is looked for so far to either side of a row, in so many steps.
+FAR, STEPS = 0.12, 31
+#: It is likeliest so far above the middle of where mouths may be, with this deviation; and so far
+#: above where a renderer parts lips, with this one.
+ABOVE, NEAR = 0.03, 0.07
+ABOVE_PARTING, NEAR_PARTING = 0.01, 0.03
 #: It is looked for in the middle of the mouth, with this deviation to either side: lips are
 #: narrower than where mouths may be, and what is beside them says nothing.
 CENTRAL = 0.08
@@ -33,22 +37,33 @@ SEEN, RIGHT_ABOVE, TEETH, UNDER = 0.06, 0.03, 6.0, 0.5
 LINE_PACE = 0.5
 
 
-def met(picture: np.ndarray, mouth: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Of one frame, float32 ``[1, S]`` in pixels.
+def met(unlike: np.ndarray, mouth: np.ndarray) -> np.ndarray:
+    """Of one frame, wherever its lips are, float32 ``[1, S]`` in pixels.
 
-    picture: RGB ``[S, S, 3]`` in [0, 255]; mouth: where lips may be, face: where skin is, ``[S,
-    S]`` in [0, 1]. float32.
+    unlike: as :func:`unlikely` has it; mouth: where lips may be. float32 ``[S, S]``.
     """
     side, rows = np.float32(len(mouth)), np.arange(len(mouth), dtype=np.float32)[:, None]
     middle = (mouth * rows).sum() / (mouth.sum() + np.float32(1e-6)) - np.float32(ABOVE) * side
     near = np.exp(np.float32(-0.5) * np.square(offsets(mouth) / np.float32(CENTRAL)))
     weight = np.maximum(mouth.max(0) * near, np.float32(1e-3))[None]
+    return _found(unlike, middle + 0 * weight, NEAR, weight)
+
+
+def parted(unlike: np.ndarray, row: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The same of lips that a renderer parts in that row; weight: how much each column is. ``[1,
+    S]`` each."""
+    above = np.float32(ABOVE_PARTING * len(unlike))
+    return _found(unlike, row - above, NEAR_PARTING, weight)
+
+
+def _found(unlike: np.ndarray, row: np.ndarray, near: float, weight: np.ndarray) -> np.ndarray:
+    side = np.float32(len(unlike))
     off = np.linspace(-FAR, FAR, STEPS, dtype=np.float32)[:, None]
-    cost = at_rows(_unlikely(picture, face), middle + off * side + 0 * weight)
+    cost = at_rows(unlike, row + off * side)
     cost = across(cost * weight, COST_SIGMA) / across(weight, COST_SIGMA)
-    found, unsure = _likeliest(cost, off, np.float32(0), NEAR)
+    found, unsure = _likeliest(cost, off, np.float32(0), near)
     found = straight(found, weight / (unsure + np.float32(BENT**2)))
-    return np.asarray(middle + _likeliest(cost, off, found, BENT)[0] * side, np.float32)
+    return np.asarray(row + _likeliest(cost, off, found, BENT)[0] * side, np.float32)
 
 
 def _likeliest(
@@ -73,14 +88,18 @@ def straight(line: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.asarray(height + slope * x, np.float32)
 
 
-def _unlikely(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """How little each pixel looks like the line between lips. float32 ``[S, S]``."""
+def unlikely(picture: np.ndarray, mouth: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """How little each pixel looks like the line between lips. float32 ``[S, S]``.
+
+    picture: RGB ``[S, S, 3]`` in [0, 255]; mouth: where lips may be, face: where skin is, ``[S,
+    S]`` in [0, 1]. float32.
+    """
     luma, light, side = picture @ LUMA, light_of(picture, face), len(picture)
     dark = (luma - AROUND * blur(luma, VALLEY_SIGMA)) / np.float32(light * DARKER)
     white = teeth(picture, face)
     seen, next_to = (max(1, round(reach * side)) for reach in (SEEN, RIGHT_ABOVE))
     below = np.minimum(_below(white, seen) + white / 2, 1)
-    above = np.minimum(_below(white[::-1], seen)[::-1] + white / 2, 1)
+    above = np.minimum(_below((white * mouth)[::-1], seen)[::-1] + white / 2, 1)
     under = np.minimum(_below(white[::-1], next_to)[::-1], 1) * (1 - white)
     return np.asarray(dark + TEETH * (below * (1 - above) - UNDER * under), np.float32)
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 import numpy as np
 
 from .inside import cavity, enamel, teeth_edge, were_shut
-from .opening import OPENS_FROM, Opening, opened, parting, parts_where
+from .lip_line import LINE_PACE, parted
+from .opening import OPENS_FROM, Opening, opened, origin, parting
 
 #: Share of a new frame's shading beside that of the frames before.
 PACE = 0.35
@@ -43,6 +44,7 @@ class Mouth:
     """For one thread."""
 
     def __init__(self) -> None:
+        self._line: np.ndarray | None = None  # the row in which lips meet
         self._parting: float | None = None
         self._shut = 1.0
 
@@ -52,15 +54,19 @@ class Mouth:
         flow: np.ndarray,
         mouth: np.ndarray,
         face: np.ndarray,
-        line: np.ndarray,
+        unlike: np.ndarray,
     ) -> Opening | None:
-        """Lips that part along ``line``, ``[1, S]``; None where they stay together."""
+        """Lips that part where they meet in the film, which ``unlike`` says (:mod:`.lip_line`);
+        None where they stay together."""
         before, now = self._parting, parting(flow, mouth)
         opens = before is not None and now > before
         self._parting = eased(before, now, OPENING_PACE if opens else SHUTTING_PACE)
+        row, weight = origin(flow, mouth)
+        # Kept up to date also while they do.
+        self._line = line = eased(self._line, parted(unlike, row, weight), LINE_PACE)
         if self._parting <= OPENS_FROM:
             return None
-        shut = were_shut(picture, face, line, parts_where(flow, mouth))
+        shut = were_shut(picture, face, line, weight)
         self._shut = min(shut, eased(self._shut, shut, SHUT_PACE))
         return opened(flow, line, mouth, self._parting)
 

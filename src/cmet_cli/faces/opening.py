@@ -26,7 +26,7 @@ PARTS_FROM, PARTS_TO = 0.3, 0.6
 #: Stretch of lips that is let be.
 GIVE = 0.05
 # Gaussian sigmas in shares of the side, along the mouth.
-WHERE_SIGMA, PARTS_SIGMA = 0.03, 0.015
+ORIGIN_SIGMA, PARTS_SIGMA = 0.03, 0.015
 #: Teeth are less red than the face and not dark: shares of its redness and its light.
 RED_FROM, RED_TO = 0.5, 0.85
 LIGHT_FROM, LIGHT_TO = 0.6, 0.9
@@ -114,10 +114,14 @@ def drawn_out(down: np.ndarray) -> np.ndarray:
     return np.clip(-np.gradient(down, axis=0), 0, 1).astype(np.float32)
 
 
-def parts_where(flow: np.ndarray, mouth: np.ndarray) -> np.ndarray:
-    """How much of each column of the mouth is drawn out, ``[1, S]``, nowhere nothing."""
-    much = (np.square(drawn_out(flow[..., 1])) * mouth).sum(0, keepdims=True)
-    return across(much, WHERE_SIGMA) + np.float32(1e-4)
+def origin(flow: np.ndarray, mouth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The row that each column of the mouth is drawn out from, and how much it is. ``[1, S]``."""
+    down = flow[..., 1]
+    row, much = _rows(len(down)), np.square(drawn_out(down)) * mouth
+    middle = (mouth * row).sum() / (mouth.sum() + np.float32(1e-6))
+    total = across(much.sum(0, keepdims=True), ORIGIN_SIGMA) + np.float32(1e-4)
+    off = across((much * (row + down - middle)).sum(0, keepdims=True), ORIGIN_SIGMA) / total
+    return middle + off, total
 
 
 def teeth(picture: np.ndarray, face: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from ..mouth import PACE
 from .brows import held_level, kept_together
 from .colour import limited, luma
 from .corners import held_up
-from .lip_line import met
+from .lip_line import met, unlikely
 from .lips import kept_together as lips_together
 from .mouth import Frames, Gap, Memory, eased, inside, opened_along
 from .opening import tapered, teeth
@@ -164,10 +164,11 @@ def changes(
     if small and moved is not None:
         flow = held_up(flow, moved, further)
     if mouth is not None:
-        now = met(seen.original, mouth, where.region)
-        lines, last = frames.followed(now, memory.line, partial(eased, pace=LINE_PACE))
-        line, memory = torch.stack(lines), memory._replace(line=last)
-        found = opened_along(seen.original, flow, mouth, where.region, line, memory, frames)
+        unlike = unlikely(seen.original, mouth, where.region)
+        ease = partial(eased, pace=LINE_PACE)
+        lines, last = frames.followed(met(unlike, mouth), memory.met, ease)
+        line, memory = torch.stack(lines), memory._replace(met=last)
+        found = opened_along(seen.original, flow, mouth, where.region, unlike, memory, frames)
         opening, shut, memory = found
         flow = opening.flow
     mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region

@@ -17,19 +17,29 @@ from .opening import light_of, teeth
 from .sampling import across, at_rows, blur
 
 
-def met(picture: Tensor, mouth: Tensor, face: Tensor) -> Tensor:
-    """Of each frame, in pixels."""
+def met(unlike: Tensor, mouth: Tensor) -> Tensor:
+    """Of each frame, in pixels; unlike ``[B, 1, S, S]``."""
     side = mouth.shape[-1]
     rows = torch.arange(side, dtype=torch.float32, device=mouth.device)[:, None]
     middle = _total(mouth * rows) / (_total(mouth) + 1e-6) - on_cpu.ABOVE * side
     near = (-0.5 * (offsets(mouth) / on_cpu.CENTRAL).square()).exp()
     weight = (mouth.amax(2, keepdim=True) * near).clamp(min=1e-3)
-    off = torch.linspace(-on_cpu.FAR, on_cpu.FAR, on_cpu.STEPS, device=mouth.device)[:, None]
-    cost = at_rows(_unlikely(picture, face), middle + off * side + 0 * weight)
+    return _found(unlike, middle + 0 * weight, on_cpu.NEAR, weight)
+
+
+def parted(unlike: Tensor, row: Tensor, weight: Tensor) -> Tensor:
+    above = on_cpu.ABOVE_PARTING * unlike.shape[-1]
+    return _found(unlike, row - above, on_cpu.NEAR_PARTING, weight)
+
+
+def _found(unlike: Tensor, row: Tensor, near: float, weight: Tensor) -> Tensor:
+    side = unlike.shape[-1]
+    off = torch.linspace(-on_cpu.FAR, on_cpu.FAR, on_cpu.STEPS, device=row.device)[:, None]
+    cost = at_rows(unlike, row + off * side)
     cost = across(cost * weight, on_cpu.COST_SIGMA) / across(weight, on_cpu.COST_SIGMA)
-    found, unsure = _likeliest(cost, off, 0.0, on_cpu.NEAR)
+    found, unsure = _likeliest(cost, off, 0.0, near)
     found = straight(found, weight / (unsure + on_cpu.BENT**2))
-    return middle + _likeliest(cost, off, found, on_cpu.BENT)[0] * side
+    return row + _likeliest(cost, off, found, on_cpu.BENT)[0] * side
 
 
 def _likeliest(
@@ -49,14 +59,14 @@ def straight(line: Tensor, weight: Tensor) -> Tensor:
     return height + slope * x
 
 
-def _unlikely(picture: Tensor, face: Tensor) -> Tensor:
+def unlikely(picture: Tensor, mouth: Tensor, face: Tensor) -> Tensor:
     shine, side = luma(picture), picture.shape[-1]
     dark = shine - on_cpu.AROUND * blur(shine, on_cpu.VALLEY_SIGMA)
     dark = dark / (light_of(picture, face) * on_cpu.DARKER)
     white = teeth(picture, face)
     seen, next_to = (max(1, round(reach * side)) for reach in (on_cpu.SEEN, on_cpu.RIGHT_ABOVE))
     below = (_below(white, seen) + white / 2).clamp(max=1)
-    above = (_below(white.flip(2), seen).flip(2) + white / 2).clamp(max=1)
+    above = (_below((white * mouth).flip(2), seen).flip(2) + white / 2).clamp(max=1)
     under = _below(white.flip(2), next_to).flip(2).clamp(max=1) * (1 - white)
     return dark + on_cpu.TEETH * (below * (1 - above) - on_cpu.UNDER * under)
 

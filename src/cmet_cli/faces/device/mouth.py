@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .. import mouth as on_cpu
+from ..lip_line import LINE_PACE
 from ..opening import OPENS_FROM
 from .inside import cavity, enamel, teeth_edge, were_shut
-from .opening import Opening, opened, parting, parts_where
+from .lip_line import parted
+from .opening import Opening, opened, origin, parting
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +37,12 @@ class Gap:
 
 
 class Memory(NamedTuple):
-    """What a shot's frames so far leave behind. line: the row in which lips meet, ``[1, 1, S]``;
-    parting, shut ``[]``; together ``[2]``, that of :mod:`.lips`; shading, that of
-    :mod:`.difference`, ``[3, S, S]``; fresh: whether there were none, bool ``[]``.
+    """What a shot's frames so far leave behind. met, line: the row in which lips meet, and in which
+    they part, ``[1, 1, S]``; parting, shut ``[]``; together ``[2]``, that of :mod:`.lips`; shading,
+    that of :mod:`.difference`, ``[3, S, S]``; fresh: whether there were none, bool ``[]``.
     """
 
+    met: Tensor
     line: Tensor
     parting: Tensor
     shut: Tensor
@@ -54,7 +58,7 @@ class Memory(NamedTuple):
         line, shading = (torch.zeros(k, 1, side, device=device) for k in (1, 3))
         fresh = torch.ones((), dtype=torch.bool, device=device)
         shading = shading.repeat(1, side, 1)
-        return cls(line, number, number + 1, number.repeat(2), shading, fresh)
+        return cls(line, line.clone(), number, number + 1, number.repeat(2), shading, fresh)
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,12 @@ def opened_along(
     flow: Tensor,
     mouth: Tensor,
     face: Tensor,
-    line: Tensor,
+    unlike: Tensor,
     memory: Memory,
     frames: Frames,
 ) -> tuple[Opening, Tensor, Memory]:
-    """As :meth:`on_cpu.Mouth.opened`, line ``[B, 1, 1, S]``; how much lips were shut,
-    ``[B, 1, 1, 1]``; what is remembered then."""
+    """As :meth:`on_cpu.Mouth.opened`; how much lips were shut, ``[B, 1, 1, 1]``; what is remembered
+    then."""
 
     def open_or_shut(before: Tensor, now: Tensor, _: int) -> Tensor:
         pace = torch.where(now > before, on_cpu.OPENING_PACE, on_cpu.SHUTTING_PACE)
@@ -107,15 +111,20 @@ def opened_along(
 
     much, parts = frames.followed(parting(flow, mouth), memory.parting, open_or_shut)
 
+    row, weight = origin(flow, mouth)
+    found = parted(unlike, row, weight)
+    lines, last_line = frames.followed(found, memory.line, partial(eased, pace=LINE_PACE))
+    line = torch.stack(lines)
+
     def less_shut(before: Tensor, now: Tensor, k: int) -> Tensor:
         less = torch.minimum(now, torch.lerp(before, now, on_cpu.SHUT_PACE))
         return torch.where(much[k] > OPENS_FROM, less, before)
 
-    shut = were_shut(pictures, face, line, parts_where(flow, mouth))
+    shut = were_shut(pictures, face, line, weight)
     closed, last = frames.followed(shut, memory.shut, less_shut, begins_there=False)
-    memory = memory._replace(parting=parts, shut=last)
-    found = opened(flow, line, mouth, torch.stack(much))
-    return found, torch.stack(closed).view(-1, 1, 1, 1), memory
+    memory = memory._replace(line=last_line, parting=parts, shut=last)
+    opening = opened(flow, line, mouth, torch.stack(much))
+    return opening, torch.stack(closed).view(-1, 1, 1, 1), memory
 
 
 def inside(

@@ -83,9 +83,13 @@ def drawn_out(down: Tensor) -> Tensor:
     return (-slope).clamp(0, 1)
 
 
-def parts_where(flow: Tensor, mouth: Tensor) -> Tensor:
-    much = (drawn_out(flow[:, 1:]).square() * mouth).sum(2, keepdim=True)
-    return across(much, on_cpu.WHERE_SIGMA) + 1e-4
+def origin(flow: Tensor, mouth: Tensor) -> tuple[Tensor, Tensor]:
+    down = flow[:, 1:]
+    row, much = _rows(down), drawn_out(down).square() * mouth
+    middle = _total(mouth * row) / (_total(mouth) + 1e-6)
+    total = across(much.sum(2, keepdim=True), on_cpu.ORIGIN_SIGMA) + 1e-4
+    off = (much * (row + down - middle)).sum(2, keepdim=True)
+    return middle + across(off, on_cpu.ORIGIN_SIGMA) / total, total
 
 
 def teeth(picture: Tensor, face: Tensor) -> Tensor:
