@@ -143,8 +143,10 @@ PAIRS = {
         inside_there.teeth_edge(OPENED_THERE.below, OPENED_THERE.height, 0.7),
     ),
     "enamel": (
-        inside.enamel(picture(2), FACE, OPENED.below),
-        inside_there.enamel(there(picture(2)), there(FACE), OPENED_THERE.below),
+        inside.enamel(picture(2), FACE, OPENED.below, OPENED.height),
+        inside_there.enamel(
+            there(picture(2)), there(FACE), OPENED_THERE.below, OPENED_THERE.height
+        ),
     ),
 }
 

@@ -62,7 +62,7 @@ def test_they_do_not_reach_the_corners():
 
 @pytest.mark.parametrize(
     ("height", "shut", "least", "most"),
-    [(0.9, 1.0, -9.0, -0.5), (8.0, 0.0, -9.0, -0.5), (2.5, 1.0, 0.3, 1.3), (8.0, 1.0, 1.4, 1.7)],
+    [(0.9, 1.0, -9.0, -0.5), (8.0, 0.0, -9.0, -0.5), (2.5, 1.0, 0.3, 1.3), (8.0, 1.0, 1.1, 1.35)],
 )
 def test_a_slit_shows_none_and_a_wide_mouth_no_more_than_teeth_are_long(height, shut, least, most):
     """At the lip itself, in pixels of the crop."""
@@ -110,12 +110,20 @@ def test_teeth_are_whiter_than_skin_in_its_light_and_dark_below_the_lip():
     below = np.broadcast_to(ROW - 20, (SIZE, SIZE)).astype(np.float32)
     for skin in (SKIN, (105, 70, 55), (60, 45, 40)):
         picture = np.broadcast_to(np.array(skin, np.float32), (SIZE, SIZE, 3)).copy()
-        colour = inside.enamel(picture, EVERYWHERE, below)
+        colour = inside.enamel(picture, EVERYWHERE, below, 8 * EVERYWHERE)
         lit, shaded = colour[30, 30], colour[20, 30]
         assert lit.mean() > np.mean(skin) + 10
         assert lit.max() <= 255
         assert shaded == pytest.approx(lit * inside.SHADOW, rel=1e-3)
         assert lit[0] > lit[2] > 0.7 * lit[0]
+
+
+def test_teeth_are_in_the_dark_towards_the_corners():
+    below, height = np.full((SIZE, SIZE), 3.0, np.float32), arched(8.0)[1]
+    row = inside.enamel(SHUT, EVERYWHERE, below, height)[30].mean(-1)
+    assert (np.diff(row[MIDDLE : MIDDLE + 14]) <= 0).all()
+    assert row[MIDDLE + 6] < 0.9 * row[MIDDLE]
+    assert row[MIDDLE + 13] == pytest.approx(inside.BESIDE * row[MIDDLE], rel=0.01)
 
 
 def test_drawn_teeth_give_way_at_once_and_come_back_over_seconds():
@@ -161,8 +169,9 @@ def test_a_wide_mouth_has_a_tongue_low_in_its_middle_and_dark_above_and_beside()
 
 def test_teeth_have_the_colour_of_the_light():
     below = np.broadcast_to(ROW - 20, (SIZE, SIZE)).astype(np.float32)
+    height = 8 * EVERYWHERE
     red, blue = (
-        inside.enamel(np.full((SIZE, SIZE, 3), skin, np.float32), EVERYWHERE, below)[40, 40]
+        inside.enamel(np.full((SIZE, SIZE, 3), skin, np.float32), EVERYWHERE, below, height)[40, 40]
         for skin in ((200, 140, 110), (150, 150, 170))
     )
     assert red[0] / red[2] > 1.1 * blue[0] / blue[2]

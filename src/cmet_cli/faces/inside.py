@@ -23,7 +23,7 @@ LOW_FROM, LOW = 0.86, 0.45
 #: In a gap of the first height none is seen, and in one of the second it is in the light.
 HIDDEN, LIT = 0.02, 0.07
 #: How far upper teeth are seen below the lip: no more than this, and than this share of the gap.
-TEETH, MOST_OF_GAP = 0.025, 0.5
+TEETH, MOST_OF_GAP = 0.020, 0.5
 #: Between them and the corners of a mouth it is dark: there a gap has less than this share of its
 #: greatest height, and where it has this they are whole.
 CORNER, WHOLE = 0.45, 0.95
@@ -41,9 +41,9 @@ DARK, LINE, OPENED, STEPS = 0.8, 0.007, 0.012, 13
 OPEN, SHUT = 0.6, 0.9
 #: Teeth are whiter than skin, by so much of the way to white, in the light of the face, of this
 #: colour, and take on so much of the face's own; the lip's shadow lies on them, so dark, down to
-#: here.
-WHITER, ENAMEL, CAST = 0.4, np.array([1.0, 0.95, 0.86], np.float32), np.float32(0.25)
-SHADOW, SHADOW_TO = 0.6, 0.018
+#: here; so little of their light is left where the gap has the share of its height of a corner.
+WHITER, ENAMEL, CAST = 0.2, np.array([1.0, 0.95, 0.86], np.float32), np.float32(0.25)
+SHADOW, SHADOW_TO, BESIDE = 0.4, 0.018, 0.25
 
 
 def cavity(
@@ -89,10 +89,16 @@ def teeth_edge(below: np.ndarray, height: np.ndarray, shut: float) -> np.ndarray
     return np.asarray(long - np.maximum(below, 0) - FAINT * side * none, np.float32)
 
 
-def enamel(picture: np.ndarray, face: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Teeth in the light of the face and the shadow of the lip, RGB ``[S, S, 3]``."""
+def enamel(
+    picture: np.ndarray, face: np.ndarray, below: np.ndarray, height: np.ndarray
+) -> np.ndarray:
+    """Teeth in the light of the face and the shadow of the lip, darker towards the corners, RGB
+    ``[S, S, 3]``; below and height: as :func:`teeth_edge` has them."""
     light = light_of(picture, face)
     shade = SHADOW + (1 - SHADOW) * smoothstep(below / len(below), 0.0, SHADOW_TO)
+    tall = height.max(0, keepdims=True)
+    front = smoothstep(tall / (tall.max() + np.float32(1e-6)), CORNER, 1.0)
+    shade = shade * (BESIDE + (1 - BESIDE) * front)
     mean = _colour(picture, face)
     white = ENAMEL * (1 + CAST * (mean / (mean @ LUMA + PLAIN) - 1))
     return np.asarray((light + WHITER * (255 - light)) * shade[..., None] * white, np.float32)

@@ -2,7 +2,6 @@
 
 Where a renderer parts them it is looked for about there; where it only bends them, wherever a
 mouth may be. Arrays are of one crop of side S; lengths are in shares of it.
-lengths are in shares of it.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Mouth:
     ) -> Gap:
         """What nobody filmed and a small renderer does not draw."""
         depth = np.clip(below / np.maximum(height, np.float32(1e-3)), 0, 1)
-        white = Gap(teeth_edge(below, height, self._shut), enamel(picture, face, below))
+        white = Gap(teeth_edge(below, height, self._shut), enamel(picture, face, below, height))
         return Gap(edge, cavity(picture, face, depth, height), white)
 
 

@@ -51,10 +51,13 @@ def teeth_edge(below: Tensor, height: Tensor, shut: Tensor) -> Tensor:
     return long - below.clamp(min=0) - faint * side * none
 
 
-def enamel(pictures: Tensor, face: Tensor, below: Tensor) -> Tensor:
+def enamel(pictures: Tensor, face: Tensor, below: Tensor, height: Tensor) -> Tensor:
     light = light_of(pictures, face)
     lit = smoothstep(below / below.shape[-1], 0.0, on_cpu.SHADOW_TO)
     shade = on_cpu.SHADOW + (1 - on_cpu.SHADOW) * lit
+    tall = height.amax(2, keepdim=True)
+    front = smoothstep(tall / (tall.amax(3, keepdim=True) + 1e-6), on_cpu.CORNER, 1.0)
+    shade = shade * (on_cpu.BESIDE + (1 - on_cpu.BESIDE) * front)
     mean = _colour(pictures, face)
     cast = mean / (luma(mean) + on_cpu.PLAIN) - 1
     white = column(on_cpu.ENAMEL, pictures.device) * (1 + float(on_cpu.CAST) * cast)

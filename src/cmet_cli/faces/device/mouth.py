@@ -132,7 +132,7 @@ def inside(
 ) -> Gap:
     """As :meth:`on_cpu.Mouth.inside`; shut: as :func:`opened_along` has it."""
     depth = (below / height.clamp(min=1e-3)).clamp(0, 1)
-    white = Gap(teeth_edge(below, height, shut), enamel(pictures, face, below))
+    white = Gap(teeth_edge(below, height, shut), enamel(pictures, face, below, height))
     return Gap(edge, cavity(pictures, face, depth, height), white)
 
 
