@@ -61,7 +61,7 @@ def _found(unlike: np.ndarray, row: np.ndarray, near: float, weight: np.ndarray)
     cost = at_rows(unlike, row + off * side)
     cost = across(cost * weight, COST_SIGMA) / across(weight, COST_SIGMA)
     found, unsure = _likeliest(cost, off, np.float32(0), near)
-    found = straight(found, weight / (unsure + np.float32(BENT**2)))
+    found = _straight(found, weight / (unsure + np.float32(BENT**2)))
     return np.asarray(row + _likeliest(cost, off, found, BENT)[0] * side, np.float32)
 
 
@@ -77,7 +77,7 @@ def _likeliest(
     return mean, (likely * np.square(off - mean)).sum(0, keepdims=True)
 
 
-def straight(line: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _straight(line: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The straight line nearest to ``line`` where ``weight`` is, both ``[1, S]``."""
     x = np.arange(line.shape[1], dtype=np.float32)[None]
     total = weight.sum()

@@ -38,7 +38,7 @@ def _found(unlike: Tensor, row: Tensor, near: float, weight: Tensor) -> Tensor:
     cost = at_rows(unlike, row + off * side)
     cost = across(cost * weight, on_cpu.COST_SIGMA) / across(weight, on_cpu.COST_SIGMA)
     found, unsure = _likeliest(cost, off, 0.0, near)
-    found = straight(found, weight / (unsure + on_cpu.BENT**2))
+    found = _straight(found, weight / (unsure + on_cpu.BENT**2))
     return row + _likeliest(cost, off, found, on_cpu.BENT)[0] * side
 
 
@@ -50,7 +50,7 @@ def _likeliest(
     return mean, (likely * (off - mean).square()).sum(2, keepdim=True)
 
 
-def straight(line: Tensor, weight: Tensor) -> Tensor:
+def _straight(line: Tensor, weight: Tensor) -> Tensor:
     x = torch.arange(line.shape[3], dtype=torch.float32, device=line.device)
     total = _total(weight)
     x = x - _total(weight * x) / total
