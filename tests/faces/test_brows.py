@@ -131,6 +131,14 @@ def test_what_does_not_come_down_is_not_moved_by_a_frown():
     np.testing.assert_array_equal(out[still], flow[still])
 
 
+def test_only_where_brows_may_be():
+    flow = frowning(5.0)
+    flow[40:60, :, 1] = -4  # a jaw that drops
+    out = held_level(flow, brows())
+    assert np.abs(out - flow)[12:26].max() > 1
+    np.testing.assert_array_equal(out[42:], flow[42:])
+
+
 def test_brows_that_are_nowhere_break_nothing():
     np.testing.assert_array_equal(held_level(frowning(5.0), 0 * brows()), frowning(5.0))
 

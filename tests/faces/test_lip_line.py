@@ -88,8 +88,15 @@ def test_teeth_go_with_the_upper_lip(rows):
 
 def test_a_lower_lip_that_shines_below_teeth_has_none():
     """What is above the darkness between is the upper jaw's."""
-    picture = face((-3, -2, TEETH), (-1, 0, (90, 55, 50)), (2, 3, SHINE))
-    assert found(seen(picture)) == pytest.approx(LINE - 0.5, abs=1.2)
+    picture = face((-3, -2, TEETH), (-1, 0, (120, 70, 65)), (2, 3, SHINE))
+    assert found(seen(picture)) == pytest.approx(LINE - 0.5, abs=0.8)
+
+
+def test_lips_meet_right_under_teeth_and_not_where_the_lower_one_ends():
+    """Its rim is in the shade, and nothing dark is between it and the teeth."""
+    picture = face((-4, -4, (110, 70, 65)), (-3, -1, TEETH))
+    picture[LINE + 4 : LINE + 6, 21:44] = (130, 80, 75)
+    assert line_of(seen(picture), LINE + 1) == pytest.approx(LINE, abs=1.0)
 
 
 def test_the_dark_of_an_open_mouth_is_between_lips():
@@ -117,9 +124,16 @@ def test_lips_part_where_they_meet_in_the_film(off):
 def test_of_two_dark_lines_that_one_parts_about_which_the_renderer_does():
     """Lips, and a dark chin strap of a helmet, say."""
     picture = face(SHUT)
-    picture[LINE + 8 : LINE + 10] = DARK
-    for at in (LINE, LINE + 8.5):
+    picture[LINE + 6 : LINE + 8] = DARK
+    for at in (LINE, LINE + 6.5):
         assert line_of(seen(picture), at) == pytest.approx(at, abs=1.0)
+
+
+def test_where_nothing_is_seen_lips_part_as_the_renderer_says():
+    """A little above, as on people."""
+    plain = np.full((SIZE, SIZE, 3), SKIN, np.float32)
+    for row in (40.0, 50.0):
+        assert line_of(plain, row) == pytest.approx(row - 0.6, abs=0.3)
 
 
 def test_a_nose_that_shines_is_no_row_of_teeth():

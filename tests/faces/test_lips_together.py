@@ -178,3 +178,24 @@ def test_those_of_small_renderers_and_how_far_they_part(monkeypatch, size, opens
         face, difference.Palette(), mouth,
     )  # fmt: skip
     assert parted == told
+
+
+def test_their_line_is_followed_bit_by_bit(monkeypatch):
+    """One that is found elsewhere for a frame: a shadow, say."""
+    lines: list[float] = []
+
+    def noted(_, flow, residual, line, *rest):
+        lines.append(float(line[0, MIDDLE]))
+        return flow, residual
+
+    monkeypatch.setattr(Lips, "kept_together", noted)
+    picture = np.full((SIZE, SIZE, 3), 140, np.float32)
+    differ = difference.Differ()
+    differ._own_motion = True
+    for row in (44, 44, 48, 44):
+        monkeypatch.setattr(difference, "met", lambda *_, row=row: line_in(row))
+        seen = difference.Renderings(picture, picture, picture + 1, tent(44))
+        differ(seen, FACE, difference.Palette(), MOUTH)
+    assert lines[:2] == [44, 44]
+    assert 45 < lines[2] < 47
+    assert 44 < lines[3] < lines[2]
