@@ -124,8 +124,8 @@ def test_lips_part_where_they_meet_in_the_film(off):
 def test_of_two_dark_lines_that_one_parts_about_which_the_renderer_does():
     """Lips, and a dark chin strap of a helmet, say."""
     picture = face(SHUT)
-    picture[LINE + 6 : LINE + 8] = DARK
-    for at in (LINE, LINE + 6.5):
+    picture[LINE + 6 : LINE + 9] = 0
+    for at in (LINE, LINE + 7):
         assert line_of(seen(picture), at) == pytest.approx(at, abs=1.0)
 
 
