@@ -20,7 +20,7 @@ from .report import Report
 from .row_worker import WorkerSetup
 from .state import DATABASE, STATE_FOLDER, WORKERS_LOG, State, is_running, only_run
 from .storage import Digests
-from .workers import Broken, Died, Event, LocalPool, Pool, Ready, Stage, local_setups
+from .workers import Broken, Died, Event, LocalPool, Pool, Ready, Stage, local_setups, worker_bytes
 
 if TYPE_CHECKING:
     from ..weights.folder import Weights
@@ -239,8 +239,8 @@ class _Model:
 
             cluster = Cluster(options.ray, options.worker_count, options.cpus_per_worker)
             return RayPool(cluster, setup, self.weights, rows)
-        size = sum(path.stat().st_size for path in self.weights.root.glob("*.safetensors"))
-        return LocalPool(local_setups(setup, self.devices, options.worker_count, rows, size))
+        needed = worker_bytes(self.weights)
+        return LocalPool(local_setups(setup, self.devices, options.worker_count, rows, needed))
 
 
 class Runner:

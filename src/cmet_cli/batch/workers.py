@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..batch_options import MAX_WORKERS
 from ..media.held import HELD_BYTES
+from ..weights.folder import Weights
 from .plan import Outcome, Task
 from .row_worker import RowWorker, WorkerSetup, judge
 
@@ -31,7 +32,9 @@ _PR_SET_PDEATHSIG = 1
 WORKERS_PER_GPU = 2  # one decodes and encodes while the other renders
 #: torch, OpenCV, buffers and sources, and a short video's frames; without any weights.
 WORKER_BYTES = (830 << 20) + HELD_BYTES
-WEIGHT_COPIES = 2.5  # while they are loaded and folded
+#: Of the networks' files, with what convolutions in fp32 keep of them, and of the speech encoder's,
+#: while they are loaded (`cmet batch` with published sizes: 3.8 GB where speech is heard).
+NETWORK_COPIES, SPEECH_COPIES = 4.7, 2.2
 
 
 class Ready(NamedTuple):
@@ -208,14 +211,26 @@ class LocalPool:
 # ---------------------------------------------------------------------- how many
 
 
+def worker_bytes(weights: Weights) -> float:
+    """Memory that one worker takes at its most, in bytes."""
+    networks = NETWORK_COPIES * sum(map(_file_bytes, weights.networks))
+    return WORKER_BYTES + networks + SPEECH_COPIES * sum(map(_file_bytes, weights.ears))
+
+
+def _file_bytes(path: Path) -> int:
+    """Of a file, or of all in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def local_setups(
-    setup: WorkerSetup, devices: Sequence[str], workers: int, rows: int, weight_bytes: int
+    setup: WorkerSetup, devices: Sequence[str], workers: int, rows: int, needed_bytes: float
 ) -> list[WorkerSetup]:
     """One setup per worker, devices in turn, the cores shared out. workers 0: on the CPU one per
-    core, as memory allows; two on each GPU."""
+    core, as memory allows for so much each; two on each GPU."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores, gpus = cores or 1, sum(not device.startswith("cpu") for device in devices)
-    bearable = _free_bytes() / (WORKER_BYTES + WEIGHT_COPIES * weight_bytes)
+    bearable = _free_bytes() / needed_bytes
     count = workers or int(min(gpus * WORKERS_PER_GPU or cores, bearable, MAX_WORKERS))
     count = max(1, min(count, rows))
     runtimes = [replace(setup.runtime, device=devices[i % len(devices)]) for i in range(count)]

@@ -57,6 +57,17 @@ class Weights:
         return (*(path for path in found if path is not None), *self.neutral_presets)
 
     @property
+    def networks(self) -> tuple[Path, ...]:
+        """Files of all that reads, changes and draws faces."""
+        found = (self.edtalk, self.audio2lip, self.connector)
+        return tuple(path for path in found if path is not None)
+
+    @property
+    def ears(self) -> tuple[Path, ...]:
+        """Files and folders of all that hears speech."""
+        return tuple(path for path in (self.speech, self.ear) if path is not None)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Names of absent parts that an edit needs."""
         return tuple(name for name in REQUIRED if getattr(self, name) is None)
