@@ -302,7 +302,7 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
             for name in ("edge", "colour"):
                 wanted, got = getattr(ours, name), here(getattr(theirs, name)[k : k + 1])
                 # Whether lips were shut is a steep step of what is seen, and a tongue's rim is one.
-                assert np.abs(wanted - got).max() < 1e-2
+                assert np.abs(wanted - got).max() < (1e-2 if layer else 4e-3)
 
 
 @pytest.mark.parametrize("kept", [False, True])

@@ -44,7 +44,7 @@ def white(picture: np.ndarray) -> np.ndarray:
 def test_lips_that_were_shut_show_upper_teeth():
     after = shown(SHUT, change(SHUT, 8.0))
     teeth = np.flatnonzero(white(after)[:, MIDDLE] & (MOUTH[:, MIDDLE] > 0))
-    dark = np.flatnonzero(after[:, MIDDLE].mean(-1) < 80)
+    dark = np.flatnonzero(after[:, MIDDLE].mean(-1) < 70)
     below = dark[dark > teeth[-1]]
     assert 1 <= len(teeth) <= 3
     assert np.ptp(teeth) == len(teeth) - 1

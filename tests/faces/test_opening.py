@@ -12,6 +12,7 @@ from cmet_cli.faces import mouth
 from cmet_cli.faces.difference import Differ, Difference, Renderings
 from cmet_cli.faces.geometry import Square
 from cmet_cli.faces.inside import TONGUE
+from cmet_cli.faces.lip_line import parted, unlikely
 from cmet_cli.faces.opening import (
     OPENS_FROM,
     OPENS_TO,
@@ -180,11 +181,47 @@ def test_between_lips_that_part_no_strip_of_lip_is_left(monkeypatch):
     assert (np.diff(dark) == 1).all()
 
 
+def line_found(picture: np.ndarray, row: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return parted(unlikely(picture, MOUTH, EVERYWHERE), row, weight)
+
+
 @pytest.mark.parametrize("off", [-1.5, 0.0, 1.5])
-def test_what_is_drawn_out_comes_from_where_the_renderer_parts_lips(off):
+def test_lips_part_where_they_meet_in_the_film(off):
     row, weight = origin(opens(6.0, LINE + off), MOUTH)
     assert row[0, MIDDLE] == pytest.approx(LINE + off, abs=1.6)
     assert weight[0, MIDDLE] > 10 * weight[0, [10, 54]].max() > 0
+    assert line_found(SHUT, row, weight)[0, 24:40] == pytest.approx(LINE, abs=0.8)
+
+
+def off_from(picture: np.ndarray) -> np.ndarray:
+    """How far from ``LINE`` the line is found, where the mouth is; the renderer parts lips a little
+    lower, as it does on people. ``[n]``"""
+    row = np.full((1, SIZE), LINE + 0.9, np.float32)
+    return (line_found(picture, row, np.square(beside(0.0))[None] + 1e-3) - LINE)[0, 22:43]
+
+
+def test_what_is_dark_beside_the_middle_hardly_bends_the_line():
+    """A moustache that hangs over the corners of closed lips."""
+    picture = face((slice(LINE, LINE + 1), (130, 75, 70)))
+    for x in (slice(18, 28), slice(37, 47)):
+        picture[LINE - 4 : LINE - 2, x] = (80, 50, 45)
+    assert np.ptp(off_from(picture)) < 0.5
+
+
+@pytest.mark.parametrize("slope", [-0.15, 0.0, 0.15])
+def test_the_line_is_tilted_as_the_head_is(slope):
+    tilt = slope * (np.arange(SIZE, dtype=np.float32) - MIDDLE)[None]
+    across_it = np.tile(np.arange(SIZE, dtype=np.float32), (SIZE, 1))
+    picture = cv2.remap(SHUT, across_it, ROW - tilt, cv2.INTER_LINEAR)
+    assert np.abs(off_from(picture) - tilt[0, 22:43]).max() < 0.7
+
+
+def test_teeth_go_with_the_upper_lip():
+    """Not split, although as dark a line is above them as below."""
+    teeth = slice(LINE - 1, LINE + 2)
+    picture = face((slice(LINE - 2, LINE + 3), (110, 70, 65)), (teeth, TEETH))
+    row, weight = origin(opens(6.0), MOUTH)
+    assert line_found(picture, row, weight)[0, 26:38].min() > LINE + 1
 
 
 def test_the_gap_is_dark_and_the_filmed_mouth_is_in_the_picture_once():
@@ -263,7 +300,7 @@ def test_the_line_does_not_jump_from_frame_to_frame():
         at.append(float(differ._mouth._line[0, MIDDLE]))
     steps = np.diff(at)
     assert at[-1] - at[0] > 1
-    assert steps.max() < 0.6 * (at[-1] - at[0])
+    assert steps.max() < 0.51 * (at[-1] - at[0])
 
 
 def test_a_mouth_opens_at_once_and_a_gap_that_shuts_may_open_again():
