@@ -281,7 +281,7 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
     found = there_differ(
         device.Renderings(*pictures, there(*flows)), device.Where(*masks), device.Person(*person)
     )
-    if not kept:
+    if not kept and times == 1:
         np.testing.assert_allclose(differ._line, here(there_differ._memory.met[None]), atol=1e-2)
     assert kept or exact[-1].gap.edge.max() > 1
     plain = host.Differ()

@@ -129,7 +129,6 @@ class Differ:
             flow = held_up(flow, moved, further)
         if mouth is not None:
             unlike = unlikely(seen.original, mouth, region)
-            self._line = eased(self._line, met(unlike, mouth), LINE_PACE)
             opening = self._mouth.opened(seen.original, flow, mouth, region, unlike)
         if opening is not None:
             flow = opening.flow
@@ -154,7 +153,8 @@ class Differ:
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
-        if small and mouth is not None and self._line is not None:
+        if small and mouth is not None:
+            self._line = eased(self._line, met(unlike, mouth), LINE_PACE)
             parted = 0.0 if opening is None else opening.share
             told = flow, wanted, self._line, mouth, region, parted
             flow, wanted = self._lips.kept_together(*told)

@@ -165,9 +165,6 @@ def changes(
         flow = held_up(flow, moved, further)
     if mouth is not None:
         unlike = unlikely(seen.original, mouth, where.region)
-        ease = partial(eased, pace=LINE_PACE)
-        lines, last = frames.followed(met(unlike, mouth), memory.met, ease)
-        line, memory = torch.stack(lines), memory._replace(met=last)
         found = opened_along(seen.original, flow, mouth, where.region, unlike, memory, frames)
         opening, shut, memory = found
         flow = opening.flow
@@ -191,8 +188,10 @@ def changes(
     raw = raw * (1 + (on_cpu.DEEPER - 1) * tear * (luma(raw) < 0))
     wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
     if small and mouth is not None and opening is not None:
-        told = flow, wanted, line, mouth, where.region, opening.share
-        flow, wanted, memory = lips_together(*told, memory, frames)
+        ease = partial(eased, pace=LINE_PACE)
+        lines, last = frames.followed(met(unlike, mouth), memory.met, ease)
+        told = flow, wanted, torch.stack(lines), mouth, where.region, opening.share
+        flow, wanted, memory = lips_together(*told, memory._replace(met=last), frames)
     if small:
         flow = held_level(flow, where.brows)
     flow = kept_together(flow, seen.original, where.brows)
