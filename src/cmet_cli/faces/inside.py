@@ -52,7 +52,7 @@ def cavity(
     """Palate and tongue, RGB ``[S, S, 3]``; depth: from the upper lip, 0, to the lower one, 1;
     height: of the gap, whose greatest in each column counts."""
     tall = height.max(0, keepdims=True)
-    arch = ARCH * smoothstep(tall / (tall.max() + np.float32(1e-6)), ARCH_FROM, 1.0)
+    arch = ARCH * smoothstep(_of_highest(tall), ARCH_FROM, 1.0)
     tongue = smoothstep((depth - (1 - arch)) / np.float32(RIM), 0.0, 1.0)
     tongue = tongue * (1 - LOW * smoothstep(depth, LOW_FROM, 1.0))
     tongue = (tongue * smoothstep(tall / len(picture), HIDDEN, LIT))[..., None]
@@ -82,7 +82,7 @@ def teeth_edge(below: np.ndarray, height: np.ndarray, shut: float) -> np.ndarray
     """
     side = np.float32(len(below))
     tall = height.max(0, keepdims=True)
-    within = smoothstep(tall / (tall.max() + np.float32(1e-6)), CORNER, WHOLE)
+    within = smoothstep(_of_highest(tall), CORNER, WHOLE)
     long = np.minimum(TEETH * side, MOST_OF_GAP * height) * smoothstep(tall / side, SLIT, SHOWN)
     long = long * within * np.float32(shut)
     none = 1 - smoothstep(long / side, 0.0, FAINT)
@@ -97,11 +97,16 @@ def enamel(
     light = light_of(picture, face)
     shade = SHADOW + (1 - SHADOW) * smoothstep(below / len(below), 0.0, SHADOW_TO)
     tall = height.max(0, keepdims=True)
-    front = smoothstep(tall / (tall.max() + np.float32(1e-6)), CORNER, 1.0)
+    front = smoothstep(_of_highest(tall), CORNER, 1.0)
     shade = shade * (BESIDE + (1 - BESIDE) * front)
     mean = _colour(picture, face)
     white = ENAMEL * (1 + CAST * (mean / (mean @ LUMA + PLAIN) - 1))
     return np.asarray((light + WHITER * (255 - light)) * shade[..., None] * white, np.float32)
+
+
+def _of_highest(tall: np.ndarray) -> np.ndarray:
+    """Each column's height, in shares of the greatest. ``[1, S]``"""
+    return tall / (tall.max() + np.float32(1e-6))
 
 
 def _colour(picture: np.ndarray, face: np.ndarray) -> np.ndarray:

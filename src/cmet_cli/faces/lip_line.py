@@ -45,7 +45,7 @@ def met(unlike: np.ndarray, mouth: np.ndarray) -> np.ndarray:
     middle = (mouth * rows).sum() / (mouth.sum() + np.float32(1e-6)) - np.float32(ABOVE) * side
     near = np.exp(np.float32(-0.5) * np.square(offsets(mouth) / np.float32(CENTRAL)))
     weight = np.maximum(mouth.max(0) * near, np.float32(1e-3))[None]
-    return _found(unlike, middle + 0 * weight, NEAR, weight)
+    return _found(unlike, np.full_like(weight, middle), NEAR, weight)
 
 
 def parted(unlike: np.ndarray, row: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from .sampling import at_rows, smoothstep
 
 def cavity(pictures: Tensor, face: Tensor, depth: Tensor, height: Tensor) -> Tensor:
     side, tall = pictures.shape[-1], height.amax(2, keepdim=True)
-    share = tall / (tall.amax(3, keepdim=True) + 1e-6)
+    share = _of_highest(tall)
     arch = on_cpu.ARCH * smoothstep(share, on_cpu.ARCH_FROM, 1.0)
     tongue = smoothstep((depth - (1 - arch)) / on_cpu.RIM, 0.0, 1.0)
     tongue = tongue * (1 - on_cpu.LOW * smoothstep(depth, on_cpu.LOW_FROM, 1.0))
@@ -42,7 +42,7 @@ def were_shut(pictures: Tensor, face: Tensor, line: Tensor, weight: Tensor) -> T
 
 def teeth_edge(below: Tensor, height: Tensor, shut: Tensor) -> Tensor:
     side, tall = below.shape[-1], height.amax(2, keepdim=True)
-    within = smoothstep(tall / (tall.amax(3, keepdim=True) + 1e-6), on_cpu.CORNER, on_cpu.WHOLE)
+    within = smoothstep(_of_highest(tall), on_cpu.CORNER, on_cpu.WHOLE)
     shown = smoothstep(tall / side, on_cpu.SLIT, on_cpu.SHOWN)
     long = (on_cpu.MOST_OF_GAP * height).clamp(max=on_cpu.TEETH * side)
     long = long * shown * within * shut
@@ -56,12 +56,16 @@ def enamel(pictures: Tensor, face: Tensor, below: Tensor, height: Tensor) -> Ten
     lit = smoothstep(below / below.shape[-1], 0.0, on_cpu.SHADOW_TO)
     shade = on_cpu.SHADOW + (1 - on_cpu.SHADOW) * lit
     tall = height.amax(2, keepdim=True)
-    front = smoothstep(tall / (tall.amax(3, keepdim=True) + 1e-6), on_cpu.CORNER, 1.0)
+    front = smoothstep(_of_highest(tall), on_cpu.CORNER, 1.0)
     shade = shade * (on_cpu.BESIDE + (1 - on_cpu.BESIDE) * front)
     mean = _colour(pictures, face)
     cast = mean / (luma(mean) + on_cpu.PLAIN) - 1
     white = column(on_cpu.ENAMEL, pictures.device) * (1 + float(on_cpu.CAST) * cast)
     return (light + on_cpu.WHITER * (255 - light)) * shade * white
+
+
+def _of_highest(tall: Tensor) -> Tensor:
+    return tall / (tall.amax(3, keepdim=True) + 1e-6)
 
 
 def _colour(pictures: Tensor, face: Tensor) -> Tensor:

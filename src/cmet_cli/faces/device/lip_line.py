@@ -24,7 +24,7 @@ def met(unlike: Tensor, mouth: Tensor) -> Tensor:
     middle = _total(mouth * rows) / (_total(mouth) + 1e-6) - on_cpu.ABOVE * side
     near = (-0.5 * (offsets(mouth) / on_cpu.CENTRAL).square()).exp()
     weight = (mouth.amax(2, keepdim=True) * near).clamp(min=1e-3)
-    return _found(unlike, middle + 0 * weight, on_cpu.NEAR, weight)
+    return _found(unlike, middle.expand_as(weight), on_cpu.NEAR, weight)
 
 
 def parted(unlike: Tensor, row: Tensor, weight: Tensor) -> Tensor:
