@@ -1,4 +1,7 @@
-"""Finding faces while the networks load: the same faces, the same errors, and an end to it."""
+"""Finding faces while the networks load: the same faces, the same errors, and an end to it.
+
+Here by a thread, since the tests' process has others; ``test_early_apart.py`` has the fork.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,7 @@ from toy import toy_model
 from cmet_cli.errors import FaceError
 from cmet_cli.media.probe import probe_video
 from cmet_cli.options import no_progress
-from cmet_cli.pipeline import early as early_module
-from cmet_cli.pipeline import read
+from cmet_cli.pipeline import find, read
 from cmet_cli.pipeline.early import EarlyFind, find_key
 from cmet_cli.pipeline.find import follow_faces
 from cmet_cli.pipeline.read import VideoReader
@@ -58,7 +60,7 @@ def test_progress_goes_to_whoever_takes_over(monkeypatch):
             time.sleep(0.01)
         return "faces"
 
-    monkeypatch.setattr(early_module, "follow_faces", slow)
+    monkeypatch.setattr(find, "follow_faces", slow)
     with EarlyFind(WIDE, "haar", None, "mini") as early:
         take = early.take(find_key(info, "haar", MINI), lambda _, done, __: told.append(done))
     assert take == "faces"

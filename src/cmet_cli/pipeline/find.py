@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from mmap import mmap
 from pathlib import Path
 
 import numpy as np
@@ -73,16 +74,17 @@ def follow_faces(
     progress: Progress,
     *,
     hold: bool = False,
+    memory: mmap | None = None,
 ) -> FaceMap:
     """Find everybody and follow them through the whole video.
 
     detector: ``auto``, ``yunet``, ``haar`` or ``none`` (the middle square of every frame);
-    weights_dir: where YuNet is looked for first; hold: keep the frames of a short video. Raises
-    :class:`FaceError` where nobody is found.
+    weights_dir: where YuNet is looked for first; hold: keep the frames of a short video, in this
+    memory if there is one. Raises :class:`FaceError` where nobody is found.
     """
     make = partial(make_detector, detector, find_yunet(weights_dir))
     finder, blind = make(), detector == "none"
-    looker = Looker(info, blind=blind, hold=hold)
+    looker = Looker(info, blind=blind, hold=hold, memory=memory)
     count, warnings = 0, tuple[str, ...]()
     with looker.pictures() as (reader, pictures), Foresight(make, looks=not blind) as foresight:
         # "none" sees no face, but the same part of every picture.

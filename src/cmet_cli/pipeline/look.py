@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from mmap import mmap
 
 import cv2
 import numpy as np
@@ -22,15 +23,19 @@ MOST_REDUCED_PX = 1920 * 1088
 
 class Looker:
     """Reads one video for the first pass. scale: of the pictures to the frames; held: the frames,
-    once they have been read, if that was asked for and they are few and small enough."""
+    once they have been read, if that was asked for and they are few and small enough; memory:
+    where to put them."""
 
-    def __init__(self, info: VideoInfo, *, blind: bool, hold: bool) -> None:
+    def __init__(
+        self, info: VideoInfo, *, blind: bool, hold: bool, memory: mmap | None = None
+    ) -> None:
         self._info = info
         self.scale = min(1.0, (BLIND_SIDE_PX if blind else LOOK_SIDE_PX) / max(_size(info)))
         self._size = _reduced(_size(info), self.scale)
         short = expected_frames(info) * info.frame_bytes <= HELD_BYTES
         self.own_planes = _as_opencv_has_it(info) and (hold and short if blind else True)
-        self.held = HeldFrames(info) if hold and short and self.own_planes else None
+        holds = hold and short and self.own_planes
+        self.held = HeldFrames(info, memory=memory) if holds else None
 
     @contextlib.contextmanager
     def pictures(self) -> Iterator[tuple[FrameReader, Iterator[np.ndarray]]]:
