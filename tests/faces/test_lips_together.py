@@ -66,6 +66,20 @@ def test_they_bend_as_they_did():
     assert 3.0 < drop < 5.5
 
 
+@pytest.mark.parametrize("down", [5.0, -5.0])
+def test_teeth_stay_straight_where_corners_turn_down(down):
+    """Up to half of the way to the corners; a smile's line bends as a whole, as people's do."""
+    flow = tent(44, down, stretch=0.0)
+    out, _ = held(44, flow)
+    half = round(0.5 * CORNER * SIZE)
+    bent = np.abs(out[44, MIDDLE - half : MIDDLE + half + 1, 1] - out[44, MIDDLE, 1]).max()
+    as_it_was = np.abs(flow[44, MIDDLE - half : MIDDLE + half + 1, 1] - flow[44, MIDDLE, 1]).max()
+    if down > 0:
+        assert bent < 0.6 * as_it_was
+    else:
+        assert bent > 0.7 * as_it_was
+
+
 def test_only_lips_and_the_skin_beside_them():
     flow = tent(44)
     moved = np.abs(held(44, flow)[0] - flow)[..., 1]

@@ -4,7 +4,8 @@ them; those that a smile draws wide get thinner.
 A small renderer's motion rises evenly from the chin to the nose: a mouth that was filmed in the
 middle of a word it draws out into a tent, and a smile's lips it draws out to the sides alone, which
 makes them thick. Here lips bend, all of them, as their mean does in each column, and the skin
-around them is drawn out instead. Arrays are of one crop of side S; lengths are in shares of it.
+around them is drawn out instead. Corners turn down alone, so that teeth between them stay straight.
+Arrays are of one crop of side S; lengths are in shares of it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ LIPS, SKIN, BESIDE = 0.045, 0.12, 0.02
 #: The share of it where corners turn so much further than the middle, from none to all; each
 #: column's motion there is the mean over all of a mouth.
 TOGETHER, TURNED_FROM, TURNED_TO = 0.9, 0.002, 0.010
+#: Where corners turn down, what lies between them moves as the middle does up to the first, in
+#: shares of how far off they are, and from there to the last more and more as it would.
+LEVEL_TO, BENT_FROM = 0.2, 1.05
 #: A smile's lips, thick before they are drawn wide, reach so far; of their height they give such a
 #: share of what they get wider by, which is at most the last.
 SMILING, GIVES, WIDEST = 0.066, 0.6, 0.35
@@ -52,13 +56,14 @@ class Lips:
         """
         side, down = len(flow), flow[..., 1]
         self._shares = eased(self._shares, turned(down, mouth) * np.float32(1 - parted))
-        share, smiles = self._shares.max(), self._shares[1]
+        share, (frowns, smiles) = self._shares.max(), self._shares
         if share < LEAST:
             return flow, residual
         row = np.arange(side, dtype=np.float32)[:, None]
         far = np.abs(row + down - line) / np.float32(side)
         lips = 1 - smoothstep(far, LIPS / 2, LIPS)
-        whole = across(column_means(down, lips)[None], BESIDE)
+        moved = levelled(column_means(down, lips), offsets(mouth), frowns / share)
+        whole = across(moved[None], BESIDE)
         less = smiles * thinner(column_means(flow[..., 0], lips))
         whole = whole + less * (row + whole - line)
         much = face * mouth.max(0, keepdims=True) * np.float32(TOGETHER * share)
@@ -74,6 +79,13 @@ def turned(down: np.ndarray, mouth: np.ndarray) -> np.ndarray:
     left, centre, right = (at_off(mean, off - place) for place in (-CORNER, 0.0, CORNER))
     drop = (centre - (left + right) / 2) / np.float32(len(down))
     return smoothstep(np.array([drop, -drop]), TURNED_FROM, TURNED_TO)
+
+
+def levelled(moved: np.ndarray, off: np.ndarray, share: np.float32) -> np.ndarray:
+    """Motion of each column with the middle's where teeth are; off: how far to the right of it each
+    is. ``[S]``"""
+    level = 1 - smoothstep(np.abs(off) / np.float32(CORNER), LEVEL_TO, BENT_FROM)
+    return moved + share * level * (at_off(moved, off) - moved)
 
 
 def thinner(right: np.ndarray) -> np.ndarray:

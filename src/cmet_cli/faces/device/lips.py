@@ -27,11 +27,13 @@ def kept_together(
     side, down = flow.shape[-1], flow[:, 1:]
     now = turned(down, mouth) * (1 - parted.flatten(1))
     shares, last = frames.followed(now, memory.together, eased)
-    _, smiles = each = torch.stack(shares, dim=1)[..., None, None, None]
+    frowns, smiles = each = torch.stack(shares, dim=1)[..., None, None, None]
     row = torch.arange(side, dtype=torch.float32, device=flow.device)[:, None]
     far = (row + down - line).abs() / side
     lips = 1 - smoothstep(far, on_cpu.LIPS / 2, on_cpu.LIPS)
-    whole = across(column_means(down, lips), on_cpu.BESIDE)
+    down_alone = frowns / each.amax(0).clamp(min=on_cpu.LEAST)
+    whole = levelled(column_means(down, lips), offsets(mouth), down_alone)
+    whole = across(whole, on_cpu.BESIDE)
     less = smiles * thinner(column_means(flow[:, :1], lips))
     whole = whole + less * (row + whole - line)
     much = face * mouth.amax(2, keepdim=True) * (on_cpu.TOGETHER * each.amax(0))
@@ -47,6 +49,12 @@ def turned(down: Tensor, mouth: Tensor) -> Tensor:
     left, centre, right = (at_off(mean, off - place) for place in (-CORNER, 0.0, CORNER))
     drop = ((centre - (left + right) / 2) / down.shape[-1]).view(-1, 1)
     return smoothstep(torch.cat([drop, -drop], dim=1), on_cpu.TURNED_FROM, on_cpu.TURNED_TO)
+
+
+def levelled(moved: Tensor, off: Tensor, share: Tensor) -> Tensor:
+    """moved and off ``[B, 1, 1, S]``, share ``[B, 1, 1, 1]``."""
+    level = 1 - smoothstep(off.abs() / CORNER, on_cpu.LEVEL_TO, on_cpu.BENT_FROM)
+    return moved + share * level * (at_off(moved, off) - moved)
 
 
 def thinner(right: Tensor) -> Tensor:
