@@ -94,6 +94,9 @@ print(other, *children(other), flush=True)
 """
 
 
+SELDOM = "module.TOLD_EVERY_S = 1e9"
+
+
 def test_the_same_faces_and_frames_as_when_it_is_their_turn():
     said = run(
         TAKE
@@ -124,6 +127,11 @@ print("same")
     assert said == "same\n"
 
 
+def test_the_end_is_told_however_seldom_it_tells():
+    said = run(TAKE + "print(set(told) == {(len(found.ticks),) * 2})", before=SELDOM)
+    assert said == "True\n"
+
+
 def test_what_goes_wrong_is_told_where_the_faces_are_asked_for(make_media):
     blank = make_media("blank_apart.mp4", "-f lavfi -i color=gray:s=320x240:d=0.4 -c:v libx264")
     said = run(
@@ -147,7 +155,10 @@ def test_a_file_that_is_no_video_is_left_to_the_edit(tmp_path):
     assert said == "False None\n"
 
 
-@pytest.mark.parametrize("end", ["early.close()", "sys.exit()"])
+CLOSE = "early.close()\nassert not early._other.process.is_alive()"
+
+
+@pytest.mark.parametrize("end", [CLOSE, "sys.exit()"])
 def test_nobody_wants_it_any_more(long, end):
     """Leaving ends the process and its ffmpeg at once; so does the end of the program."""
     said = run(TELL + f"start = time.monotonic()\n{end}\nassert time.monotonic() - start < 4", long)
