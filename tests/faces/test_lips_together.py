@@ -74,6 +74,8 @@ def test_teeth_stay_straight_where_corners_turn_down(down):
     half = round(0.5 * CORNER * SIZE)
     bent = np.abs(out[44, MIDDLE - half : MIDDLE + half + 1, 1] - out[44, MIDDLE, 1]).max()
     as_it_was = np.abs(flow[44, MIDDLE - half : MIDDLE + half + 1, 1] - flow[44, MIDDLE, 1]).max()
+    corner = MIDDLE + round(CORNER * SIZE)
+    assert out[44, corner, 1] == pytest.approx(flow[44, corner, 1], abs=0.7)
     if down > 0:
         assert bent < 0.6 * as_it_was
     else:

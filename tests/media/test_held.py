@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from mmap import mmap
+
 import numpy as np
 import pytest
 
@@ -89,3 +92,50 @@ def test_of_files_of_all_kinds(make_media, tmp_path, name, arguments, cut):
     with FrameReader(info) as reader:
         same(reader, passed)
     same(held.get(), passed)
+
+
+def into(info, memory):
+    held = HeldFrames(info, memory=memory)
+    with FrameReader(info) as reader:
+        passed = list(held.filling(reader))
+    return held, passed
+
+
+def test_in_memory_that_another_process_has_too(info):
+    memory = mmap(-1, 12 * info.frame_bytes)
+    held, passed = into(info, memory)
+    there = HeldFrames.found(info, memory, held.laid_out)
+    assert there.complete
+    with FrameReader(info) as reader:
+        same(there.get(), reader)
+    same(there.get(), passed)
+    memory[:] = bytes(len(memory))
+    assert all((plane == 0).all() for frame in there.get() for plane in frame.planes), "no copies"
+    assert not any(plane.flags.writeable for frame in there.get() for plane in frame.planes)
+
+
+def test_a_video_too_long_for_that_memory(info):
+    held, passed = into(info, mmap(-1, 12 * info.frame_bytes - 1))
+    assert len(passed) == 12
+    assert held.laid_out is None
+    assert not held.complete
+
+
+def test_what_is_not_all_there_is_not_told_of(info):
+    held = HeldFrames(info, memory=mmap(-1, 12 * info.frame_bytes))
+    with FrameReader(info) as reader:
+        next(held.filling(reader))
+    assert held.laid_out is None
+    assert filled(info, 12 * info.frame_bytes).laid_out is None, "in memory of its own"
+
+
+@pytest.mark.parametrize("which", ["put", "found"])
+def test_memory_is_let_go_of_with_them(info, which):
+    memory = mmap(-1, 12 * info.frame_bytes)
+    held, passed = into(info, memory)
+    if which == "found":
+        held = HeldFrames.found(info, memory, held.laid_out)
+    gone = weakref.ref(memory)
+    held.clear()
+    del memory, passed
+    assert gone() is None
