@@ -198,6 +198,22 @@ def test_where_the_other_process_is_killed_the_edit_looks_itself(long):
     assert said.splitlines()[-1] == "None"
 
 
+NOTED = """
+import weakref
+made, real = [], module.mmap
+def noting(*how):
+    memory = real(*how)
+    made.append(weakref.ref(memory))
+    return memory
+module.mmap = noting
+"""
+
+
+def test_memory_is_let_go_of_with_the_frames():
+    told = "print(made[0]() is None)\nfound.held.clear()\nprint(made[0]() is None)"
+    assert run(TAKE + told, before=NOTED) == "False\nTrue\n"
+
+
 NO_MEMORY = """
 def none(*_):
     raise OSError("no memory")

@@ -194,9 +194,10 @@ class _Other:
                 raise what[0]
             else:
                 found, laid_out = what
-                if laid_out is None or self._memory is None or info is None:
+                memory, self._memory = self._memory, None  # whoever has the frames keeps it
+                if laid_out is None or memory is None or info is None:
                     return found
-                return replace(found, held=HeldFrames.found(info, self._memory, laid_out))
+                return replace(found, held=HeldFrames.found(info, memory, laid_out))
         return None
 
     def _said(self) -> Iterator[tuple[Any, ...]]:
@@ -217,7 +218,8 @@ def _look(wanted: _Wanted, ours: Connection, pipe: Connection, memory: mmap | No
     signal.signal(signal.SIGTERM, lambda *_: ended.set())  # so that ffmpeg ends in order
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     ours.close()
-    os.nice(NICER)
+    with contextlib.suppress(OSError):
+        os.nice(NICER)
     told_s = 0.0
 
     def known(key: Hashable, info: VideoInfo) -> None:
