@@ -25,7 +25,7 @@ SPEAKS = 0.12
 #: From lips that meet to lips apart: up to here the jaw stays up, and from here it drops.
 SHUT, OPEN = 0.1, 0.45
 #: How much of the emotion's jaw there is in speech at its most: nobody speaks with a dropped jaw.
-SPOKEN = np.float32(0.5)
+SPOKEN = np.float32(0.75)
 #: The jaw rises before lips meet and drops after it, by this (seconds), and is as slow as this
 #: (sigma of a Gaussian).
 AROUND_S, JAW_S = 0.04, 0.048
