@@ -20,7 +20,7 @@ def info(make_media):
 
 
 def filled(info, most_bytes):
-    held = HeldFrames(info, most_bytes)
+    held = HeldFrames(most_bytes)
     with FrameReader(info) as reader:
         passed = list(held.filling(reader))
     assert [frame.index for frame in passed] == list(range(12)), "all of them pass in any case"
@@ -56,7 +56,7 @@ def test_a_video_too_long_is_let_go_of_and_decoded(info):
 
 
 def test_an_unfinished_pass_is_no_video(info):
-    held = HeldFrames(info)
+    held = HeldFrames()
     with FrameReader(info) as reader:
         next(held.filling(reader))
     assert not held.complete
@@ -86,7 +86,7 @@ def test_of_files_of_all_kinds(make_media, tmp_path, name, arguments, cut):
         path = tmp_path / name
         path.write_bytes(data[: int(len(data) * cut)])
     info = probe_video(path)
-    held = HeldFrames(info)
+    held = HeldFrames()
     with FrameReader(info) as reader:
         passed = list(held.filling(reader))
     with FrameReader(info) as reader:
@@ -95,7 +95,7 @@ def test_of_files_of_all_kinds(make_media, tmp_path, name, arguments, cut):
 
 
 def into(info, memory):
-    held = HeldFrames(info, memory=memory)
+    held = HeldFrames(memory=memory)
     with FrameReader(info) as reader:
         passed = list(held.filling(reader))
     return held, passed
@@ -104,7 +104,7 @@ def into(info, memory):
 def test_in_memory_that_another_process_has_too(info):
     memory = mmap(-1, 12 * info.frame_bytes)
     held, passed = into(info, memory)
-    there = HeldFrames.found(info, memory, held.laid_out)
+    there = HeldFrames.found(memory, held.laid_out)
     assert there.complete
     with FrameReader(info) as reader:
         same(there.get(), reader)
@@ -122,7 +122,7 @@ def test_a_video_too_long_for_that_memory(info):
 
 
 def test_what_is_not_all_there_is_not_told_of(info):
-    held = HeldFrames(info, memory=mmap(-1, 12 * info.frame_bytes))
+    held = HeldFrames(memory=mmap(-1, 12 * info.frame_bytes))
     with FrameReader(info) as reader:
         next(held.filling(reader))
     assert held.laid_out is None
@@ -134,7 +134,7 @@ def test_memory_is_let_go_of_with_them(info, which):
     memory = mmap(-1, 12 * info.frame_bytes)
     held, passed = into(info, memory)
     if which == "found":
-        held = HeldFrames.found(info, memory, held.laid_out)
+        held = HeldFrames.found(memory, held.laid_out)
     gone = weakref.ref(memory)
     held.clear()
     del memory, passed

@@ -46,19 +46,16 @@ class HeldFrames:
     they are put instead of where they came, for another process that has it too.
     """
 
-    def __init__(
-        self, info: VideoInfo, most_bytes: int = HELD_BYTES, memory: mmap | None = None
-    ) -> None:
-        room = most_bytes if memory is None else min(most_bytes, len(memory))
-        self._most = room // max(1, info.frame_bytes)
+    def __init__(self, most_bytes: int = HELD_BYTES, memory: mmap | None = None) -> None:
+        self._room = most_bytes if memory is None else min(most_bytes, len(memory))
         self._memory, self._laid_out = memory, LaidOut(0, (), "")
         self._frames: list[Frame] = []
         self._complete = False
 
     @classmethod
-    def found(cls, info: VideoInfo, memory: mmap, laid_out: LaidOut) -> HeldFrames:
+    def found(cls, memory: mmap, laid_out: LaidOut) -> HeldFrames:
         """What another process has put there."""
-        held = cls(info, memory=memory)
+        held = cls(memory=memory)
         for index in range(laid_out.count):
             held._keep(Frame(index, laid_out.planes(memory, index)))
         held._laid_out, held._complete = laid_out, laid_out.count > 0
@@ -76,8 +73,9 @@ class HeldFrames:
 
     def filling(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The same frames, held as they pass."""
-        for count, frame in enumerate(frames, start=1):
-            if count <= self._most:
+        for frame in frames:
+            self._room -= sum(plane.nbytes for plane in frame.planes)
+            if self._room >= 0:
                 self._keep(frame if self._memory is None else self._put(frame, self._memory))
             else:
                 self._frames.clear()

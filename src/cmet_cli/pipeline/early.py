@@ -54,7 +54,7 @@ class _Wanted:
 
     def find(
         self,
-        known: Callable[[Hashable, VideoInfo], None],
+        known: Callable[[Hashable], None],
         progress: Progress,
         memory: mmap | None = None,
         *,
@@ -67,7 +67,7 @@ class _Wanted:
 
         weights_dir = find_weights(self.weights_dir, self.model).root
         info = probe_video(self.video)
-        known(find_key(info, self.detector, weights_dir), info)
+        known(find_key(info, self.detector, weights_dir))
         return follow_faces(info, self.detector, weights_dir, progress, hold=hold, memory=memory)
 
 
@@ -107,7 +107,7 @@ class EarlyFind:
         finally:
             self._begun.set()
 
-    def _known(self, key: Hashable, _: VideoInfo) -> None:
+    def _known(self, key: Hashable) -> None:
         self._key = key
         self._begun.set()
 
@@ -177,16 +177,12 @@ class _Other:
             theirs.close()
         return cls(process, ours, memory)
 
-    def found(
-        self, known: Callable[[Hashable, VideoInfo], None], progress: Progress
-    ) -> FaceMap | None:
+    def found(self, known: Callable[[Hashable], None], progress: Progress) -> FaceMap | None:
         """As :meth:`_Wanted.find`; None where the other process came to an end before."""
         from ..media.held import HeldFrames
 
-        info: VideoInfo | None = None
         for kind, *what in self._said():
             if kind == "known":
-                info = what[1]
                 known(*what)
             elif kind == "progress":
                 progress(*what)
@@ -195,9 +191,9 @@ class _Other:
             else:
                 found, laid_out = what
                 memory, self._memory = self._memory, None  # whoever has the frames keeps it
-                if laid_out is None or memory is None or info is None:
+                if laid_out is None or memory is None:
                     return found
-                return replace(found, held=HeldFrames.found(info, memory, laid_out))
+                return replace(found, held=HeldFrames.found(memory, laid_out))
         return None
 
     def _said(self) -> Iterator[tuple[Any, ...]]:
@@ -222,8 +218,8 @@ def _look(wanted: _Wanted, ours: Connection, pipe: Connection, memory: mmap | No
         os.nice(NICER)
     told_s = 0.0
 
-    def known(key: Hashable, info: VideoInfo) -> None:
-        pipe.send(("known", key, info))
+    def known(key: Hashable) -> None:
+        pipe.send(("known", key))
 
     def progress(stage: str, done: int, total: int | None) -> None:
         nonlocal told_s

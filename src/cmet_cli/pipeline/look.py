@@ -35,7 +35,7 @@ class Looker:
         short = expected_frames(info) * info.frame_bytes <= HELD_BYTES
         self.own_planes = _as_opencv_has_it(info) and (hold and short if blind else True)
         holds = hold and short and self.own_planes
-        self.held = HeldFrames(info, memory=memory) if holds else None
+        self.held = HeldFrames(memory=memory) if holds else None
 
     @contextlib.contextmanager
     def pictures(self) -> Iterator[tuple[FrameReader, Iterator[np.ndarray]]]:
