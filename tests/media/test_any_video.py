@@ -223,7 +223,7 @@ def test_truncated_files_end_well(editor, make_media, voice, tmp_path):
     back = clip(make_media, "back.mp4", f"{H264} -pix_fmt yuv420p -c:a aac", seconds=2)
     headless = tmp_path / "headless.mp4"
     headless.write_bytes(back.read_bytes()[: back.stat().st_size // 2])
-    with pytest.raises(Exception, match="not a video that ffmpeg can read"):
+    with pytest.raises(Exception, match="not a video or picture that ffmpeg can read"):
         edit(editor, headless, voice, tmp_path, ".mov")
     assert not list(tmp_path.glob("*.mov"))
 

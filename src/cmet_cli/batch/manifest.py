@@ -158,7 +158,7 @@ def read_manifest(path: Path) -> RawManifest:
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{path}: not UTF-8 (after line {lines.number})",
-            "save it as UTF-8 (CSV UTF-8 in Excel)",
+            "a manifest is a table in text; save it as UTF-8 (CSV UTF-8 in Excel)",
         ) from error
     return manifest
 

@@ -36,7 +36,10 @@ from . import (
 )
 from .console import State, error_console, print_error
 
-EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
+EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 130, 143
+#: Commands that make a video take the one they begin with as an option, as theirs are many inputs;
+#: those that look at one take it by itself.
+MAKING, LOOKING = ("edit", "sweep"), ("inspect", "faces", "timeline", "evaluate")
 CLEARING_UP_S = 5.0
 _TRAINING = "Making data and models"
 
@@ -141,6 +144,8 @@ def main() -> None:
     except SystemExit as ended:
         if _interrupted(ended):
             _say_interrupted()
+        elif ended.code == EXIT_USAGE and (hint := video_hint(sys.argv[1:])):
+            typer.echo(hint, err=True)
         raise
     except Exception as error:
         if State.verbose:
@@ -154,6 +159,17 @@ def main() -> None:
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         hint = "this is a bug in cmet; run again with --verbose and report it"
         sys.exit(print_error(CmetError(what, hint)))
+
+
+def video_hint(arguments: list[str]) -> str | None:
+    """How a command wants its video named, where it was named in the other way."""
+    command, given = (arguments or [""])[0], arguments[1:]
+    named = any(word.split("=")[0] in ("--video", "-v") for word in given)
+    if command in MAKING and given and not named and not given[0].startswith("-"):
+        return f"hint: the video is named by --video: cmet {command} --video {given[0]}"
+    if command in LOOKING and named:
+        return f"hint: the video is named without --video: cmet {command} VIDEO"
+    return None
 
 
 def _as_cmet_error(error: Exception) -> CmetError:

@@ -110,5 +110,5 @@ def _show(found: Measured, before: dict[str, float]) -> None:
     typer.echo(
         f"{found.model} ({found.precision}, batch {found.batch_size}) on {found.machine}: "
         f"{found.frames / 25:.1f} s of 720p in {found.whole_edit_s:.1f} s "
-        f"(x{found.real_time_factor:.1f} real time)"
+        f"({found.real_time_factor:.1f} times its length)"
     )

@@ -268,6 +268,8 @@ def report(result: EditResult, as_json: bool) -> None:
     console = error_console()
     for warning in result.warnings:
         print_warning(warning)
+    if result.frames == 1:
+        print_warning("that was one frame; --identity-image and --speech let a picture speak")
     if result.frames_passed_through or result.frames_bridged:
         console.print(
             f"[dim]{result.frames_edited} frames edited ({result.frames_bridged} bridged), "
@@ -280,5 +282,5 @@ def report(result: EditResult, as_json: bool) -> None:
     console.print(f"[dim]model {result.model}; {compared}lips from {result.lips}[/]")
     typer.echo(
         f"{result.output}  {result.frames} frames, {result.duration_s:.2f} s of video "
-        f"in {result.elapsed_s:.1f} s (x{result.real_time_factor:.1f} real time)"
+        f"in {result.elapsed_s:.1f} s ({result.real_time_factor:.1f} times its length)"
     )

@@ -92,7 +92,7 @@ def add(
         preset = make_preset(name, heard, ear.encoder, neutral=plain, progress=progress)
     write_preset(preset, path, overwrite=overwrite)
     if preset.count < FEW:
-        print_warning(STEADIER)
+        print_warning(f"{name} {STEADIER}")
     if loaded.weights.own_ear and loaded.open_ear is None and is_unlike(preset.mean, ear.presets):
         print_warning(UNLIKE)
     typer.echo(f"{path}  {preset.count} recordings, heard with {preset.encoder}")

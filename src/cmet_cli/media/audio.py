@@ -16,6 +16,7 @@ from .ffmpeg import NO_WORDS, FfmpegProcess, check_input, file_url
 
 SAMPLE_RATE_HZ = 16_000
 CHUNK_S = 10.0
+NO_SOUND_HINT = "name one with speech in it; a picture's emotion is asked for by --emotion-image"
 _STRETCH = re.compile(r"(?P<file>.+)@(?P<start>[\d.:]+)-(?P<end>[\d.:]+)")
 
 
@@ -81,7 +82,7 @@ def audio_chunks(
                 break
         process.wait()
         if empty and process.said("matches no streams"):
-            raise MediaError(f"{path}: has no audio stream")
+            raise MediaError(f"{path}: has no audio stream", NO_SOUND_HINT)
         if empty and only is not None:
             raise MediaError(f"{path}: no sound between {only.start_s:g} and {only.end_s:g} s")
         if empty:

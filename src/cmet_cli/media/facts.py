@@ -108,7 +108,7 @@ def not_a_video(path: Path, kinds: list[str], text: str) -> MediaError:
     if "Video" in kinds:
         words = complaint(text) or "no key frame, or damaged data"
         return MediaError(f"{path}: no frame of the video could be decoded ({words})")
-    return MediaError(f"{path}: not a video that ffmpeg can read ({last_words(text)})")
+    return MediaError(f"{path}: not a video or picture that ffmpeg can read ({last_words(text)})")
 
 
 def _clock_s(header: str) -> float | None:

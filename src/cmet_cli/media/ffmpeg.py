@@ -64,7 +64,9 @@ def check_input(path: Path, what: str, most_bytes: int | None = None) -> None:
         if not path.exists():
             broken = " (a link that leads nowhere)" if path.is_symlink() else ""
             raise UsageError(f"{what} not found: {path}{broken}")
-        if not path.is_file():  # a folder, a pipe, a device: opening one may wait for ever
+        if path.is_dir():
+            raise UsageError(f"{what} is a folder: {path}", "name a file in it")
+        if not path.is_file():  # a pipe, a device: opening one may wait for ever
             raise UsageError(f"{what} is not a file: {path}")
         if path.stat().st_size == 0:
             raise UsageError(f"{what} is empty: {path}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 
-OVERWRITE_HINT = "choose another name, or add --overwrite"
+OVERWRITE_HINT = "choose another name, or overwrite it (--overwrite)"
 
 
 @contextlib.contextmanager

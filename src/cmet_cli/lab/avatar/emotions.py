@@ -121,7 +121,7 @@ _FACES = {
         "brow_inner_raise": 0.75,
         "brow_outer_raise": 0.75,
         "eye_open": 1.00,
-        "jaw_drop": 0.40,
+        "jaw_drop": 0.30,
     },
 }
 
@@ -133,7 +133,7 @@ _MIXTURES = {
     ),
     "charismatic": (
         {"happy": 0.62, "surprised": 0.50},
-        {"jaw_drop": -0.10, "lid_lower": -0.12, "upper_lip": 0.15},
+        {"jaw_drop": -0.05, "lid_lower": -0.12, "upper_lip": 0.15},
     ),
 }
 

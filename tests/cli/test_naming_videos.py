@@ -1,0 +1,81 @@
+"""A video named as another command wants it, or something else named in its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cmet_cli.cli.app import video_hint
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("edit", "talk.mp4", "--emotion", "happy"), "cmet edit --video talk.mp4"),
+        (("sweep", "talk.mp4"), "cmet sweep --video talk.mp4"),
+        (("inspect", "--video", "talk.mp4"), "cmet inspect VIDEO"),
+        (("faces", "--video=talk.mp4"), "cmet faces VIDEO"),
+    ],
+)
+def test_the_other_way_round(cmet, words, said):
+    run = cmet(*words)
+    assert run.returncode == 2
+    assert said in run.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["edit"],
+        ["edit", "--video", "talk.mp4", "more.mp4"],
+        ["edit", "more.mp4", "--video=talk.mp4"],
+        ["edit", "--emotion", "happy"],
+        ["inspect", "talk.mp4", "--nonsense"],
+        ["batch", "talk.mp4"],
+    ],
+)
+def test_nothing_is_said_where_that_is_not_what_is_wrong(words):
+    assert video_hint(words) is None
+
+
+def test_a_run_that_is_well_named_gets_no_hint(cmet):
+    run = cmet("faces", EXAMPLE, "--json")
+    assert run.returncode == 0, run.stderr
+    assert "hint" not in run.stderr
+
+
+def test_a_picture_for_a_video(cmet, tmp_path):
+    """One frame is edited, as asked; and it is said what a picture is for."""
+    picture = tmp_path / "face.png"
+    cv2.imwrite(str(picture), np.full((96, 96, 3), 128, np.uint8))
+    run = cmet("edit", "--video", picture, "--emotion", "happy", "--face-detector", "none")
+    assert run.returncode == 0, run.stderr
+    assert "--identity-image" in run.stderr
+    assert (tmp_path / "face_happy.mp4").is_file()
+    told = cmet("edit", "--video", EXAMPLE, "--emotion", "happy", "-o", "o.mp4")
+    assert "--identity-image" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("edit", "--video", ".", "--emotion", "happy", "-o", "o.mp4"), "name a file in it"),
+        (("edit", "--video", EXAMPLE, "-e", "face.png", "-o", "o.mp4"), "--emotion-image"),
+        (("edit", "--video", EXAMPLE, "--emotion-image", "a.txt", "-o", "o.mp4"), "or picture"),
+        (("batch", "face.png"), "a manifest is a table"),
+    ],
+)
+def test_something_else_in_its_place(cmet, tmp_path, words, said):
+    cv2.imwrite(str(tmp_path / "face.png"), np.full((32, 32, 3), 128, np.uint8))
+    (tmp_path / "a.txt").write_text("not a picture")
+    run = cmet(*words)
+    assert run.returncode in (1, 2)
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "o.mp4").exists()
