@@ -141,6 +141,8 @@ class Asker:
             parts.append((segment, told.source))
             heard.append(told)
         warnings = tuple(dict.fromkeys(w for one in heard for w in one.warnings))
+        if all(segment.is_gap for segment in wanted.plan):
+            warnings = (f"{wanted.options.timeline}: every line is neutral, so nothing changes",)
         all_heard = together([one.heard for one in heard])
         return replace(told, source=Scheduled(parts), heard=all_heard, warnings=warnings)
 

@@ -70,3 +70,15 @@ def test_the_page_fits_a_phone(cmet, tmp_path):
     )
     assert "<title>W500</title>" in seen.stdout or "<title>W485</title>" in seen.stdout
     assert seen.stdout.count("<polyline") == 21
+
+
+def test_a_plan_that_nobody_filled_in_says_so(cmet, tmp_path):
+    assert cmet("timeline", EXAMPLE, "-o", "plan.csv").returncode == 0
+    run = cmet("edit", "--video", EXAMPLE, "--timeline", "plan.csv", "-o", "same.mp4")
+    assert run.returncode == 0, run.stderr
+    assert "every line is neutral" in run.stderr
+    plan = tmp_path / "plan.csv"
+    plan.write_text(plan.read_text().replace("neutral", "happy"))
+    run = cmet("edit", "--video", EXAMPLE, "--timeline", "plan.csv", "-o", "other.mp4")
+    assert run.returncode == 0, run.stderr
+    assert "neutral, so" not in run.stderr
