@@ -86,7 +86,7 @@ class ToyEncoder:
 class Constant:
     """An emotion that is the same change for everybody."""
 
-    change: float
+    change: float | np.ndarray
 
     def delta(self, codes: np.ndarray, timeline: Timeline) -> np.ndarray:
         return np.full_like(codes, self.change)

@@ -144,10 +144,15 @@ def test_moments_without_the_face_say_so(editor, tmp_path):
     assert not (tmp_path / "p.png").exists()
 
 
+GAPE = 0.75 / 0.35  # in expression codes: what *surprised* once asked for, over its spread
+
+
 def test_what_is_said_at_other_moments_tells_where_lips_meet(tmp_path, monkeypatch):
-    """The model that ships, on a drawn speaker whose lips meet at some of the moments."""
-    small, asked = EmotionEditor.from_weights(model="mini"), EditOptions(emotion="surprised")
+    """The model that ships, on a drawn speaker whose lips meet at some of the moments, with a jaw
+    that drops further than any of its own emotions has it."""
+    small, asked = EmotionEditor.from_weights(model="mini"), EditOptions()
     layout, drops, alone = small.backend.layout, [], []
+    gaping = Constant(np.float32(GAPE) * layout.jaw.felt)
 
     def told(face, timeline, change, layout):
         edit, other = (
@@ -161,9 +166,9 @@ def test_what_is_said_at_other_moments_tells_where_lips_meet(tmp_path, monkeypat
         return (edit.codes - edit.face.codes)[:, layout.expression_slice] @ layout.jaw.felt
 
     monkeypatch.setattr(preview, "edit_codes", told)
-    small.preview(EXAMPLE, None, tmp_path / "p.png", frames=5, options=asked)
+    small.preview(EXAMPLE, gaping, tmp_path / "p.png", frames=5, options=asked)
     reading = small.read(EXAMPLE, asked)
-    change = change_for(small.model.mixture("surprised"), asked, reading.faces.timeline)
+    change = change_for(gaping, asked, reading.faces.timeline)
     whole = drop(edit_codes(reading.people[0], reading.faces.timeline, change, layout))
     times_s = reading.faces.timeline.times_s
     far = {True: 0.0, False: 0.0}
