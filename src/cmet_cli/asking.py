@@ -142,7 +142,7 @@ class Asker:
             heard.append(told)
         warnings = tuple(dict.fromkeys(w for one in heard for w in one.warnings))
         if all(segment.is_gap for segment in wanted.plan):
-            warnings = (f"{wanted.options.timeline}: every line is neutral, so nothing changes",)
+            warnings = (f"{wanted.options.timeline}: every line is neutral: it changes nothing",)
         all_heard = together([one.heard for one in heard])
         return replace(told, source=Scheduled(parts), heard=all_heard, warnings=warnings)
 
