@@ -54,7 +54,7 @@ SHADING, MOST_SHADING = 0.7, 24.0
 LOST, SURE = 0.45, 0.7
 #: Mean square grey levels that motion must explain before a renderer's own can be judged by it, and
 #: the share of what OpenCV's flow explains that is enough for it.
-LEAST_EXPLAINED, OWN_SHARE = 1.0, 0.5
+LEAST_EXPLAINED, OWN_SHARE = 1.0, 0.3
 
 
 @dataclass(frozen=True, eq=False)
