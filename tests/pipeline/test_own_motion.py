@@ -12,7 +12,7 @@ from cmet_cli.faces.difference import Differ
 EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
 
 
-@pytest.mark.parametrize("emotion", ["angry", "disgusted", "surprised"])
+@pytest.mark.parametrize("emotion", ["angry"])
 def test_the_small_models_own_motion_is_used(emotion, tmp_path, monkeypatch):
     """OpenCV's loses thin brows that come down far."""
     used, real = [], Differ.flow
@@ -24,8 +24,6 @@ def test_the_small_models_own_motion_is_used(emotion, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Differ, "flow", noting)
     editor = EmotionEditor.from_weights(model="mini")
-    editor.preview(
-        EXAMPLE, None, tmp_path / "p.png", frames=1, options=EditOptions(emotion=emotion)
-    )
+    editor.edit(EXAMPLE, None, tmp_path / "o.mp4", options=EditOptions(emotion=emotion))
     assert used
     assert all(used)
