@@ -61,9 +61,15 @@ def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
     return (x * x * (3 - 2 * x)).astype(np.float32)
 
 
+def area(flow: np.ndarray) -> np.ndarray:
+    """Over how many pixels each one's neighbourhood was spread where it comes from: below 1 where
+    skin is drawn out, above it where it is pressed together. float32 ``[S, S]``."""
+    dx, dy = np.gradient(flow, axis=1), np.gradient(flow, axis=0)
+    here = (1 + dx[..., 0]) * (1 + dy[..., 1]) - dx[..., 1] * dy[..., 0]
+    return here.astype(np.float32)
+
+
 def stretch(flow: np.ndarray) -> np.ndarray:
     """How much of each pixel is new: 0 where skin is moved or pressed together, towards 1 where a
     little of it is drawn out over much (an opening mouth, a lifted lid). float32 ``[S, S]``."""
-    dx, dy = np.gradient(flow, axis=1), np.gradient(flow, axis=0)
-    area = (1 + dx[..., 0]) * (1 + dy[..., 1]) - dx[..., 1] * dy[..., 0]
-    return np.clip(1 - area, 0, 1).astype(np.float32)
+    return np.clip(1 - area(flow), 0, 1)

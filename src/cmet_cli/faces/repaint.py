@@ -13,6 +13,7 @@ from ..media.pixels import ColourConverter, PixelFormat
 from .difference import Difference
 from .fields import over_channels, smoothstep, warp
 from .geometry import Square, crop_to_plane, plane_rectangle
+from .grain import detail_change, with_detail
 from .mouth import Gap
 
 Planes = tuple[np.ndarray, ...]
@@ -62,7 +63,9 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
                 _window(plane.shape, hit, target.square, sub)
                 for hit in (touched | between, between)
             )
-            found = None if all_of_it is None else _Motion.of(change, all_of_it, gap, plane.shape)
+            found = None
+            if all_of_it is not None:
+                found = _Motion.of(change, all_of_it, gap, plane.shape, full=sub == (1, 1))
             motions[sub] = found
         motion = motions[sub]
         if motion is not None:
@@ -211,21 +214,28 @@ class _Motion:
     """What is done to the pixels of planes of one size.
 
     source: the part of the plane that they come from; x, y: from where in it, ``[h, w]`` of the
-    window; tear: where the plane's own numbers give way to the crop's, None where they nowhere do.
-    float32.
+    window; detail: how much more of their fine detail is shown, None where all of it is as it is;
+    tear: where the plane's own numbers give way to the crop's, None where they nowhere do. float32.
     """
 
     window: _Window
     source: tuple[slice, slice]
     x: np.ndarray
     y: np.ndarray
+    detail: np.ndarray | None
     tear: np.ndarray | None
     gap: _Mask | None
 
     @classmethod
     def of(
-        cls, change: Difference, window: _Window, between: _Window | None, shape: tuple[int, ...]
+        cls,
+        change: Difference,
+        window: _Window,
+        between: _Window | None,
+        shape: tuple[int, ...],
+        full: bool,
     ) -> _Motion:
+        """full: whether the planes have a number for each pixel."""
         x, y = (
             window.enlarged(change.flow[..., k] * np.float32(axis.scale))
             + np.arange(axis.pixels.start, axis.pixels.stop, dtype=np.float32).reshape(grid)
@@ -240,7 +250,11 @@ class _Motion:
         gap = None
         if change.gap is not None and between is not None:
             gap = _Mask.of(change.gap, between, window)
-        return cls(window, (rows, columns), x, y, tear, gap)
+        # Thinned out planes have no detail of a camera's.
+        detail = detail_change(change.flow) if full else None
+        if detail is not None:
+            detail = window.enlarged(detail)
+        return cls(window, (rows, columns), x, y, detail, tear, gap)
 
 
 def _span(at: np.ndarray, size: int) -> slice:
@@ -267,6 +281,8 @@ def _repaint(
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT_101,
     )
+    if motion.detail is not None:
+        new = with_detail(new, motion.detail)
     if motion.tear is not None:
         new = new * (1 - motion.tear)
     more = window.enlarged(added)

@@ -17,6 +17,7 @@ from ..geometry import crop_to_plane, plane_rectangle
 from ..repaint import Axis, Planes, Target, margin_of
 from .colour import DeviceColour
 from .difference import Difference
+from .grain import detail_change, with_detail
 from .mouth import Gap
 from .planes import alike, downloaded, numbers, rounded, uploaded
 from .sampling import at_steps, sampled, smoothstep, warp
@@ -44,7 +45,7 @@ def repaint(
     residual = residual * touched  # not even by rounding
     torn = [extent.tear > on_cpu.LEAST_TEAR for extent in extents]
     tear = change.tear * numbers(torn, crops.device).view(-1, 1, 1, 1)
-    added = residual + tear * coarse
+    detail, added = detail_change(change.flow), residual + tear * coarse
     far = on_cpu.SOFT_EDGE * crops.shape[-1] + on_cpu.NEAR_PX
     layers = [
         (layer.edge.clamp(-far, far), colour.to_yuv(layer.colour)) for layer in _layers(change.gap)
@@ -60,7 +61,12 @@ def repaint(
             parts = [rectangle(planes[w.frame][c], *w.source) for w in windows for c in which]
             parts_there = uploaded(parts, crops.device).unflatten(0, (len(windows), len(which)))
             at = numbers([w.frame for w in windows], crops.device).long()
-            fields = [change.flow, tear, added[:, which.start : which.stop]]
+            fields = [
+                change.flow,
+                tear,
+                detail * (sub == (1, 1)),
+                added[:, which.start : which.stop],
+            ]
             for edge, inside in layers:
                 fields += [edge, inside[:, which.start : which.stop]]
             there = torch.cat(fields, dim=1)[at]
@@ -192,22 +198,22 @@ class _Window:
 def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int) -> Tensor:
     """Planes' new numbers ``[n, P, h, w]``, each window in its upper left corner.
 
-    source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear, what is added and,
-    where lips may part, how far inside the gap and what is there, and of teeth in it the same, on
-    the crop's grid ``[n, C, S, S]``.
+    source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear, how much more
+    detail, what is added and, where lips may part, how far inside the gap and what is there, and of
+    teeth in it the same, on the crop's grid ``[n, C, S, S]``.
     """
     fine = _enlarged(fields, windows)
     where = []
     for k, axis in enumerate(([w.x for w in windows], [w.y for w in windows])):
-        told = [[a.first, a.there.scale] for a in axis]
-        first, scale = numbers(told, source.device)[..., None, None].unbind(1)
+        told = [[a.first, a.there.scale, a.length - 1] for a in axis]
+        first, scale, last = numbers(told, source.device)[..., None, None].unbind(1)
         pixel = torch.arange(fine.shape[3 - k], device=source.device)
-        place = first + (pixel if k == 0 else pixel[:, None])
+        place = first + torch.minimum(pixel if k == 0 else pixel[:, None], last)
         where.append(at_steps(place + fine[:, k] * scale))
     x, y = where
     new = sampled(source, x, y, "bicubic")
-    added, layers = fine[:, 3:].tensor_split([source.shape[1]], dim=1)
-    new = new * (1 - fine[:, 2:3]) + added
+    added, layers = fine[:, 4:].tensor_split([source.shape[1]], dim=1)
+    new = with_detail(new, fine[:, 3:4]) * (1 - fine[:, 2:3]) + added
     if layers.shape[1]:
         soft = on_cpu.SOFT_EDGE * fields.shape[-1]
         parts = layers.split(1 + source.shape[1], dim=1)
@@ -221,7 +227,8 @@ def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int
 
 def _enlarged(fields: Tensor, windows: list[_Window]) -> Tensor:
     """Fields of the crop's pixels ``[n, C, S, S]`` at the windows' ``[n, C, h, w]``, in the same
-    three steps as :meth:`on_cpu._Window.enlarged`: finer, moved, and straight lines from there."""
+    three steps as :meth:`on_cpu._Window.enlarged`: finer, moved, and straight lines from there.
+    A window's last numbers go on beyond it."""
     device, finer = fields.device, windows[0].x.there.finer
     axes = [w.x for w in windows], [w.y for w in windows]
     margin = max(a.margin for axis in axes for a in axis)
@@ -229,10 +236,10 @@ def _enlarged(fields: Tensor, windows: list[_Window]) -> Tensor:
     fine = F.interpolate(wide, scale_factor=finer, mode="bicubic", align_corners=False)
     still, there = torch.arange(fine.shape[-1], device=device), []
     for axis in axes:
-        told = [[a.there.way, a.begin(margin), finer / a.there.scale] for a in axis]
-        way, begin, step = numbers(told, device)[..., None].unbind(1)
+        told = [[a.there.way, a.begin(margin), finer / a.there.scale, a.length - 1] for a in axis]
+        way, begin, step, last = numbers(told, device)[..., None].unbind(1)
         pixel = torch.arange(max(a.length for a in axis), device=device)
-        there.append((still + way, begin + step * pixel))
+        there.append((still + way, begin + step * torch.minimum(pixel, last)))
     for mode, x, y in zip(("bicubic", "bilinear"), *there, strict=True):
         shape = len(windows), y.shape[1], x.shape[1]
         fine = sampled(fine, x[:, None].expand(shape), y[..., None].expand(shape), mode)

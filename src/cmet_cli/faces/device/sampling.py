@@ -106,10 +106,13 @@ def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
     return x * x * (3 - 2 * x)
 
 
-def stretch(flow: Tensor) -> Tensor:
+def area(flow: Tensor) -> Tensor:
     down, right = torch.gradient(flow, dim=(2, 3))
-    area = (1 + right[:, :1]) * (1 + down[:, 1:]) - right[:, 1:] * down[:, :1]
-    return (1 - area).clamp(0, 1)
+    return (1 + right[:, :1]) * (1 + down[:, 1:]) - right[:, 1:] * down[:, :1]
+
+
+def stretch(flow: Tensor) -> Tensor:
+    return (1 - area(flow)).clamp(0, 1)
 
 
 def down_mean(flow: Tensor) -> Tensor:
