@@ -156,6 +156,17 @@ def test_a_word_past_what_was_trained(editor, video, tmp_path):
     assert any("not trained beyond 1.5" in warning for warning in result.warnings)
 
 
+def test_a_plan_for_all_of_a_video_is_the_emotion_by_its_name(editor, video, tmp_path):
+    """No neutral face is faded in from before a video, or out to behind it."""
+    plan = tmp_path / "plan.csv"
+    plan.write_text(f"start,end,emotion\n0,{probe_video(video).duration_s},happy\n")
+    planned, named = tmp_path / "planned.mkv", tmp_path / "named.mkv"
+    edit(editor, video, planned, timeline=plan)
+    edit(editor, video, named, emotion="happy")
+    assert all(same(planned, named))
+    assert not any(same(video, named))
+
+
 def test_a_sweep_is_one_reading(editor, video, tmp_path):
     import cv2
 

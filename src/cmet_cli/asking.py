@@ -144,7 +144,8 @@ class Asker:
         if all(segment.is_gap for segment in wanted.plan):
             warnings = (f"{wanted.options.timeline}: every line is neutral: it changes nothing",)
         all_heard = together([one.heard for one in heard])
-        return replace(told, source=Scheduled(parts), heard=all_heard, warnings=warnings)
+        source = Scheduled(parts, info.duration_s)
+        return replace(told, source=source, heard=all_heard, warnings=warnings)
 
 
 def _together(asked: Sequence[Asked]) -> Asked:

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from cmet_cli import EditOptions
 from cmet_cli.cli.app import video_hint
+from cmet_cli.cli.edit import default_output
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
 
@@ -79,3 +81,16 @@ def test_something_else_in_its_place(cmet, tmp_path, words, said):
     assert said in run.stderr
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "o.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ({}, "talk_happy.mov"),
+        ({"intensity": 1.5}, "talk_happy_intensity1.5.mov"),
+        ({"intensity": -1}, "talk_happy_intensity-1.mov"),
+    ],
+)
+def test_strengths_of_one_emotion_are_told_apart_by_name(asked, name):
+    options = EditOptions(emotion="happy", **asked)
+    assert default_output(Path("a/talk.mov"), [], options) == Path("a") / name

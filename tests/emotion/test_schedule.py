@@ -127,6 +127,23 @@ def test_neighbours_cross_fade_and_gaps_are_neutral(tmp_path):
     assert np.abs(np.diff(eased, 2)).max() < 6 / 40**2 + 1e-3
 
 
+@pytest.mark.parametrize(("start", "end"), [(0, 4), (0.04, 3.96), (0, 4.03)])
+def test_at_the_videos_ends_there_is_no_neutral_face_to_come_from(tmp_path, start, end):
+    whole = read_plan(plan(tmp_path, f"start,end,emotion,ease\n{start},{end},happy,0.4\n"))
+    times = np.arange(0, 4, 0.04)
+    assert np.allclose(presence(whole, times, end_s=4.0), 1)
+    # Where its end is not known, it may be a gap's beginning.
+    assert presence(whole, times)[0, -1] < 0.1
+
+
+def test_beside_a_gap_an_emotion_eases_in_and_out_also_near_the_ends(tmp_path):
+    late = read_plan(plan(tmp_path, "start,end,emotion,ease\n0.2,3.8,happy,0.4\n"))
+    shares = presence(late, np.arange(0, 4, 0.04), end_s=4.0)[0]
+    assert shares[0] == shares[-1] == 0
+    assert 0.1 < shares[10] < 0.9  # at 0.4 s
+    assert 0.1 < shares[90] < 0.9  # at 3.6 s
+
+
 def test_a_schedule_is_a_source(tmp_path):
     segments = read_plan(plan(tmp_path, TEXT))
     parts = [(s, Held(10.0 if s.emotion == "sad" else 1.0)) for s in segments]

@@ -183,7 +183,8 @@ def _tell_few(prompt: SpeechPrompt, has_clips: bool, silent: bool) -> None:
 def default_output(
     video: Path, clips: Sequence[Path], options: EditOptions, preview: bool = False
 ) -> Path:
-    """``talk.mp4`` and ``sarcastic.wav`` or ``sarcastic`` -> ``talk_sarcastic.mp4`` beside it."""
+    """``talk.mp4`` and ``sarcastic.wav`` or ``sarcastic`` -> ``talk_sarcastic.mp4`` beside it, at
+    another strength ``talk_sarcastic_intensity1.5.mp4``."""
     from ..emotion.named import label
 
     suffix = video.suffix.lower() if video.suffix.lower() in KEPT_SUFFIXES else ".mp4"
@@ -194,6 +195,7 @@ def default_output(
     words += [path.stem for path in asking if isinstance(path, Path)]
     others = (options.speech, options.identity_image)
     words += [path.stem for path in others if path is not None and path != video]
+    words += [f"intensity{options.intensity:g}"] if options.intensity != 1.0 else []
     return video.with_name(f"{video.stem}_{'_'.join(words)}{suffix}")
 
 

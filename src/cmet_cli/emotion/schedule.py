@@ -35,6 +35,8 @@ MOST_INTENSITY, MOST_S = 10.0, 1e6
 MAX_BYTES, MAX_SEGMENTS = 1 << 22, 10_000
 #: Segments that are this close to each other have no gap between them.
 TOUCHING_S = 1e-3
+#: So near to the video's beginning or end is at it: a frame or so.
+AT_EDGE_S = 0.05
 _SRT_TIMES = re.compile(r"\s*(\S+)\s+-->\s+(\S+)")
 _SRT_NAME = re.compile(r"\s*\[([^\]]{1,200})\]")
 
@@ -220,12 +222,14 @@ def subtitle_lines(path: Path) -> list[tuple[float, float, str]]:
 
 @dataclass(frozen=True)
 class Scheduled:
-    """One emotion after the other, each in its stretch of time, blended where they meet."""
+    """One emotion after the other, each in its stretch of time, blended where they meet; end_s: of
+    the video, if that is known."""
 
     parts: Sequence[tuple[Segment, EmotionSource]]
+    end_s: float | None = None
 
     def delta(self, codes: np.ndarray, timeline: Timeline) -> np.ndarray:
-        weights = presence([segment for segment, _ in self.parts], timeline.times_s)
+        weights = presence([segment for segment, _ in self.parts], timeline.times_s, self.end_s)
         total = np.zeros_like(codes)
         for weight, (segment, source) in zip(weights, self.parts, strict=True):
             if weight.any():
@@ -234,11 +238,14 @@ class Scheduled:
         return total
 
 
-def presence(segments: Sequence[Segment], times_s: np.ndarray) -> np.ndarray:
+def presence(
+    segments: Sequence[Segment], times_s: np.ndarray, end_s: float | None = None
+) -> np.ndarray:
     """How much of each segment there is at each time, ``[segments, n]`` in [0, 1].
 
     Segments that touch cross-fade about the place where they do; beside a gap a segment eases in
-    and out inside its own stretch. Smooth in value and slope.
+    and out inside its own stretch, but not at the video's beginning or end (``end_s``), where there
+    is no neutral face to come from or to go back to. Smooth in value and slope.
     """
     rows = []
     for k, segment in enumerate(segments):
@@ -246,6 +253,10 @@ def presence(segments: Sequence[Segment], times_s: np.ndarray) -> np.ndarray:
         after = segments[k + 1] if k + 1 < len(segments) else None
         rising = _rise(times_s, *_ramp(before, segment, segment.start_s, +1))
         falling = 1 - _rise(times_s, *_ramp(segment, after, segment.end_s, -1))
+        if before is None and segment.start_s <= AT_EDGE_S:
+            rising = np.ones_like(times_s)
+        if after is None and end_s is not None and segment.end_s >= end_s - AT_EDGE_S:
+            falling = np.ones_like(times_s)
         rows.append(np.minimum(rising, falling))
     return np.array(rows).reshape(len(segments), len(times_s))
 

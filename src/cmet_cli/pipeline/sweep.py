@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..backends.base import Backend
+from ..backends.base import Backend, CodeLayout
 from ..emotion.source import EmotionSource
 from ..errors import FaceError, MediaError
 from ..media.held import opened
@@ -111,7 +111,7 @@ def _write(sheet: np.ndarray, text: str, x: int, y: int = _LABEL_PX - 7) -> None
 def sweep_sheet(sweep: Sweep, backend: Backend, output: Path) -> float:
     """Write the tiles of one moment; -> its time in seconds. Raises :class:`FaceError`."""
     reading = sweep.reading
-    index = _telling_frame(reading)
+    index = telling_frame(reading, backend.layout)
     painter = SweepPainter(sweep, backend)
     # Whichever frame lends its face in an edit, here it is the shown one.
     with opened(reading.info, reading.faces.held, only=[range(index, index + 1)]) as shown:
@@ -123,8 +123,9 @@ def sweep_sheet(sweep: Sweep, backend: Backend, output: Path) -> float:
     return float(reading.faces.timeline.times_s[index])
 
 
-def _telling_frame(reading: VideoReading) -> int:
-    """The sharpest frame of the middle half that has the face."""
+def telling_frame(reading: VideoReading, layout: CodeLayout) -> int:
+    """Of the middle half of the frames that have the face, the one fittest to lend it: sharp, and
+    not in the middle of a blink. Raises :class:`FaceError`."""
     if not reading.people:
         raise FaceError(f"{reading.info.path}: no face to show emotions on")
     face = reading.people[0]
@@ -133,7 +134,7 @@ def _telling_frame(reading: VideoReading) -> int:
         raise FaceError(f"{reading.info.path}: no frame shows the face well enough")
     at = np.flatnonzero(seen)
     middle = at[len(at) // 4 : max(len(at) // 4 + 1, 3 * len(at) // 4)]
-    return int(middle[np.argmax(face.sharpness[middle])])
+    return int(middle[np.argmax(face.fitness(layout)[middle])])
 
 
 def sweep_video(
