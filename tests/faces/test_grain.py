@@ -51,7 +51,7 @@ def fineness(plane: np.ndarray) -> float:
     return float(cv2.Laplacian(plane[MIDDLE].astype(np.float32), cv2.CV_32F).var())
 
 
-@pytest.mark.parametrize(("times", "nearer"), [(1.8, 0.85), (1.4, 0.85), (0.7, 0.6)])
+@pytest.mark.parametrize(("times", "nearer"), [(1.8, 0.85), (1.4, 0.85), (0.7, 0.75)])
 def test_grain_is_nearer_to_what_was_filmed(times, nearer, monkeypatch):
     """nearer: how much of what is amiss without it is left at most, in logarithms."""
     planes = grain("yuv420p")
@@ -66,7 +66,7 @@ def test_skin_that_is_pressed_together_shimmers_less(monkeypatch):
     planes, flow = grain("yuv420p"), spread(0.7)
     after = painted(planes, flow)[0][MIDDLE].std()
     monkeypatch.setattr(repainting, "detail_change", lambda _: None)
-    assert after < 0.94 * painted(planes, flow)[0][MIDDLE].std()
+    assert after < 0.97 * painted(planes, flow)[0][MIDDLE].std()
 
 
 def test_what_is_moved_as_a_whole_or_not_at_all_keeps_its_own():

@@ -12,10 +12,10 @@ import numpy as np
 
 from .fields import area, over_channels
 
-#: Of a pixel's own detail, the share that returns to where it is drawn out, and is taken from where
-#: it is pressed together, as powers of the area. Drawn out skin keeps some of its softness: what is
-#: made up for there trembles as grain does.
-RETURNS, TAKEN = 0.3, 0.75
+#: How much detail returns to where skin is drawn out, and is taken from where it is pressed
+#: together, as powers of the area. Not all of it: what is made up for trembles as grain does, and
+#: where each pixel has a grain of its own, pressing them together makes that no sharper.
+RETURNS, TAKEN = 0.3, 0.4
 #: Areas beyond which no more is done.
 LEAST_AREA, MOST_AREA = 0.4, 3.0
 #: Shares of detail too small to be worth it.
