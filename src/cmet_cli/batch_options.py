@@ -52,6 +52,12 @@ class BatchOptions:
         int, Option("Further tries after errors that may pass.", _RUN, low=0, high=100)
     ] = 1
     fail_fast: Annotated[bool, Option("Stop at the first failure.", _RUN)] = False
+    skip_invalid: Annotated[
+        bool,
+        Option(
+            "Do the rows that nothing is wrong with, and tell of the others (exit code 1).", _RUN
+        ),
+    ] = False
     ray: Annotated[
         str | None,
         Option("Run on a Ray cluster: auto, host:port, ray://..., or local (here).", _CLUSTER),

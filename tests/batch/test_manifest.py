@@ -8,6 +8,7 @@ from dataclasses import fields
 
 import pytest
 
+from cmet_cli.batch import manifest as manifests
 from cmet_cli.batch.checks import CheckSettings, check_manifest
 from cmet_cli.batch.manifest import columns, parse_defaults, read_manifest, template
 from cmet_cli.errors import UsageError
@@ -200,6 +201,36 @@ def test_a_file_cannot_be_a_folder_too(folder):
 )
 def test_files_that_are_no_manifest(folder, text, words):
     assert any(words in p.message for p in check(folder, text).problems)
+
+
+def test_what_may_be_done_without_the_rest(folder):
+    """Whole rows only: a row of which one cell cannot be read is not done without that cell."""
+    good = '{"video": "a.mp4", "emotion_audio": "v.wav", "output": "1.mp4"}'
+    odd = '{"video": "b.mp4", "emotion_audio": "v.wav", "output": "2.mp4", "intensiti": 2}'
+    found = check(folder, f"{good}\n{odd}\nnonsense\n", "m.jsonl")
+    assert [row.name for row in found.sound] == ["1.mp4"]
+    assert {problem.line for problem in found.problems} == {2, 3}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "video,emotion_audio,intensiti\na.mp4,v.wav,2\n",
+        "video,video,emotion_audio\na.mp4,a.mp4,v.wav\n",
+        'video,emotion_audio\na.mp4,v.wav\n"b.mp4,v.wav\n',
+    ],
+)
+def test_where_more_than_rows_is_wrong_nothing_may(folder, text):
+    found = check(folder, text)
+    assert found.problems
+    assert found.sound == []
+
+
+def test_where_problems_are_too_many_to_tell_nothing_may(folder, monkeypatch):
+    monkeypatch.setattr(manifests, "MAX_PROBLEMS", 2)
+    rows = "a.mp4,v.wav,1.mp4\n" + "gone.mp4,v.wav,\n" * 4
+    found = check(folder, f"video,emotion_audio,output\n{rows}")
+    assert found.sound == []
 
 
 def test_not_text(folder):

@@ -101,6 +101,43 @@ def test_problems_stop_everything_before_it_begins(batch, write_manifest, clips)
     assert batch(clips / "no.csv").returncode == 2
 
 
+def test_the_rows_that_can_be_done_are_if_so_asked(batch, write_manifest, clips):
+    rows = rows_of(
+        ("v0.mp4", "e0.wav", "good.mp4"),
+        ("gone.mp4", "e1.wav", "bad.mp4"),
+        ("v0.mp4", "e1.wav", "good.mp4"),  # a name that is taken
+    )
+    manifest = write_manifest(rows)
+    refused = batch(manifest)
+    assert (refused.returncode, "--skip-invalid does the other row" in refused.stderr) == (2, True)
+    dry = batch(manifest, "--skip-invalid", "--dry-run", "--json")
+    assert dry.returncode == 1
+    assert [row["output"] for row in told(dry)["rows"]] == [str(clips / "m_out" / "good.mp4")]
+    run = batch(manifest, "--skip-invalid")
+    assert run.returncode == 1, run.stderr
+    assert "gone.mp4" in run.stderr
+    assert "2 problems in 2 lines: left out" in run.stderr
+    assert "1 done, 0 kept, 0 failed, 2 left out in" in run.stdout
+    assert set(outputs_of(manifest)) == {"good.mp4"}
+    again = told(batch(manifest, "--skip-invalid", "--json"))
+    assert (again["done"], again["kept"]) == (0, 1)
+    assert [(p["line"], p["column"]) for p in again["left_out"]] == [(3, "video"), (4, "output")]
+    rows[1]["video"], rows[2]["output"] = "v1.mp4", "other.mp4"
+    whole = batch(write_manifest(rows), "--skip-invalid", "--json")
+    assert whole.returncode == 0, whole.stderr
+    assert (told(whole)["done"], told(whole)["left_out"]) == (2, [])
+
+
+def test_a_manifest_that_is_wrong_itself_is_not_done_in_part(batch, write_manifest, clips):
+    """An option that is spelled wrong would be left out of every row."""
+    rows = rows_of(("v0.mp4", "e0.wav", "good.mp4"))
+    rows[0]["intensiti"] = "2"
+    run = batch(write_manifest(rows), "--skip-invalid")
+    assert run.returncode == 2
+    assert "intensity" in run.stderr
+    assert not (clips / "m_out").exists()
+
+
 def test_rows_that_fail_when_they_run(options, write_manifest, clips, make_media):
     """Each is reported by name; the others are done."""
     silent = make_media("silence.wav", "-f lavfi -i anullsrc=r=16000 -t 0.5")

@@ -49,21 +49,29 @@ class CheckSettings:
 
 @dataclass
 class Checked:
-    """Rows fit to run, and every problem of the others."""
+    """Rows that make sense, and every problem of the manifest; broken: more is wrong with it than
+    some of its rows."""
 
     rows: list[Row]
     problems: list[Problem]
+    broken: bool = False
+
+    @property
+    def sound(self) -> list[Row]:
+        """The rows that nothing is wrong with; none where the manifest itself is wrong."""
+        wrong = {problem.line for problem in self.problems}
+        return [] if self.broken else [row for row in self.rows if row.line not in wrong]
 
 
 def check_manifest(manifest: RawManifest, settings: CheckSettings, made: Made) -> Checked:
     """Judge every row. Each distinct path is asked of the file system once."""
-    checker, rows = _Checker(manifest, settings, made), list[Row]()
+    checker, rows, broken = _Checker(manifest, settings, made), list[Row](), manifest.broken
     try:
         rows = [row for raw in manifest.rows if (row := checker.row(raw)) is not None]
         checker.across(rows)
     except TooManyProblems:
-        pass
-    return Checked(rows, sorted(manifest.problems, key=lambda p: p.line))
+        broken = True
+    return Checked(rows, sorted(manifest.problems, key=lambda p: p.line), broken)
 
 
 class _Checker:

@@ -129,11 +129,12 @@ class RawRow(NamedTuple):
 
 @dataclass
 class RawManifest:
-    """What was read, and what could not be."""
+    """What was read, and what could not be. broken: more is wrong than some of its rows."""
 
     path: Path
     rows: list[RawRow] = field(default_factory=list)
     problems: Problems = field(default_factory=Problems)
+    broken: bool = False
 
 
 def read_manifest(path: Path) -> RawManifest:
@@ -154,7 +155,7 @@ def read_manifest(path: Path) -> RawManifest:
         if not manifest.rows and not manifest.problems:
             manifest.problems.say(0, "", "no rows")
     except TooManyProblems:
-        pass
+        manifest.broken = True
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{path}: not UTF-8 (after line {lines.number})",
@@ -198,9 +199,11 @@ def _read_table(lines: _Lines, delimiter: str, manifest: RawManifest) -> None:
                 continue
             if names is None:
                 names = _header(cells, lines.first, manifest.problems)
+                manifest.broken = bool(manifest.problems)
             else:
                 _add_row(names, cells, lines.first, manifest)
     except csv.Error as error:
+        manifest.broken = True
         manifest.problems.say(lines.first, "", f"cannot be read: {error}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,8 @@ from .params import FlagsOf, Json, Quiet, Verbose, takes_options
 
 if TYPE_CHECKING:
     from ..batch.checks import Checked
+    from ..batch.manifest import Problem
+    from ..batch.plan import Row
     from ..batch.run import BatchResult
 
 _NETWORK, _RUN = "How a worker runs", "How the batch runs"
@@ -117,45 +120,60 @@ def _check_and_run(options: BatchOptions, dry_run: bool, json: bool, quiet: bool
     from ..batch.run import check_batch
 
     checked = check_batch(options)
-    if checked.problems:
-        raise _refused(options.manifest, checked, json)
+    problems, sound = checked.problems, checked.sound
+    if problems and not (options.skip_invalid and sound):
+        raise _refused(options, checked, json)
+    if problems and not json:
+        _list_problems(problems)
+        error_console().print(f"[yellow]{_count(problems)}: left out[/]")
     if dry_run:
         _show_plan(options, checked, json)
-        return
-    result = _run(options, checked, quiet or json)
-    _report(result, json)
-    raise typer.Exit(result.exit_code)
+        raise typer.Exit(bool(problems))
+    result = _run(options, sound, quiet or json)
+    _report(result, problems, json)
+    raise typer.Exit(result.exit_code or bool(problems))
 
 
-def _refused(manifest: Path, checked: Checked, as_json: bool) -> UsageError:
+def _refused(options: BatchOptions, checked: Checked, as_json: bool) -> UsageError:
     """Every problem in one table; the error that ends the command."""
-    problems, console = checked.problems, error_console()
-    lines = len({p.line for p in problems})
-    told = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {lines} line{'s' * (lines > 1)}"
+    problems, sound = checked.problems, len(checked.sound)
+    others = "the other row" if sound == 1 else f"the other {sound} rows"
+    hint = f"--skip-invalid does {others}" if sound else ""
+    told = f"{options.manifest}: {_count(problems)}; nothing was run"
     if not as_json:
-        width = max(len(p.column) for p in problems[:PROBLEMS_SHOWN])
-        console.print(f"{'line':>6}  {'column':<{width}}  problem", style="bold", markup=False)
-        for problem in problems[:PROBLEMS_SHOWN]:
-            text = f"{problem.line or '':>6}  {problem.column:<{width}}  {problem.message}"
-            console.print(one_line(text), markup=False)
-        if len(problems) > PROBLEMS_SHOWN:
-            console.print(f"and {len(problems) - PROBLEMS_SHOWN} more")
-        return UsageError(f"{manifest}: {told}; nothing was run")
+        _list_problems(problems)
+        return UsageError(told, hint)
     listed = "; ".join(f"line {p.line}: {p.column}: {p.message}" for p in problems)
-    return UsageError(f"{manifest}: {told}; nothing was run: {listed}")
+    return UsageError(f"{told}: {listed}", hint)
+
+
+def _count(problems: Sequence[Problem]) -> str:
+    lines = len({p.line for p in problems})
+    return f"{len(problems)} problem{'s' * (len(problems) > 1)} in {lines} line{'s' * (lines > 1)}"
+
+
+def _list_problems(problems: Sequence[Problem]) -> None:
+    console, width = error_console(), max(len(p.column) for p in problems[:PROBLEMS_SHOWN])
+    console.print(f"{'line':>6}  {'column':<{width}}  problem", style="bold", markup=False)
+    for problem in problems[:PROBLEMS_SHOWN]:
+        text = f"{problem.line or '':>6}  {problem.column:<{width}}  {problem.message}"
+        console.print(one_line(text), markup=False)
+    if len(problems) > PROBLEMS_SHOWN:
+        console.print(f"and {len(problems) - PROBLEMS_SHOWN} more")
 
 
 def _show_plan(options: BatchOptions, checked: Checked, as_json: bool) -> None:
     from ..batch.plan import summary
     from ..batch.run import plan_batch
 
-    decisions = plan_batch(options, checked.rows)
-    pairs = list(zip(checked.rows, decisions, strict=True))
+    decisions = plan_batch(options, checked.sound)
+    pairs = list(zip(checked.sound, decisions, strict=True))
     if as_json:
         rows = [
             {"line": r.line, "output": r.output, "action": d.action, "why": d.why} for r, d in pairs
         ]
-        print_json({"rows": rows, "summary": summary(decisions)})
+        left_out = [problem._asdict() for problem in checked.problems]
+        print_json({"rows": rows, "summary": summary(decisions), "left_out": left_out})
         return
     for row, decision in pairs:
         text = f"{row.line:>6}  {decision.action:<4}  {row.name}  ({decision.why})"
@@ -180,26 +198,27 @@ def _show_status(options: BatchOptions, as_json: bool) -> None:
     )
 
 
-def _run(options: BatchOptions, checked: Checked, plain: bool) -> BatchResult:
+def _run(options: BatchOptions, rows: Sequence[Row], plain: bool) -> BatchResult:
     from ..batch.run import run_batch
     from .batch_progress import watching
 
     console = error_console()
     try:
         with watching(console, plain or not console.is_terminal) as listener:
-            return run_batch(options, checked.rows, listener)
+            return run_batch(options, rows, listener)
     except KeyboardInterrupt:
         console.print("interrupted; what is done stays done: run the same command to go on")
         raise SystemExit(EXIT_INTERRUPTED) from None
 
 
-def _report(result: BatchResult, as_json: bool) -> None:
+def _report(result: BatchResult, left_out: Sequence[Problem], as_json: bool) -> None:
     """Which rows failed, how many did not, and where to read more."""
     console = error_console()
     if as_json:
         failed = [{"line": r.line, "output": r.output, "error": e} for r, e in result.failed]
         paths = {"report_csv": str(result.report_csv), "report_html": str(result.report_html)}
-        print_json(vars(result) | paths | {"failed": failed})
+        told = {"failed": failed, "left_out": [problem._asdict() for problem in left_out]}
+        print_json(vars(result) | paths | told)
         return
     for row, error in result.failed[:FAILURES_SHOWN]:
         text = f"failed: line {row.line}: {row.name}: {error}"
@@ -208,7 +227,9 @@ def _report(result: BatchResult, as_json: bool) -> None:
         console.print(f"and {len(result.failed) - FAILURES_SHOWN} more, see the report")
     rate = f", {3600 * result.done / result.elapsed_s:.0f} rows an hour" if result.done else ""
     stopped = "; stopped at the first failure" if result.stopped else ""
+    lines = len({problem.line for problem in left_out})
+    others = f", {lines} left out" if lines else ""
     typer.echo(
         f"{result.report_html}  {result.done} done, {result.kept} kept, "
-        f"{len(result.failed)} failed in {result.elapsed_s:.1f} s{rate}{stopped}"
+        f"{len(result.failed)} failed{others} in {result.elapsed_s:.1f} s{rate}{stopped}"
     )
