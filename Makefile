@@ -31,7 +31,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-proof: $(READY)  ## the mini model's quality figures, from scratch (minutes)
+proof: $(READY)  ## the mini model's quality figures, from scratch (half an hour)
 	$(BIN)/cmet proof --output weights/mini/proof.json --overwrite
 
 bench: $(READY)

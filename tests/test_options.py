@@ -45,6 +45,9 @@ def test_wrong_values_are_refused_by_name(name, value, words):
 def test_two_options_that_do_not_fit_together():
     with pytest.raises(UsageError, match="asks for several"):
         EditOptions(paste="none", face="all")
+    with pytest.raises(UsageError, match="whole rendering"):
+        EditOptions(paste="crop")
+    assert EditOptions(paste="crop", detail="render").paste == "crop"
 
 
 @pytest.mark.parametrize(

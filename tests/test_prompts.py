@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cmet_cli import EditOptions, EmotionEditor
+from cmet_cli.asking import Wanted
 from cmet_cli.errors import FaceError, UsageError
 from cmet_cli.media.pictures import write_picture
 from cmet_cli.media.probe import probe_video
@@ -154,6 +156,48 @@ def test_unknown_names_are_told_before_work_begins(editor, tmp_path):
 def test_a_word_past_what_was_trained(editor, video, tmp_path):
     result = edit(editor, video, tmp_path / "out.mkv", emotion="happy", intensity=1.8)
     assert any("not trained beyond 1.5" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("emotion", "rows", "most"),
+    [
+        ("", "", 1.0),
+        ("0.6 happy + 0.4 sad", "", 0.6),
+        ("10 happy", "", 10.0),
+        ("2 happy - happy", "", 1.0),
+        ("surprised - 3 fear", "", 3.0),
+        ("happy", "0,1,sad,4\n1,2,0.5 fear,8\n", 4.0),
+    ],
+)
+def test_however_much_is_asked_for_it_is_known(tmp_path, emotion, rows, most):
+    options, plan = EditOptions(emotion=emotion), tmp_path / "plan.csv"
+    if rows:
+        plan.write_text(f"start,end,emotion,intensity\n{rows}")
+        options = replace(options, timeline=plan)
+    assert Wanted.of(HAPPY, (), options).most == pytest.approx(most)
+
+
+def test_more_than_was_trained_in_words_is_warned_of_too(editor, video, tmp_path):
+    result = edit(editor, video, tmp_path / "out.mkv", emotion="2 happy", intensity=-1)
+    assert any("intensity 2: the networks" in warning for warning in result.warnings)
+
+
+def test_a_look_refuses_what_it_would_not_do(editor, video, tmp_path):
+    """Rather than to look at something else."""
+    plan, sheet = tmp_path / "plan.csv", tmp_path / "sheet.png"
+    plan.write_text("start,end,emotion\n0,1,happy\n")
+    with pytest.raises(UsageError, match="not --timeline"):
+        editor.sweep(video, ["sad"], sheet, options=EditOptions(timeline=plan))
+    for name, value in (("save_codes", tmp_path / "c.npz"), ("sidecar", True)):
+        options = EditOptions(emotion="happy", **{name: value})
+        for look in (
+            lambda o: editor.sweep(video, ["happy"], sheet, options=o),
+            lambda o: editor.preview(video, None, sheet, options=o),
+            lambda o: editor.inspect(video, None, tmp_path / "page.html", options=o),
+        ):
+            with pytest.raises(UsageError, match="nothing to write"):
+                look(options)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["plan.csv"]
 
 
 def test_a_plan_for_all_of_a_video_is_the_emotion_by_its_name(editor, video, tmp_path):

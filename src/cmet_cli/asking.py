@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,6 +63,12 @@ class Wanted:
         if prompt.neutral and not speech:
             raise UsageError("neutral audio is compared with speech, and no speech is given")
         return cls(prompt, options, None, plan)
+
+    @property
+    def most(self) -> float:
+        """The most of one emotion that is asked for, before the intensity of all: 1 for speech."""
+        asked = [(1.0, self.options.emotion), *((s.intensity, s.emotion) for s in self.plan)]
+        return max(abs(times) * _most_of_one(text) for times, text in asked)
 
     def files(self) -> list[Path]:
         """Every file it names, each there and readable. Raises :class:`UsageError`."""
@@ -146,6 +153,14 @@ class Asker:
         all_heard = together([one.heard for one in heard])
         source = Scheduled(parts, info.duration_s)
         return replace(told, source=source, heard=all_heard, warnings=warnings)
+
+
+def _most_of_one(mixture: str) -> float:
+    """The largest weight of a name, 1 where none is named."""
+    weights = defaultdict[str, float](float)
+    for term in parse_mixture(mixture) if mixture.strip() else ():
+        weights[term.name] += term.weight
+    return max(map(abs, weights.values()), default=1.0)
 
 
 def _together(asked: Sequence[Asked]) -> Asked:

@@ -21,6 +21,7 @@ from .media.probe import VideoInfo
 from .media.writer import container_of, plan_streams
 from .model import Model, load_model
 from .options import (
+    ASKING,
     EditOptions,
     ModelChoice,
     Progress,
@@ -171,6 +172,7 @@ class EmotionEditor:
                 stage,
                 self.backend,
                 source,
+                wanted.most,
             )
         )
 
@@ -242,6 +244,10 @@ class EmotionEditor:
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
         check_own_picture(options, "a sweep")
+        others = [name for name in (*ASKING[1:], "speech") if getattr(options, name)]
+        if others:
+            flag = f"--{others[0].replace('_', '-')}"
+            raise UsageError(f"a sweep shows emotions by name, and not {flag}", "edit with it")
         if not emotions or not 1 <= len(emotions) * len(intensities) <= MAX_TILES:
             raise UsageError(f"a sweep has 1 to {MAX_TILES} tiles")
         check_request(video, output, [], options)

@@ -215,8 +215,8 @@ class EditOptions:
     paste: Annotated[
         Paste,
         Option(
-            "What goes back into the frame: face, crop (the whole square), or none (the result is "
-            "the bare crop).",
+            "What goes back into the frame: face, crop (the square, with --detail render), or none "
+            "(the result is the bare crop).",
             _FACE,
         ),
     ] = "face"
@@ -243,6 +243,11 @@ class EditOptions:
             raise UsageError(
                 f"{self.encoder} has no preset '{self.preset[:40]}'",
                 f"it has {', '.join(PRESETS[self.encoder])}",
+            )
+        if self.paste == "crop" and self.detail == "source":
+            raise UsageError(
+                "paste 'crop' shows the whole rendering, and detail 'source' shows none",
+                "ask for detail 'render' too",
             )
         if self.paste == "none" and self.face == "all":
             raise UsageError("paste 'none' gives one crop, and face 'all' asks for several")

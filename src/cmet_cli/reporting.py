@@ -67,11 +67,15 @@ def signer_for(output: Path, options: EditOptions) -> Signer | None:
 
 
 def check_own_picture(options: EditOptions, what: str) -> None:
-    """Raises :class:`UsageError` where a look at a video's own picture is asked of another's."""
+    """Raises :class:`UsageError` where a look at a video's own picture is asked of another's, or
+    files of an edit that is not made."""
     if options.identity_image is not None:
         raise UsageError(
             f"{what} shows the video's own face", "leave out --identity-image, or edit a short clip"
         )
+    for name in ("save_codes", "sidecar", "sign_cert", "sign_key"):
+        if getattr(options, name):
+            raise UsageError(f"{what} is no edit: --{name.replace('_', '-')} has nothing to write")
 
 
 def encoding(options: EditOptions) -> EncodeSettings:
@@ -97,7 +101,8 @@ def streams_for(stage: Stage, options: EditOptions, container: str) -> StreamPla
 
 @dataclass(frozen=True)
 class Finished:
-    """What the report of an edit is made from. source: which frame lent its face."""
+    """What the report of an edit is made from. source: which frame lent its face; most: of one
+    emotion that was asked for, at intensity 1."""
 
     output: Path
     video: Path | None
@@ -109,6 +114,7 @@ class Finished:
     stage: Stage
     backend: Backend
     source: SourceChoice
+    most: float
 
 
 def report(done: Finished) -> EditResult:
@@ -144,7 +150,7 @@ def report(done: Finished) -> EditResult:
         warnings=(
             *reading.warnings,
             *done.asked.warnings,
-            *_strength(options),
+            *_strength(abs(options.intensity) * done.most),
             *filter(None, [done.streams.warning, done.encode.warning]),
             *backend.warnings,
         ),
@@ -158,7 +164,7 @@ def _lips(stage: Stage, options: EditOptions) -> str:
     return "video" if all(lips is None for lips in stage.reading.lips) else "audio"
 
 
-def _strength(options: EditOptions) -> list[str]:
-    if abs(options.intensity) <= TRAINED_TO:
+def _strength(asked: float) -> list[str]:
+    if asked <= TRAINED_TO:
         return []
-    return [f"intensity {options.intensity:g}: the networks were not trained beyond {TRAINED_TO:g}"]
+    return [f"intensity {asked:g}: the networks were not trained beyond {TRAINED_TO:g}"]

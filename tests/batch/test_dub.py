@@ -46,7 +46,7 @@ def test_another_stretch_of_the_same_speech_is_another_result(batch, write_manif
     manifest = write_manifest([{"video": "v0.mp4", "speech": "e0.wav@0-0.2", "output": "a.mp4"}])
     assert batch(manifest).returncode == 0
     manifest = write_manifest([{"video": "v0.mp4", "speech": "e0.wav@0-0.3", "output": "a.mp4"}])
-    assert "changed: stretches" in batch(manifest, "--dry-run").stdout
+    assert "changed: speech" in batch(manifest, "--dry-run").stdout
 
 
 def test_a_row_without_a_video_needs_a_picture_and_speech(batch, write_manifest, clips):

@@ -6,6 +6,9 @@ import csv
 import hashlib
 import json
 
+from cmet_cli.evaluation import takes
+from cmet_cli.options import RuntimeOptions
+
 
 def test_figures_stand_in_the_report(batch, write_manifest, clips):
     rows = [
@@ -35,3 +38,36 @@ def test_a_sidecar_is_an_output_like_others(batch, write_manifest, clips):
     assert "1 done" in batch(manifest, "--dry-run").stderr
     (folder / "v0_e0.mp4.cmet.json").unlink()
     assert "sidecar is missing" in batch(manifest, "--dry-run").stdout
+
+
+def test_rows_that_were_made_without_figures_are_told(batch, write_manifest):
+    manifest = write_manifest([{"video": "v0.mp4", "emotion_audio": "e0.wav"}])
+    assert batch(manifest).returncode == 0
+    told = batch(manifest, "--evaluate")
+    assert "1 of those done already are not measured: `cmet evaluate --pairs`" in told.stderr
+    assert "not measured" not in batch(manifest).stderr
+
+
+def test_takes_are_measured_where_the_edits_run(monkeypatch, tmp_path):
+    """On the row's device, with the judges of the folder that was given."""
+    seen = {}
+
+    class Loaded:
+        class backend:
+            class compute:
+                device = "there"
+
+    def load_model(weights_dir=None, choice="auto", runtime=None):
+        seen["runtime"], seen["choice"] = runtime, choice
+        return Loaded
+
+    def load_networks(weights_dir, device, **_):
+        seen["folder"], seen["device"] = weights_dir, device
+        return None
+
+    monkeypatch.setattr(takes, "load_model", load_model)
+    monkeypatch.setattr(takes, "load_networks", load_networks)
+    runtime = RuntimeOptions("cpu", "fp32")
+    evaluator = takes.TakeEvaluator.load(tmp_path, runtime).evaluator
+    assert seen == {"runtime": runtime, "choice": "mini", "folder": tmp_path, "device": "there"}
+    assert evaluator.weights_dir == tmp_path

@@ -203,6 +203,13 @@ def test_files_that_are_no_manifest(folder, text, words):
     assert any(words in p.message for p in check(folder, text).problems)
 
 
+def test_options_that_need_each_other_are_judged_together(folder):
+    head = "video,emotion_audio,output,paste,detail\n"
+    found = check(folder, f"{head}a.mp4,v.wav,1.mp4,crop,render\na.mp4,v.wav,2.mp4,crop,\n")
+    assert [row.name for row in found.rows] == ["1.mp4"]
+    assert only_problem(found)[:2] == (3, "paste")
+
+
 def test_what_may_be_done_without_the_rest(folder):
     """Whole rows only: a row of which one cell cannot be read is not done without that cell."""
     good = '{"video": "a.mp4", "emotion_audio": "v.wav", "output": "1.mp4"}'

@@ -263,3 +263,34 @@ def test_status_tells_how_a_run_stands_while_it_is_at_work(options, batch, write
     said = batch(manifest, "--status")
     assert "2 done, 1 failed, 0 waiting; no run is at work" in said.stdout
     assert "failed: line 3: " in said.stdout
+
+
+def test_a_report_replaces_nobody_elses_file(batch, write_manifest, clips):
+    manifest = write_manifest(rows_of(("v0.mp4", "e0.wav", "good.mp4")))
+    for name in ("report.csv", "report.html", "report-2.html"):
+        mine = clips / name
+        mine.write_text("mine")
+        run = batch(manifest, "-o", clips)
+        assert run.returncode == 2
+        assert name in run.stderr
+        assert mine.read_text() == "mine"
+        mine.unlink()
+    (clips / "report-draft.html").write_text("nobody minds")
+    first = batch(manifest, "-o", clips)
+    assert first.returncode == 0, first.stderr
+    assert batch(manifest, "-o", clips).returncode == 0  # its own are replaced
+    itself = clips / "report.csv"
+    itself.write_bytes(manifest.read_bytes())
+    run = batch(itself, "-o", clips, "--overwrite")
+    assert run.returncode == 2
+    assert "would replace the manifest" in run.stderr
+    assert itself.read_bytes() == manifest.read_bytes()
+
+
+def test_quiet_is_quiet(batch, write_manifest):
+    rows = rows_of(("v0.mp4", "e0.wav", "a.mp4"))
+    run = batch(write_manifest(rows), "--quiet")
+    assert run.returncode == 0, run.stderr
+    assert "[1/1]" not in run.stderr
+    assert "rows to do" not in run.stderr
+    assert "1 done" in run.stdout

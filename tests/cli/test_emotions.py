@@ -88,3 +88,20 @@ def test_requests_that_make_no_sense(cmet, own, words, said):
     assert run.returncode == 2
     assert said in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_nobody_elses_neutral_is_taken_over_unasked(cmet, own, tmp_path):
+    """Every emotion is compared with it."""
+    theirs = tmp_path / "gift.safetensors"
+    write_preset(preset_of("neutral", np.ones((3, 4), np.float32), "an ear", ""), theirs)
+    run = cmet("emotions", "import", theirs)
+    assert run.returncode == 2
+    assert "every emotion would be compared with it" in run.stderr
+    assert not own.exists() or not list(own.iterdir())
+    assert cmet("emotions", "import", theirs, "--name", "calm").returncode == 0
+
+
+def test_a_neutral_of_ones_own_is_warned_of(cmet, own, voice):
+    run = cmet("emotions", "add", "neutral", voice)
+    assert run.returncode == 0, run.stderr
+    assert "every emotion is compared with this" in run.stderr

@@ -153,3 +153,13 @@ def test_a_schedule_is_a_source(tmp_path):
     # A part of the clip, as a preview takes it, has the clip's own times.
     part = Scheduled(parts).delta(np.zeros((1, 2), np.float32), Timeline(np.array([2.5])))
     assert part[0, 0] == pytest.approx(20)
+
+
+def test_words_in_comments_hide_no_rows(tmp_path):
+    """Subtitles become comments of a plan, whatever is said in them."""
+    said = [(0.0, 1.0, 'Well,"she said'), (1.0, 2.0, '"quoted"'), (2.0, 3.0, "#5, 'is'")]
+    text = starter_plan(3.0, said).replace("neutral", "happy")
+    assert [s.start_s for s in read_plan(plan(tmp_path, text)) if not s.is_gap][:3] == [0, 1, 2]
+    bad = text + "5,4,sad,,1,0.3\n"
+    with pytest.raises(UsageError, match=f"line {len(bad.splitlines())}:"):
+        read_plan(plan(tmp_path, bad))

@@ -32,7 +32,7 @@ _TAKEN = "exists and was not made by this batch: {} (--overwrite replaces it)"
 #: One of these columns is enough to ask for something.
 _SUFFICIENT = ("emotion_audio", *ASKING, *RESTAGING)
 #: Columns that are judged beside another.
-_BESIDE = {"preset": "encoder"}
+_BESIDE = {"preset": "encoder", "paste": "detail"}
 #: What an output was when this batch made it; ``None`` for anybody else's.
 Made = Callable[[str], "Entry | None"]
 

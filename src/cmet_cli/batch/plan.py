@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._version import __version__
 from ..declared import Declared, declared
-from ..emotion.named import label, own_files
+from ..emotion.named import NEUTRAL, SUFFIX, label, own_files, own_folder
 from ..emotion.schedule import Segment, read_plan
 from ..errors import UsageError
 from ..options import ASKING, RESTAGING, SIDECAR_SUFFIX, EditOptions
@@ -200,10 +200,11 @@ def made_of(row: Row, entries: Mapping[str, Entry], model: str, compute: str) ->
         for name, value in vars(row.options).items()
         if name not in NOT_OF_THE_RESULT
     }
-    inputs = {name: [entries[p][2] for p in places] for name, places in row.inputs().items()}
-    clips = (*row.emotion_audio, *row.neutral_audio, *row.inputs().get("speech", ()))
-    if parts := [p[len(file_of(p)) :] for p in clips if file_of(p) != p]:
-        inputs["stretches"] = parts
+    inputs = {
+        # A file by its content, and which stretch of it where that is not the whole.
+        name: [entries[place][2] + place[len(file_of(place)) :] for place in places]
+        for name, places in row.inputs().items()
+    }
     shared = {"model": model, "compute": compute, "version": __version__}
     # As it comes back from the database: tuples are lists there.
     made: dict[str, Any] = json.loads(json.dumps({**inputs, "options": options, **shared}))
@@ -314,9 +315,13 @@ class Schedule:
 
 
 def model_digest(weights: Weights) -> str:
-    """One digest for all files of a model; large ones are taken from the download's record."""
+    """One digest for all files of a model and of the emotions that it can name; large ones are
+    taken from the download's record. Of the user's own the neutral one counts, with which all are
+    compared, and every one where voices are taken for names."""
     from ..weights.digests import file_digests
 
     digests = Digests()
-    found = file_digests(weights, lambda path: str(digests.entry(str(path))[2]))
+    own = own_folder() if weights.ear is not None else own_folder() / f"{NEUTRAL}{SUFFIX}"
+    named = [path for path in (weights.presets, own) if path is not None and path.exists()]
+    found = file_digests(weights, lambda path: str(digests.entry(str(path))[2]), also=named)
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()

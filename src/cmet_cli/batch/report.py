@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from .storage import deliver
 EVERY_S = 5.0
 MOST_OF_THE_TIME = 0.05  # of the driver's time that may go into reports
 PAGE_ROWS, FAILED_LISTED = 500, 1000
-TEMPLATE = "report.html.j2"
+TEMPLATE, TABLE = "report.html.j2", "report.csv"
 COLUMNS: tuple[str, ...] = (
     "line",
     "status",
@@ -43,6 +44,11 @@ def page_name(number: int) -> str:
     return "report.html" if number == 0 else f"report-{number + 1}.html"
 
 
+def is_report(path: Path) -> bool:
+    """Whether a file is called as one that a run writes or replaces."""
+    return path.name == TABLE or re.fullmatch(r"report(-\d+)?\.html", path.name) is not None
+
+
 class Report:
     """The report of a run, one HTML page per few hundred rows, each complete in itself. Files are
     replaced whole, every few seconds at most.
@@ -51,7 +57,7 @@ class Report:
     """
 
     def __init__(self, folder: Path, work: Path, state: State, rows: int, title: str) -> None:
-        self.csv_path, self.html_path = folder / "report.csv", folder / page_name(0)
+        self.csv_path, self.html_path = folder / TABLE, folder / page_name(0)
         self._folder, self._work, self._state, self._title = folder, work, state, title
         self._pages = max(1, -(-rows // PAGE_ROWS))
         self._stale = set(range(self._pages))

@@ -218,7 +218,8 @@ class RowWorker:
     def _evaluator(self) -> TakeEvaluator:
         from ..evaluation.takes import TakeEvaluator
 
-        return TakeEvaluator.load()
+        folder = self._setup.weights_dir
+        return TakeEvaluator.load(Path(folder) if folder else None, self._setup.runtime)
 
     def _local(self, place: str, entries: dict[str, Entry]) -> Path:
         if not is_url(place):

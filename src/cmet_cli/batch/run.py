@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,8 +16,21 @@ from ..errors import CmetError, UsageError, WeightsError
 from ..media.encoder import EncodeSettings, check_encoder
 from .checks import Checked, CheckSettings, check_manifest
 from .manifest import Problem, parse_defaults, read_manifest
-from .plan import DONE, FAILED, MADE, RUN, WAITING, Decision, Key, Outcome, Row, Schedule, Task
-from .report import Report
+from .plan import (
+    DONE,
+    FAILED,
+    KEEP,
+    MADE,
+    RUN,
+    WAITING,
+    Decision,
+    Key,
+    Outcome,
+    Row,
+    Schedule,
+    Task,
+)
+from .report import Report, is_report
 from .row_worker import WorkerSetup
 from .state import DATABASE, STATE_FOLDER, WORKERS_LOG, State, is_running, only_run
 from .storage import Digests
@@ -26,7 +40,9 @@ if TYPE_CHECKING:
     from ..weights.folder import Weights
 
 POLL_S = 0.5
+OTHER_FOLDER = "give another --output-dir, or that file another name"
 STARTS_TRIED = 3
+MEASURE_HINT = "`cmet evaluate --pairs` does that"
 LOG_HINT = "its last words are in .cmet/workers.log beside the outputs"
 
 
@@ -79,6 +95,7 @@ def _state_folder(options: BatchOptions) -> Path:
 
 def check_batch(options: BatchOptions) -> Checked:
     """Read and judge the whole manifest; nothing is written and no model loaded."""
+    _check_reports(options)
     defaults = parse_defaults(list(options.defaults))
     permissions = options.allow_outside, options.overwrite
     settings = CheckSettings(options.output_root, defaults, *permissions)
@@ -87,6 +104,17 @@ def check_batch(options: BatchOptions) -> Checked:
     _check_names(checked, options)
     _check_encoders(checked)
     return checked
+
+
+def _check_reports(options: BatchOptions) -> None:
+    """Reports are replaced at every run, but only a batch's own. Raises :class:`UsageError`."""
+    root = options.local_root
+    ours = (_state_folder(options) / DATABASE).exists() or options.overwrite
+    for path in filter(is_report, root.iterdir() if root.is_dir() else ()):
+        if path.exists() and options.manifest.exists() and path.samefile(options.manifest):
+            raise UsageError(f"the report would replace the manifest: {path}", OTHER_FOLDER)
+        if not ours:
+            raise UsageError(f"the report would replace a file of somebody's: {path}", OTHER_FOLDER)
 
 
 def _check_encoders(checked: Checked) -> None:
@@ -167,6 +195,8 @@ def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) ->
         report = Report(options.local_root, work, state, len(rows), title)
         listener.total(len(tasks))
         listener.note(f"{len(tasks)} rows to do, {len(rows) - len(tasks)} done already")
+        if options.evaluate and (few := _unmeasured(rows, decisions, state)):
+            listener.note(f"{few} of those done already are not measured: {MEASURE_HINT}")
         try:
             if tasks:
                 with closing(model.pool(options, len(tasks), work)) as pool:
@@ -184,6 +214,14 @@ def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) ->
         report_html=report.html_path,
         stopped=options.fail_fast and bool(failed),
     )
+
+
+def _unmeasured(rows: Sequence[Row], decisions: Sequence[Decision], state: State) -> int:
+    """How many rows that stay have no figures: they were made without."""
+    kept = [row for row, decision in zip(rows, decisions, strict=True) if decision.action == KEEP]
+    results = [state.result(row.output) for row in kept if row.options.keeps_picture]
+    told = [json.loads(result["result"] or "{}") for result in results if result is not None]
+    return sum("worth_a_look" not in one for one in told)
 
 
 def _tasks(

@@ -129,7 +129,7 @@ def _check_and_run(options: BatchOptions, dry_run: bool, json: bool, quiet: bool
     if dry_run:
         _show_plan(options, checked, json)
         raise typer.Exit(bool(problems))
-    result = _run(options, sound, quiet or json)
+    result = _run(options, sound, json, quiet)
     _report(result, problems, json)
     raise typer.Exit(result.exit_code or bool(problems))
 
@@ -198,13 +198,13 @@ def _show_status(options: BatchOptions, as_json: bool) -> None:
     )
 
 
-def _run(options: BatchOptions, rows: Sequence[Row], plain: bool) -> BatchResult:
+def _run(options: BatchOptions, rows: Sequence[Row], plain: bool, quiet: bool) -> BatchResult:
     from ..batch.run import run_batch
     from .batch_progress import watching
 
     console = error_console()
     try:
-        with watching(console, plain or not console.is_terminal) as listener:
+        with watching(console, plain or not console.is_terminal, quiet) as listener:
             return run_batch(options, rows, listener)
     except KeyboardInterrupt:
         console.print("interrupted; what is done stays done: run the same command to go on")

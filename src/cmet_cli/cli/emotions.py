@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..emotion.named import NEUTRAL
 from ..errors import UsageError
 from ..options import ModelOptions, RuntimeOptions
 from .console import print_json, print_warning, progress_bars
@@ -91,6 +92,8 @@ def add(
     with progress_bars(quiet) as progress:
         preset = make_preset(name, heard, ear.encoder, neutral=plain, progress=progress)
     write_preset(preset, path, overwrite=overwrite)
+    if name == NEUTRAL:
+        print_warning("every emotion is compared with this from now on; `remove` undoes it")
     if preset.count < FEW:
         print_warning(f"{name} {STEADIER}")
     if loaded.weights.own_ear and loaded.open_ear is None and is_unlike(preset.mean, ear.presets):
@@ -159,6 +162,11 @@ def import_(
     check_input(file, "emotion")
     preset = read_preset(file)
     preset = replace(preset, name=name or preset.name)
+    if preset.name == NEUTRAL:
+        raise UsageError(
+            f"{file}: is called {NEUTRAL}, and every emotion would be compared with it",
+            "give it a --name, or `cmet emotions add neutral` from recordings of your own",
+        )
     _refuse_taken(preset.name, ModelOptions())
     path = own_folder() / f"{preset.name}{SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,9 +176,9 @@ def import_(
 
 
 def _refuse_taken(name: str, model: ModelOptions) -> None:
-    """A name that comes with a model keeps its meaning."""
+    """A name that comes with a model keeps its meaning; neutral is anybody's to add."""
     known, _, _ = _all(model)
-    if any(e.preset.name == name and e.origin != "yours" and name != "neutral" for e in known):
+    if any(e.preset.name == name and e.origin != "yours" and name != NEUTRAL for e in known):
         raise UsageError(
             f"'{name}' is a name that comes with the model", f"choose another, such as my_{name}"
         )

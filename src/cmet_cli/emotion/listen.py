@@ -18,7 +18,8 @@ from ..options import Progress
 from ..weights.folder import Weights
 from .following import VaryingMixture, VaryingSpeech, hear_over_time
 from .hearing import NOTHING_HEARD, Heard, hear
-from .presets import NEUTRAL, Presets
+from .named import NEUTRAL
+from .presets import Presets
 from .source import EmotionSource, Mixture, SpeechEmotion
 from .speech.clips import mean_feature
 from .speech.encoder import EMOTION2VEC, CachingEncoder, SpeechEncoder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 
-SUFFIX = ".safetensors"
+SUFFIX, NEUTRAL = ".safetensors", "neutral"
 ENVIRONMENT_VARIABLE = "CMET_EMOTIONS_DIR"
 MAX_TERMS, MAX_WEIGHT = 16, 10.0
 _TERM = re.compile(

@@ -23,12 +23,11 @@ from ..options import Progress, no_progress
 from ..weights.checkpoint import read_metadata, read_tensors
 from ..weights.folder import Weights
 from ..weights.registry import FEATURE_FOLDER
-from .named import SUFFIX, own_folder
+from .named import NEUTRAL, SUFFIX, own_folder
 from .speech.choose import encoder_name
 from .speech.clips import clip_feature, load_feature
 from .speech.encoder import EMOTION2VEC, SpeechEncoder
 
-NEUTRAL = "neutral"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _FORMAT = "cmet emotion 1"
 _MAX_FILE_BYTES = 1 << 20

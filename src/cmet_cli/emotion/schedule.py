@@ -23,13 +23,12 @@ import numpy as np
 from ..errors import UsageError
 from ..media.clock import Timeline, number, seconds
 from ..media.ffmpeg import check_input
-from .named import parse_mixture
+from .named import NEUTRAL, parse_mixture
 
 if TYPE_CHECKING:  # plans are read where no network is
     from .source import EmotionSource
 
 COLUMNS = ("start", "end", "emotion", "audio", "intensity", "ease")
-NEUTRAL = "neutral"
 EASE_S = 0.3
 MOST_INTENSITY, MOST_S = 10.0, 1e6
 MAX_BYTES, MAX_SEGMENTS = 1 << 22, 10_000
@@ -95,11 +94,13 @@ def _read_text(path: Path) -> str:
 
 
 def _csv_rows(path: Path, text: str) -> list[tuple[int, dict[str, Any]]]:
-    reader = csv.reader(io.StringIO(text))
+    # Comments are anybody's words, quotes too; what is left of them are blank lines.
+    lines = ("\n" if line.lstrip().startswith("#") else line for line in io.StringIO(text))
+    reader = csv.reader(lines)
     rows, names = [], list[str]()
     try:
         for cells in reader:
-            if not any(c.strip() for c in cells) or cells[0].lstrip().startswith("#"):
+            if not any(c.strip() for c in cells):
                 continue
             if not names:
                 names = [c.strip().lower() for c in cells]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import CmetError, UsageError
 from ..model import load_model
-from ..options import EditOptions
+from ..options import EditOptions, RuntimeOptions
 from .evaluate import Evaluator
 from .networks.load import OF_A_TAKE, load_networks
 
@@ -20,12 +20,14 @@ class TakeEvaluator:
     evaluator: Evaluator
 
     @classmethod
-    def load(cls) -> TakeEvaluator:
-        """With the small model, and the published networks that are here. Raises
-        :class:`CmetError`."""
-        model = load_model(choice="mini")
-        networks = load_networks(None, model.backend.compute.device, only=OF_A_TAKE)
-        return cls(Evaluator(model, networks))
+    def load(
+        cls, weights_dir: Path | None = None, runtime: RuntimeOptions | None = None
+    ) -> TakeEvaluator:
+        """With the small model, and the published networks that are here; weights_dir: where is
+        looked for them first. Raises :class:`CmetError`."""
+        model = load_model(choice="mini", runtime=runtime)
+        networks = load_networks(weights_dir, model.backend.compute.device, only=OF_A_TAKE)
+        return cls(Evaluator(model, networks, weights_dir=weights_dir))
 
     def __call__(self, before: Path, after: Path, options: EditOptions) -> dict[str, Any]:
         """``evaluation``: figures by name; ``worth_a_look``: the names of those out of range."""

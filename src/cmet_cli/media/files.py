@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 
+STEM_BYTES = 80
 OVERWRITE_HINT = "choose another name, or overwrite it (--overwrite)"
 
 
@@ -21,9 +22,9 @@ def atomic_path(destination: Path, *, overwrite: bool = False) -> Iterator[Path]
     exception, Ctrl-C too, the temporary file is removed. Without ``overwrite`` a file that has
     appeared meanwhile is kept and :class:`UsageError` raised.
     """
-    temporary = destination.with_name(
-        f".{destination.stem[:80]}.{uuid.uuid4().hex[:8]}.part{destination.suffix}"
-    )
+    # File systems count bytes.
+    stem = destination.stem.encode(errors="ignore")[:STEM_BYTES].decode(errors="ignore")
+    temporary = destination.with_name(f".{stem}.{uuid.uuid4().hex[:8]}.part{destination.suffix}")
     try:
         yield temporary
         if overwrite:

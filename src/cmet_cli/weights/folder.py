@@ -211,9 +211,9 @@ def find_weights(explicit: Path | None = None, model: str = "auto") -> Weights:
     disk, else the one that ships. Raises :class:`WeightsError`: where was looked, and what was
     missing.
     """
-    if model == "mini" or (model == "auto" and explicit is None and nothing_published()):
-        return with_ear(_find(explicit or mini_folder(), model))
-    return with_ear(_find(explicit, model))
+    mini = model == "mini" or (model == "auto" and explicit is None and nothing_published())
+    found = _find(explicit or mini_folder() if mini else explicit, model)
+    return with_ear(replace(found, yunet=found.yunet or find_yunet(explicit)))
 
 
 def nothing_published(explicit: Path | None = None) -> bool:
