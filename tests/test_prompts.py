@@ -182,6 +182,16 @@ def test_more_than_was_trained_in_words_is_warned_of_too(editor, video, tmp_path
     assert any("intensity 2: the networks" in warning for warning in result.warnings)
 
 
+def test_lips_that_cannot_be_held_are_told(editor, video, tmp_path):
+    def warned(**asked):
+        result = edit(editor, video, tmp_path / "out.mkv", emotion="happy", **asked)
+        return any("keep-lips did nothing" in warning for warning in result.warnings)
+
+    assert warned(keep_lips=True, detail="render")
+    assert not warned(keep_lips=True)
+    assert not warned(detail="render")
+
+
 def test_a_look_refuses_what_it_would_not_do(editor, video, tmp_path):
     """Rather than to look at something else."""
     plan, sheet = tmp_path / "plan.csv", tmp_path / "sheet.png"

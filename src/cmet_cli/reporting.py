@@ -151,6 +151,7 @@ def report(done: Finished) -> EditResult:
             *reading.warnings,
             *done.asked.warnings,
             *_strength(abs(options.intensity) * done.most),
+            *_held(options),
             *filter(None, [done.streams.warning, done.encode.warning]),
             *backend.warnings,
         ),
@@ -162,6 +163,12 @@ def _lips(stage: Stage, options: EditOptions) -> str:
     if stage.motion is not None:
         return options.lips_from
     return "video" if all(lips is None for lips in stage.reading.lips) else "audio"
+
+
+def _held(options: EditOptions) -> list[str]:
+    if options.keep_lips and not (options.keeps_lips and options.detail == "source"):
+        return ["keep-lips did nothing: it holds lips as filmed, with detail 'source'"]
+    return []
 
 
 def _strength(asked: float) -> list[str]:

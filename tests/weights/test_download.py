@@ -277,3 +277,14 @@ def test_the_model_asked_for_is_the_one_loaded_after_the_download(monkeypatch):
     runtime = RuntimeOptions(device="cpu")
     assert load_editor(ModelOptions(model="cmet"), runtime, True, True) == "an editor"
     assert asked == ["cmet"]
+
+
+def test_the_licences_of_what_came_are_told():
+    from cmet_cli.cli.download import _licences
+
+    yunet = next(f for f in FILES if f.name == "yunet")
+    renderer = next(f for f in FILES if f.name == "edtalk")
+    told = _licences([yunet.kept, renderer.kept, "of nobody's"])
+    assert told[yunet.licence] == ["yunet"]
+    assert told[f"see the repository ({CMET_REPO})"] == ["edtalk"]
+    assert len(told) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -76,3 +77,17 @@ def download_weights(
         f"{report.folder}: {len(report.fetched)} file(s) downloaded, "
         f"{len(report.present)} already there"
     )
+    for licence, names in _licences(report.fetched).items():
+        typer.echo(f"licence of {', '.join(names)}: {licence}")
+
+
+def _licences(kept: Sequence[str]) -> dict[str, list[str]]:
+    """What the files that have come may be used for: the names of each licence's."""
+    from ..weights.registry import EVALUATION_FILES, FILES, SEE_REPOSITORY
+
+    found: dict[str, list[str]] = {}
+    for entry in (*FILES, *EVALUATION_FILES):
+        if entry.kept in kept:
+            said = entry.licence + (f" ({entry.repo})" if entry.licence == SEE_REPOSITORY else "")
+            found.setdefault(said, []).append(entry.name)
+    return found

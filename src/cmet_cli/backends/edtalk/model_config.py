@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class ModelConfig:
     jaw: Jaw | None = None
 
 
+MOST_GAIN, MOST_NAME = 100.0, 80
 _NETWORKS = {"edtalk": EDTalkConfig, "audio2lip": Audio2LipConfig, "connector": ConnectorConfig}
 
 
@@ -50,6 +51,7 @@ def read_config(path: Path | None) -> ModelConfig:
     sections = read_sections(path)
     values: dict[str, Any] = {k: sections[k] for k in ("name", "gain", "source") if k in sections}
     try:
+        _check_plain(values)
         for name, kind in _NETWORKS.items():
             if sections.get(name) is not None:
                 values[name] = kind(**sections[name])
@@ -62,6 +64,18 @@ def read_config(path: Path | None) -> ModelConfig:
         return ModelConfig(**values)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: not a readable model configuration ({error})") from error
+
+
+def _check_plain(values: dict[str, Any]) -> None:
+    gain = values.get("gain", 1.0)
+    if isinstance(gain, bool) or not isinstance(gain, int | float) or not 0 < gain < MOST_GAIN:
+        raise ValueError(f"gain is no number between 0 and {MOST_GAIN:g}")
+    sources = [name for name in get_args(SourceChoice) if name != "auto"]
+    if values.get("source", "first") not in sources:
+        raise ValueError(f"source is none of {', '.join(sources)}")
+    name = values.get("name", "")
+    if not isinstance(name, str) or not name.isprintable() or len(name) > MOST_NAME:
+        raise ValueError("name is no short text")
 
 
 def _jaw(given: Any, sizes: EDTalkConfig) -> Jaw:
