@@ -81,7 +81,7 @@ def test_another_stretch_is_another_result(batch, write_manifest, clips, own):
     assert batch(write_manifest([row])).returncode == 0
     row["emotion_audio"] = "e0.wav@0.1-0.5"
     planned = batch(write_manifest([row]), "--dry-run")
-    assert "changed: stretches" in planned.stdout + planned.stderr
+    assert "changed: emotion_audio" in planned.stdout + planned.stderr
 
 
 def test_names_are_checked_before_anything_runs(batch, write_manifest, clips, own):

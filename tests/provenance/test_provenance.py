@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import http.server
 import json
+import struct
 import subprocess
+import threading
+import zlib
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.errors import UsageError
 from cmet_cli.media.program import bundled_ffmpeg
-from cmet_cli.provenance.credentials import Signer, read_credentials
+from cmet_cli.provenance.credentials import Signer, read_credentials, sign
 from cmet_cli.provenance.statement import SOURCE_TYPE, read_sidecar
 from cmet_cli.weights.record import sha256_of
 
@@ -256,3 +262,84 @@ def test_the_command(cmet, folder, signed, tmp_path):
     assert told["sidecar"]["same_file"] is True
     assert "not found" in cmet("verify", "none.mp4").stderr
     assert {p.name for p in tmp_path.glob("out*")} == {"out.mp4", "out.mp4.cmet.json"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "whole"),
+    [
+        ({"detail": "render", "intensity": 0.0}, True),
+        ({"detail": "render", "emotion": "", "timeline": "plan.csv"}, True),
+        ({"intensity": 0.0}, False),
+        ({"emotion": "", "timeline": "plan.csv"}, False),
+    ],
+)
+def test_a_face_that_is_drawn_counts_as_edited(editor, folder, asked, whole):
+    """Also where no number of its expression changes."""
+    (folder / "plan.csv").write_text("start,end,emotion,ease\n0.2,0.4,happy,0\n")
+    if "timeline" in asked:
+        asked = {**asked, "timeline": folder / "plan.csv"}
+    options = EditOptions(**{"emotion": "happy", "overwrite": True, "sidecar": True, **asked})
+    editor.edit(folder / "in.mp4", None, folder / "drawn.mp4", options=options)
+    said, _ = read_sidecar(folder / "drawn.mp4")
+    assert (said["edited_s"] == [[0.0, pytest.approx(1.0)]]) is whole
+
+
+def test_whose_face_and_whose_words_are_told_by_content(editor, folder):
+    picture, speech = folder / "face.png", EXAMPLE.parent / "voices" / "happy.wav"
+    command = [bundled_ffmpeg(), "-loglevel", "error", "-y", "-i", str(EXAMPLE)]
+    subprocess.run([*command, "-frames:v", "1", str(picture)], check=True)
+    part = speech.with_name("happy.wav@0-0.8")
+    options = EditOptions(identity_image=picture, speech=part, overwrite=True, sidecar=True)
+    editor.edit(None, None, folder / "talks.mp4", options=options)
+    said, _ = read_sidecar(folder / "talks.mp4")
+    for name, path in (("identity_image", picture), ("speech_replaced_by", speech)):
+        assert said[name] == {"file": path.name, "sha256": sha256_of(path)}
+
+
+@pytest.fixture
+def tracking(tmp_path):
+    """A picture that says its manifest lies on a server, and what that was asked for."""
+    asked = list[str]()
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}/m.c2pa"
+        packet = (
+            '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+            'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+            f'xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="{place}"/>'
+            "</rdf:RDF></x:xmpmeta>"
+        )
+        plain = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+        head = 8 + 25  # signature and header
+        said = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet.encode())
+        path = tmp_path / "tracking.png"
+        path.write_bytes(plain[:head] + said + plain[head:])
+        yield path, asked
+        server.shutdown()
+
+
+def test_nobody_is_asked_for_a_manifest(folder, signed, tracking, tmp_path):
+    """Whoever made a file would learn who reads it, or signs an edit of it."""
+    picture, asked = tracking
+    found = read_credentials(picture)
+    assert found.state == "invalid"
+    assert "lies elsewhere" in found.problems[0]
+    result = tmp_path / "again.mp4"
+    result.write_bytes((folder / "in.mp4").read_bytes())
+    said = read_credentials(signed).said
+    sign(result, picture, said, Signer.of(folder / "cert.pem", folder / "key.pem"))
+    assert read_credentials(result).parent == "tracking.png"
+    assert asked == []

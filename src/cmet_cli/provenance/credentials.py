@@ -29,6 +29,9 @@ FIT = (
     "C2PA wants a certificate from an authority, with key usage digitalSignature, an extended key "
     "usage such as emailProtection, and key identifiers; above it in the file the authority's"
 )
+#: Whoever wrote a file is not to learn who looks at it, or to choose what is asked for.
+OFFLINE = {"remote_manifest_fetch": False}
+ELSEWHERE = "its manifest lies elsewhere, and nothing is fetched"
 INSTALL = "pip install 'cmet-cli[provenance]'"
 
 
@@ -92,11 +95,15 @@ def _algorithm(pem: bytes, path: Path) -> str:
     raise UsageError(f"{path}: a kind of key that C2PA does not know", "ES256 is the usual one")
 
 
+def _offline_builder(c2pa: Any, manifest: str) -> Any:
+    return c2pa.Builder(manifest, context=c2pa.Context.from_dict({"verify": OFFLINE}))
+
+
 def _try(c2pa: Any, signer: Signer) -> None:
     """Sign a picture of one pixel: certificates that C2PA does not take are told only then."""
     _, pixel = cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))
     manifest = json.dumps({"claim_generator_info": [{"name": "cmet"}], "assertions": []})
-    with c2pa.Builder(manifest) as builder, signer.opened() as opened:
+    with _offline_builder(c2pa, manifest) as builder, signer.opened() as opened:
         builder.set_intent(
             c2pa.C2paBuilderIntent.CREATE, c2pa.C2paDigitalSourceType.DIGITAL_CREATION
         )
@@ -156,7 +163,7 @@ def _builder(c2pa: Any, original: Path, said: dict[str, Any], mime: str) -> Iter
     manifest = _manifest(said, mime)
     if kind is None:  # named, but what it holds cannot be looked into
         manifest["ingredients"] = [{**parent, "format": "application/octet-stream"}]
-    with c2pa.Builder(json.dumps(manifest)) as builder:
+    with _offline_builder(c2pa, json.dumps(manifest)) as builder:
         if kind is not None:
             with original.open("rb") as file:
                 builder.add_ingredient(json.dumps(parent), kind, file)
@@ -211,7 +218,7 @@ def read_credentials(path: Path, anchors: Path | None = None) -> Credentials | N
     c2pa, mime = _c2pa(), ORIGINALS.get(path.suffix.lower())
     if mime is None:
         return None
-    settings: dict[str, Any] = {"verify": {"verify_trust": anchors is not None}}
+    settings: dict[str, Any] = {"verify": {**OFFLINE, "verify_trust": anchors is not None}}
     if anchors is not None:
         settings["trust"] = {"trust_anchors": anchors.read_text("utf-8", "replace")}
     try:
@@ -226,7 +233,9 @@ def read_credentials(path: Path, anchors: Path | None = None) -> Credentials | N
     except c2pa.C2paError.ManifestNotFound:
         return None
     except c2pa.C2paError as error:
-        return Credentials("invalid", "", "", "", problems=(str(error),))
+        elsewhere = str(error).startswith("Remote:")
+        problem = ELSEWHERE if elsewhere else str(error)
+        return Credentials("invalid", "", "", "", problems=(problem,))
     failures = results.get("activeManifest", {}).get("failure", [])
     signed, generators = manifest.get("signature_info", {}), manifest.get("claim_generator_info")
     parents = [i for i in manifest.get("ingredients", []) if i.get("relationship") == "parentOf"]

@@ -13,6 +13,7 @@ import numpy as np
 from .._version import __version__
 from ..asking import Wanted
 from ..emotion.source import NoChange
+from ..media.audio import split_stretch
 from ..media.ffmpeg import check_input
 from ..media.files import atomic_path
 from ..model import Model
@@ -41,20 +42,26 @@ class Done:
 def statement(done: Done) -> dict[str, Any]:
     """What was done, by what, to what, when in the clip."""
     options = done.options
+    # A rendering is shown whether or not it differs from what was filmed.
+    drawn = options.detail == "render" or options.identity_image is not None
     said: dict[str, Any] = {
         "notice": NOTICE,
         "tool": {"name": "cmet", "version": __version__, "method": "C-MET (CVPR 2026)"},
-        "original": {"file": done.original.name, "sha256": sha256_of(done.original)},
+        "original": _file(done.original),
         "models": {"name": done.model.backend.name, "sha256": file_digests(done.model.weights)},
         "prompt": in_words(done.wanted),
         "intensity": options.intensity,
-        "edited_s": [list(span) for span in edited_spans(done.edits, done.times_s)],
+        "edited_s": [list(span) for span in edited_spans(done.edits, done.times_s, drawn=drawn)],
     }
     if options.speech is not None:
-        said["speech_replaced_by"] = options.speech.name
+        said["speech_replaced_by"] = _file(split_stretch(options.speech)[0])
     if options.identity_image is not None:
-        said["identity_image"] = options.identity_image.name
+        said["identity_image"] = _file(options.identity_image)
     return said
+
+
+def _file(path: Path) -> dict[str, str]:
+    return {"file": path.name, "sha256": sha256_of(path)}
 
 
 def in_words(wanted: Wanted) -> str:
@@ -70,12 +77,15 @@ def in_words(wanted: Wanted) -> str:
     return " and ".join(words) or "nothing"
 
 
-def edited_spans(edits: Sequence[FaceEdit], times_s: np.ndarray) -> list[tuple[float, float]]:
+def edited_spans(
+    edits: Sequence[FaceEdit], times_s: np.ndarray, *, drawn: bool = False
+) -> list[tuple[float, float]]:
     """Stretches in which any face was changed: from the first frame to the end of the last, in
-    seconds."""
+    seconds. drawn: faces are drawn where no code changes, too."""
     changed = np.zeros(len(times_s), bool)
     for edit in edits:
-        changed |= (edit.face.placement.weights > 0) & np.any(edit.codes != edit.face.codes, axis=1)
+        moved = np.any(edit.codes != edit.face.codes, axis=1)
+        changed |= (edit.face.placement.weights > 0) & (moved | drawn)
     step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.04
     ends_s = np.append(times_s[1:], times_s[-1] + step_s)
     spans: list[tuple[float, float]] = []
