@@ -65,6 +65,13 @@ def test_a_full_folder(full, nowhere):
     assert "Haar" in found["faces"].detail
 
 
+def test_a_small_models_folder_is_not_the_published_networks(nowhere):
+    found = diagnose(mini_folder())
+    assert found["weights"].ok, found["weights"].detail
+    assert "published" not in found["edit"].detail
+    assert f"with the model in {mini_folder()}" in found["edit"].detail
+
+
 def test_presets_and_yunet_are_seen(full, nowhere, tmp_path):
     folder = tmp_path / "w"
     shutil.copytree(full, folder)

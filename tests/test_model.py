@@ -13,7 +13,7 @@ from cmet_cli.emotion.listen import ConnectorListener, NamingListener
 from cmet_cli.emotion.presets import names_for, preset_of, write_preset
 from cmet_cli.emotion.speech.encoder import EMOTION2VEC
 from cmet_cli.emotion.speech_prompt import SpeechPrompt
-from cmet_cli.errors import UsageError
+from cmet_cli.errors import UsageError, WeightsError
 from cmet_cli.media.clock import Timeline
 from cmet_cli.media.probe import probe_video
 from cmet_cli.model import load_model
@@ -51,6 +51,18 @@ def published(tmp_path_factory):
             feature = axis + 0.1 * rng.normal(size=DIM)
             np.save(place / f"{i}.npy", feature.astype(np.float32))
     return folder
+
+
+@pytest.mark.parametrize(("insisted", "small"), [("cmet", True), ("mini", False)])
+def test_a_folder_does_not_outvote_the_model_insisted_on(tmp_path, insisted, small):
+    for name in ("edtalk", "audio2lip", "connector"):
+        (tmp_path / f"{name}.safetensors").write_bytes(b"not opened here")
+    if small:
+        (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(WeightsError, match=f"not what --model {insisted} asks for"):
+        find_weights(tmp_path, insisted)
+    other = {"cmet": "mini", "mini": "cmet"}[insisted]
+    assert find_weights(tmp_path, other).root == find_weights(tmp_path).root == tmp_path
 
 
 def test_emotion2vec_beside_a_small_ear_is_found_with_its_emotions(published, monkeypatch):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .errors import CmetError, WeightsError
 
+PUBLISHED = "with the published networks"
 SUPPORTED_PYTHON = ((3, 10), (3, 14))
 
 
@@ -26,6 +27,8 @@ class Finding:
 
 def diagnose(weights_dir: Path | None = None) -> list[Finding]:
     """Check everything an edit needs, each on its own; the last finding, ``edit``, sums up."""
+    from .weights.folder import inspect_folder
+
     findings = [
         _finding("python", _python, needed=True),
         _finding("torch", _torch, needed=True),
@@ -37,7 +40,8 @@ def diagnose(weights_dir: Path | None = None) -> list[Finding]:
         _finding("weights", lambda: _weights(weights_dir)),
         _finding("presets", lambda: _presets(weights_dir)),
     ]
-    return [*findings, _verdict(findings)]
+    own = weights_dir is not None and inspect_folder(weights_dir).config is not None
+    return [*findings, _verdict(findings, f"with the model in {weights_dir}" if own else PUBLISHED)]
 
 
 def _finding(name: str, check: Callable[[], str], *, needed: bool = False) -> Finding:
@@ -49,12 +53,12 @@ def _finding(name: str, check: Callable[[], str], *, needed: bool = False) -> Fi
         return Finding(name, False, f"{type(error).__name__}: {error}", needed)
 
 
-def _verdict(findings: list[Finding]) -> Finding:
+def _verdict(findings: list[Finding], weights: str) -> Finding:
     lacking = [f.name for f in findings if f.needed and not f.ok]
     if lacking:
         return Finding("edit", False, f"no edit can run: {', '.join(lacking)}", True)
     ok = {f.name: f.ok for f in findings}
-    ways = {"weights": "with the published networks", "mini": "with --model mini"}
+    ways = {"weights": weights, "mini": "with --model mini"}
     can = [words for name, words in ways.items() if ok[name]]
     cannot = [f"{words} (see {name})" for name, words in ways.items() if not ok[name]]
     if not can:

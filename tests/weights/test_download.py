@@ -171,6 +171,58 @@ def test_a_changed_file_is_noticed_by_check_and_by_the_next_download(published, 
     assert "has changed at its publisher" in report.warnings[0]
 
 
+@pytest.mark.parametrize("name", ["audio2lip.safetensors", f"{NEUTRAL_PRESET}/M003_001.npy"])
+def test_what_a_disk_has_changed_is_fetched_again(published, tmp_path, name):
+    """As `--check` says, which finds it: the size alone does not tell."""
+    only = ("audio2lip", "presets")
+    with HubServer(published) as hub:
+        fetch(hub, tmp_path, only=only)
+        damaged = tmp_path / name
+        before = damaged.read_bytes()
+        damaged.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        assert [c.path for c in check_folder(tmp_path, only) if not c.ok] == [name]
+        assert fetch(hub, tmp_path, only=only).fetched == [name]
+        assert all(c.ok for c in check_folder(tmp_path, only))
+        damaged.unlink()
+        assert fetch(hub, tmp_path, only=only).fetched == [name]
+    assert all(c.ok for c in check_folder(tmp_path, only))
+
+
+def test_one_preset_is_not_all_of_them(published, tmp_path):
+    second = f"{NEUTRAL_PRESET}/M003_002.npy"
+    first = published["space", CMET_REPO, f"{NEUTRAL_PRESET}/M003_001.npy"]
+    with HubServer({**published, ("space", CMET_REPO, second): first}) as hub:
+        assert len(fetch(hub, tmp_path, only=("presets",)).fetched) == 2
+        (tmp_path / second).unlink()
+        assert second in fetch(hub, tmp_path, only=("presets",)).fetched
+    assert (tmp_path / second).is_file()
+
+
+@pytest.mark.parametrize(
+    ("only", "missing"),
+    [
+        (("emotion2vec",), {"emotion2vec"}),
+        (("yunet", "presets"), {"yunet", "presets"}),
+        (("evaluation",), {"yunet", "expression", "sface", "inception", "i3d", "syncnet"}),
+        ((), {"edtalk", "audio2lip", "connector"}),
+    ],
+)
+def test_what_is_asked_for_and_not_there_is_missing(tmp_path, only, missing):
+    checks = check_folder(tmp_path, only)
+    assert {c.detail.split()[1] for c in checks} == missing
+    assert {c.state for c in checks} == {"missing"}
+
+
+def test_a_check_knows_the_names_and_is_one_object(cmet, tmp_path):
+    (tmp_path / "w").mkdir()
+    run = cmet("download-weights", "--dir", "w", "--check", "--only", "edtlak")
+    assert run.returncode == 2
+    assert "did you mean 'edtalk'" in run.stderr
+    run = cmet("download-weights", "--dir", "w", "--check", "--only", "yunet", "--json")
+    assert run.returncode == 1
+    assert [f["state"] for f in json.loads(run.stdout)["files"]] == ["missing"]
+
+
 def test_an_unknown_name_suggests_the_nearest(tmp_path):
     with pytest.raises(UsageError) as error:
         library.download_weights(tmp_path, only=("conector",))

@@ -54,6 +54,8 @@ def download_weights(
             for item in checks:
                 typer.echo(f"{item.state:<10} {item}")
         problems = sum(not item.ok for item in checks)
+        if problems and json:
+            raise typer.Exit(1)
         if problems:
             raise CmetError(f"{problems} problem(s) found", "run `cmet download-weights`")
         return

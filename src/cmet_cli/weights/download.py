@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,12 +17,11 @@ from . import hub
 from .checkpoint import Shapes, listed
 from .folder import default_folder
 from .receive import INCOMING, Receiver
-from .record import Record, read_records, write_records
+from .record import Record, read_records, sha256_of, write_records
 from .registry import (
     EVALUATION_FILES,
     FEATURE_FOLDER,
     FILES,
-    NAMES,
     PRESETS_FOLDER,
     PRESETS_NAME,
     PRESETS_REPO,
@@ -31,6 +29,7 @@ from .registry import (
     SPEECH_NAME,
     TOGETHER,
     WeightFile,
+    check_names,
 )
 
 #: A pickle and the safetensors made from it lie side by side for a moment.
@@ -73,7 +72,7 @@ def download_weights(
     whole, verified files appear. Raises :class:`HubError`, :class:`CheckpointError`,
     :class:`MediaError` (disk) or :class:`UsageError`.
     """
-    _check_names(only)
+    check_names(only)
     only = tuple(name for asked in only for name in TOGETHER.get(asked, (asked,)))
     root = folder or default_folder()
     plan = _plan(root, only)
@@ -101,28 +100,24 @@ class _Plan:
 def _plan(root: Path, only: tuple[str, ...]) -> _Plan:
     report, records = DownloadReport(root), read_records(root)
     wanted = [e for e in (*FILES, *EVALUATION_FILES) if e.name in only] if only else list(FILES)
-    here = {kept for kept, record in records.items() if _is_present(root, record)}
+    names = {entry.name for entry in wanted} | {PRESETS_NAME}
+    mine = {kept: record for kept, record in records.items() if record.name in names}
+    here = {kept for kept, record in mine.items() if _is_present(root, record)}
     report.present += [entry.kept for entry in wanted if entry.kept in here]
     # What emotion2vec hears is told by its likeness to the published emotions.
     presets = not only or PRESETS_NAME in only or SPEECH_NAME in only
     if presets:
-        found = [kept for kept in here if records[kept].name == PRESETS_NAME]
-        report.present += sorted(found)
-        presets = not found
+        known = {kept for kept, record in records.items() if record.name == PRESETS_NAME}
+        report.present += sorted(known & here)
+        presets = not known or not known <= here
     return _Plan(report, [e for e in wanted if e.kept not in here], presets, records)
 
 
 def _is_present(root: Path, record: Record) -> bool:
+    """Whether a file is there as it was received: a disk may change one and keep its size."""
     path = root / record.kept
-    return path.is_file() and path.stat().st_size == record.kept_size
-
-
-def _check_names(only: tuple[str, ...]) -> None:
-    for name in only:
-        if name not in NAMES:
-            near = difflib.get_close_matches(name, NAMES, 1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(NAMES)}"
-            raise UsageError(f"no weights are called '{name}'", hint)
+    whole = path.is_file() and path.stat().st_size == record.kept_size
+    return whole and sha256_of(path) == record.kept_sha256
 
 
 @contextmanager

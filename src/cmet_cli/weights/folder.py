@@ -209,10 +209,16 @@ def find_weights(explicit: Path | None = None, model: str = "auto") -> Weights:
     explicit: a folder that must be the one used. model: ``mini`` for the one that ships with the
     package; ``cmet`` for the published one; ``auto`` for the published one where any of it is on
     disk, else the one that ships. Raises :class:`WeightsError`: where was looked, and what was
-    missing.
+    missing, or that the folder holds the other kind.
     """
     mini = model == "mini" or (model == "auto" and explicit is None and nothing_published())
     found = _find(explicit or mini_folder() if mini else explicit, model)
+    if explicit is not None and model != "auto" and (found.config is None) != (model == "cmet"):
+        held = "the published networks" if found.config is None else "a model of other sizes"
+        raise WeightsError(
+            f"{explicit} holds {held}, and not what --model {model} asks for",
+            "leave out --model, or give another folder",
+        )
     return with_ear(replace(found, yunet=found.yunet or find_yunet(explicit)))
 
 

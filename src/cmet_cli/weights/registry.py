@@ -6,7 +6,11 @@ checked at download time and what was received is recorded beside the files.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ..errors import UsageError
 
 CMET_REPO = "coldhyuk/C-MET"
 SPEECH_REPO = "emotion2vec/emotion2vec_plus_large"
@@ -221,3 +225,12 @@ NAMES: tuple[str, ...] = (
 TOGETHER = {EVALUATION_NAME: ("yunet", *(f.name for f in EVALUATION_FILES))}
 #: What an edit cannot do without.
 REQUIRED = ("edtalk", "audio2lip", "connector")
+
+
+def check_names(only: Iterable[str]) -> None:
+    """Raises :class:`UsageError` for what is no name of ``--only``."""
+    for name in only:
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(NAMES)}"
+            raise UsageError(f"no weights are called '{name}'", hint)

@@ -11,7 +11,14 @@ from safetensors import safe_open
 from ..errors import WeightsError
 from .folder import default_folder, inspect_folder, part_of
 from .record import read_records, sha256_of
-from .registry import EVALUATION_FILES, FILES, TOGETHER, WeightFile
+from .registry import (
+    EVALUATION_FILES,
+    FILES,
+    PRESETS_NAME,
+    TOGETHER,
+    WeightFile,
+    check_names,
+)
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,9 @@ def check_folder(folder: Path | None, only: tuple[str, ...] = ()) -> list[FileCh
 
     A folder of ``cmet download-weights`` is checked against its record; one laid out as published
     against the digests known for certain, else its archives' own checksums. Raises
-    :class:`WeightsError` if it is not a folder.
+    :class:`WeightsError` if it is not a folder, :class:`UsageError` for an unknown name.
     """
+    check_names(only)
     root = folder or default_folder()
     if not root.is_dir():
         raise WeightsError(f"weights folder not found: {root}", "run `cmet download-weights`")
@@ -56,11 +64,19 @@ def check_folder(folder: Path | None, only: tuple[str, ...] = ()) -> list[FileCh
             unlisted = relative not in records and (root / relative).is_file()
             if unlisted and (not only or entry.name in only):
                 checks.append(_check_unlisted(root, relative, entry))
-    missing = [n for n in inspect_folder(root).missing if not only or n in only]
-    # Judging networks are missed by nobody who does not ask for them.
-    missing += [e.name for e in EVALUATION_FILES if e.name in only and part_of(root, e) is None]
+    # Beyond what an edit needs, files are missed by nobody who does not ask for them.
+    told = {records[check.path].name for check in checks if check.path in records}
+    missing = [name for name in only if name not in told and not _is_there(root, name)]
+    missing = missing if only else list(inspect_folder(root).missing)
     checks += [FileCheck(str(root), "missing", f"no {name} weights") for name in missing]
     return checks
+
+
+def _is_there(root: Path, name: str) -> bool:
+    if name == PRESETS_NAME:
+        return inspect_folder(root).presets is not None
+    entries = [entry for entry in (*FILES, *EVALUATION_FILES) if entry.name == name]
+    return part_of(root, entries[0]) is not None
 
 
 def check_file(path: Path, entry: WeightFile) -> str:
