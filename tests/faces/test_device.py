@@ -13,6 +13,7 @@ import torch
 from cmet_cli import EmotionEditor
 from cmet_cli.faces import brows, corners, fields, inside, lip_line, lips, mouth, opening
 from cmet_cli.faces import difference as host
+from cmet_cli.faces import repaint as painting
 from cmet_cli.faces.blend import face_mask, head_mask
 from cmet_cli.faces.calibration import FaceEllipse
 from cmet_cli.faces.crop import crop_rgb
@@ -25,6 +26,7 @@ from cmet_cli.faces.device import lip_line as lip_line_there
 from cmet_cli.faces.device import lips as lips_there
 from cmet_cli.faces.device import mouth as mouth_there
 from cmet_cli.faces.device import opening as opening_there
+from cmet_cli.faces.device import repaint as painting_there
 from cmet_cli.faces.device.masks import moved, on_device
 from cmet_cli.faces.device.repaint import repaint as repaint_there
 from cmet_cli.faces.geometry import Square, plane_rectangle
@@ -639,8 +641,14 @@ def test_a_gap_fades_alike_with_what_lies_before_it():
     assert np.abs(exact.teeth.edge - gaps[2].teeth.edge).max() > 1
 
 
+@pytest.mark.parametrize("grain", [False, True])
 @pytest.mark.parametrize(("layout", "transfer"), KINDS)
-def test_planes_are_repainted_alike_and_what_is_not_touched_stays(layout, transfer):
+def test_planes_are_repainted_alike_and_what_is_not_touched_stays(
+    layout, transfer, grain, monkeypatch
+):
+    if not grain:
+        monkeypatch.setattr(painting, "detail_change", lambda _: None)
+        monkeypatch.setattr(painting_there, "detail_change", lambda flow: 0 * flow[:, :1])
     kind = FORMATS[layout]
     converter = ColourConverter(Colour(transfer=transfer), kind, HEIGHT)
     frames = [planes_of(layout, 10 * k) for k in range(len(SQUARES))]
@@ -667,9 +675,9 @@ def test_planes_are_repainted_alike_and_what_is_not_touched_stays(layout, transf
             touched = (a != before).sum()
             assert touched > 0.005 * before.size
             assert np.abs(a.astype(int) - before).max() > 20 * level
-            # A place that falls between two of OpenCV's may go either way.
+            # A place that falls between two of OpenCV's may go either way; grain adds a quarter.
             assert (apart > 0).sum() < 0.005 * touched
-            assert (apart > level).sum() <= 1 + 1e-4 * touched
+            assert (apart > level * (1.25 if grain else 1)).sum() <= 1 + 1e-4 * touched
 
 
 def test_no_change_gives_the_planes_themselves():

@@ -52,7 +52,7 @@ def planes(path: Path) -> list[tuple[np.ndarray, ...]]:
     [
         ({}, 2),
         ({"source": "best"}, 3),
-        ({"detail": "source"}, 2),
+        ({"detail": "source", "paste": "face"}, 2),
         ({"paste": "none"}, 2),
         ({"speech": True, "fit": "bounce", "lips": "audio"}, 3),
     ],
