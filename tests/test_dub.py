@@ -267,3 +267,40 @@ def test_what_is_no_picture_is_called_none(editor, speech, tmp_path):
         options = EditOptions(identity_image=tmp_path / name, speech=speech)
         with pytest.raises((UsageError, MediaError), match=said):
             editor.edit(None, None, tmp_path / "x.mp4", options=options)
+
+
+def test_a_cut_that_leaves_no_face_is_told(editor, folder, tmp_path):
+    """The face comes later than the speech lasts."""
+    late, short = folder / "late.mkv", folder / "short.wav"
+    black = "color=black:s=256x256:r=25:d=1[b];[0:v]scale=256:256[v];[b][v]concat"
+    ffmpeg("-i", EXAMPLES / "neutral.mp4", "-t", 2, "-filter_complex", black, "-an", late)
+    ffmpeg("-i", HAPPY, "-t", 0.6, short)
+    with pytest.raises(FaceError, match=r"no face in the first 0\.6 s"):
+        edit(editor, late, tmp_path / "o.mkv", speech=short, fit="cut", emotion="happy")
+    assert not (tmp_path / "o.mkv").exists()
+
+
+def test_a_picture_takes_no_fit(editor, picture, speech, tmp_path):
+    with pytest.raises(UsageError, match="without --fit bounce"):
+        edit(editor, None, tmp_path / "o.mkv", identity_image=picture, speech=speech, fit="bounce")
+
+
+def test_the_face_that_is_asked_for_talks(editor, picture, speech, tmp_path):
+    """A picture of two people, as a video of them."""
+    import cv2
+
+    one = cv2.imread(str(picture))
+    both = tmp_path / "both.png"
+    cv2.imwrite(str(both), np.hstack([one, one[:, ::-1]]))
+    moved = []
+    for face in (1, 2):
+        output = tmp_path / f"{face}.mkv"
+        edit(editor, None, output, identity_image=both, speech=speech, face=face)
+        with FrameReader(probe_video(output)) as reader:
+            luma = np.stack([frame.planes[0].astype(np.float32) for frame in reader])
+        moving = np.abs(np.diff(luma, axis=0)).mean((0, 1))
+        half = moving.size // 2
+        moved.append(moving[:half].mean() > moving[half:].mean())
+    assert moved[0] != moved[1]
+    with pytest.raises((FaceError, UsageError)):
+        edit(editor, None, tmp_path / "o.mkv", identity_image=both, speech=speech, face=7)

@@ -198,6 +198,11 @@ def test_a_look_refuses_what_it_would_not_do(editor, video, tmp_path):
     plan.write_text("start,end,emotion\n0,1,happy\n")
     with pytest.raises(UsageError, match="not --timeline"):
         editor.sweep(video, ["sad"], sheet, options=EditOptions(timeline=plan))
+    for name, value in (("compare", True), ("face", "all"), ("intensity", 1.5), ("fit", "loop")):
+        with pytest.raises(UsageError, match="a sweep"):
+            editor.sweep(video, ["sad"], sheet, options=EditOptions(**{name: value}))
+    with pytest.raises(UsageError, match="no emotion is asked for"):
+        edit(editor, tmp_path / "nothing.mp4", sheet.with_suffix(".mkv"), emotion="  ")
     for name, value in (("save_codes", tmp_path / "c.npz"), ("sidecar", True)):
         options = EditOptions(emotion="happy", **{name: value})
         for look in (

@@ -19,7 +19,7 @@ from .media.audio import split_stretch
 from .media.ffmpeg import check_input
 from .media.probe import VideoInfo
 from .model import Model
-from .options import EditOptions, Progress
+from .options import ASKING, EditOptions, Progress
 from .pipeline.read import VideoReader
 from .pipeline.reference import read_expression
 
@@ -153,6 +153,19 @@ class Asker:
         all_heard = together([one.heard for one in heard])
         source = Scheduled(parts, info.duration_s)
         return replace(told, source=source, heard=all_heard, warnings=warnings)
+
+
+def in_words(wanted: Wanted) -> str:
+    """What was asked for, for people."""
+    words = [wanted.options.emotion] if wanted.options.emotion.strip() else []
+    words += [f"speech {path.name}" for path in wanted.prompt.target]
+    for name in ASKING:
+        path = getattr(wanted.options, name)
+        if isinstance(path, Path):
+            words.append(f"{name.replace('_', ' ')} {path.name}")
+    if wanted.source is not None and not isinstance(wanted.source, NoChange):
+        words.append(f"an emotion of the caller's own ({type(wanted.source).__name__})")
+    return " and ".join(words) or "nothing"
 
 
 def _most_of_one(mixture: str) -> float:

@@ -21,7 +21,6 @@ from .media.probe import VideoInfo
 from .media.writer import container_of, plan_streams
 from .model import Model, load_model
 from .options import (
-    ASKING,
     EditOptions,
     ModelChoice,
     Progress,
@@ -44,6 +43,7 @@ from .reporting import (
     Finished,
     check_own_picture,
     check_request,
+    check_sweep,
     encoding,
     encoding_for,
     report,
@@ -102,11 +102,17 @@ class EmotionEditor:
 
     @property
     def compute(self) -> Compute:
-        """Device, number format and frames per network call; may be replaced between edits."""
+        """Device, number format and frames per network call, which alone may be replaced between
+        edits. Raises :class:`UsageError` for another device or format."""
         return self.backend.compute
 
     @compute.setter
     def compute(self, compute: Compute) -> None:
+        if replace(compute, batch_size=self.compute.batch_size) != self.compute:
+            raise UsageError(
+                "the networks are loaded for one device and number format",
+                "make another EmotionEditor for another",
+            )
         self.backend.compute = compute
 
     def edit(
@@ -244,10 +250,7 @@ class EmotionEditor:
         """
         video, output, options = Path(video), Path(output), options or EditOptions()
         check_own_picture(options, "a sweep")
-        others = [name for name in (*ASKING[1:], "speech") if getattr(options, name)]
-        if others:
-            flag = f"--{others[0].replace('_', '-')}"
-            raise UsageError(f"a sweep shows emotions by name, and not {flag}", "edit with it")
+        check_sweep(options)
         if not emotions or not 1 <= len(emotions) * len(intensities) <= MAX_TILES:
             raise UsageError(f"a sweep has 1 to {MAX_TILES} tiles")
         check_request(video, output, [], options)
@@ -301,7 +304,7 @@ class EmotionEditor:
         columns = preview_columns(request, source, self._reader, progress)
         assert self.asked is not None
         reading = self.read(video, replace(options, lips="video"), progress=progress)
-        page = inspection(reading, self.asked, options, self.model, [Moment(*c) for c in columns])
+        page = inspection(reading, wanted, self.asked, self.model, [Moment(*c) for c in columns])
         write_page(page, video, output, overwrite=options.overwrite)
 
     # ------------------------------------------------------------------ steps of an edit

@@ -277,7 +277,7 @@ class EditOptions:
     @property
     def asks(self) -> bool:
         """Whether an emotion is asked for here, beside or instead of speech."""
-        return any(getattr(self, name) for name in ASKING)
+        return bool(self.emotion.strip()) or any(getattr(self, name) for name in ASKING[1:])
 
     @property
     def areas(self) -> tuple[str, ...]:

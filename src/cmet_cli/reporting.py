@@ -17,7 +17,7 @@ from .media.ffmpeg import check_input
 from .media.files import check_output
 from .media.probe import VideoInfo
 from .media.writer import StreamPlan, frame_clock, plan_speech, plan_streams
-from .options import TRAINED_TO, EditOptions, SourceChoice
+from .options import ASKING, TRAINED_TO, EditOptions, SourceChoice
 from .pipeline.render import output_info
 from .pipeline.stage import Stage
 from .pipeline.stopwatch import Stopwatch
@@ -78,6 +78,17 @@ def check_own_picture(options: EditOptions, what: str) -> None:
             raise UsageError(f"{what} is no edit: --{name.replace('_', '-')} has nothing to write")
 
 
+def check_sweep(options: EditOptions) -> None:
+    """Raises :class:`UsageError` for what a sweep would leave undone."""
+    others = [name for name in (*ASKING[1:], "speech", "compare") if getattr(options, name)]
+    others += ["fit"] * (options.fit != "video") + ["face all"] * (options.face == "all")
+    if others:
+        flag = f"--{others[0].replace('_', '-')}"
+        raise UsageError(f"a sweep shows emotions by name on one face, and not {flag}")
+    if options.intensity != 1.0:
+        raise UsageError("a sweep has a column for each of its --intensities, and no --intensity")
+
+
 def encoding(options: EditOptions) -> EncodeSettings:
     """As the options ask for it, whatever the video."""
     note = EDIT_NOTE if options.speech is None else DUB_NOTE
@@ -94,8 +105,9 @@ def encoding_for(options: EditOptions, written: VideoInfo, ticks: Sequence[int])
 def streams_for(stage: Stage, options: EditOptions, container: str) -> StreamPlan:
     """What goes with the picture: the video's own sound and subtitles, or new speech."""
     if options.speech is not None:
-        return plan_speech(stage.reading.info, container, options.speech)
-    plan = plan_streams(stage.heard, container)
+        plan = plan_speech(stage.heard, container, options.speech)
+    else:
+        plan = plan_streams(stage.heard, container)
     return replace(plan, origin=stage.heard.path) if stage.still else plan
 
 

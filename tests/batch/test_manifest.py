@@ -11,6 +11,7 @@ import pytest
 from cmet_cli.batch import manifest as manifests
 from cmet_cli.batch.checks import CheckSettings, check_manifest
 from cmet_cli.batch.manifest import columns, parse_defaults, read_manifest, template
+from cmet_cli.batch.storage import local_entry
 from cmet_cli.errors import UsageError
 from cmet_cli.options import ASKING, RESTAGING, EditOptions
 
@@ -347,3 +348,57 @@ def test_outputs_that_are_an_input_by_another_name(folder):
         (2, "output is also an input"),
         (3, "outside the output folder"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "column"),
+    [
+        ("emotion,neutral_audio", "happy,v.wav", "neutral_audio"),
+        ("emotion,sign_cert", "happy,cert.pem", "sign_cert"),
+        ("emotion,sign_cert,sign_key,output", "happy,cert.pem,key.pem,o.mkv", "output"),
+        ("timeline", "plan.csv", "timeline"),
+        ("emotion,sidecar,output", "happy,true,kept.mp4", "sidecar"),
+    ],
+)
+def test_what_would_fail_later_is_told_with_the_rest(folder, columns, cells, column):
+    for name in ("cert.pem", "key.pem"):
+        (folder / name).write_bytes(b"pem")
+    (folder / "plan.csv").write_text("start,end,emotion\n1,0,happy\n")
+    (folder / "out").mkdir()
+    (folder / "out" / "kept.mp4.cmet.json").write_bytes(b"somebody's")
+    found = check(folder, f"video,{columns}\na.mp4,{cells}\n")
+    assert only_problem(found).column == column
+    assert found.rows == []
+
+
+def test_what_is_compared_with_speech_may_be_beside_any(folder):
+    head = "video,emotion_audio,emotion_follow,speech,timeline,neutral_audio,output\n"
+    (folder / "plan.csv").write_text("start,end,audio\n0,1,v.wav\n")
+    rows = ("v.wav,,,", ",v.wav,,", ",,v.wav,", ",,,plan.csv")
+    text = "".join(f"a.mp4,{cells},v.wav,{k}.mp4\n" for k, cells in enumerate(rows))
+    assert check(folder, head + text).problems == []
+
+
+def test_a_default_does_not_unname_rows(folder):
+    rows = "video,emotion\na.mp4,sad\na.mp4,angry\na.mp4,\n"
+    found = check(folder, rows, defaults={"emotion": "happy"})
+    assert found.problems == []
+    assert [row.name for row in found.rows] == ["a_sad.mp4", "a_angry.mp4", "a_edit.mp4"]
+
+
+def test_a_file_behind_a_url_that_is_another_now_is_not_replaced(folder):
+    place = (folder / "there").as_uri()
+    (folder / "there").mkdir()
+    theirs = folder / "there" / "1.mp4"
+    theirs.write_bytes(b"ours")
+    ours = local_entry(theirs)
+    text = "video,emotion,output\na.mp4,happy,1.mp4\n"
+    made = {f"{place}/1.mp4": ours}
+
+    def judged():
+        path = folder / "m.csv"
+        path.write_text(text)
+        return check_manifest(read_manifest(path), CheckSettings(place), made.get)
+
+    theirs.write_bytes(b"somebody else's by now")
+    assert only_problem(judged()).column == "output"

@@ -163,3 +163,13 @@ def test_words_in_comments_hide_no_rows(tmp_path):
     bad = text + "5,4,sad,,1,0.3\n"
     with pytest.raises(UsageError, match=f"line {len(bad.splitlines())}:"):
         read_plan(plan(tmp_path, bad))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_a_line_of_a_few_frames_is_there(tmp_path, frames):
+    """However it is to be eased."""
+    rows = f"start,end,emotion,ease\n1,{1 + frames / 25},happy,0.4\n"
+    shares = presence(read_plan(plan(tmp_path, rows)), np.arange(100) / 25)[0]
+    assert shares.max() == pytest.approx(1)
+    assert not shares[:25].any()
+    assert not shares[25 + frames :].any()

@@ -68,3 +68,11 @@ def test_tables_that_make_no_sense(tmp_path, text, said):
     (tmp_path / "pairs.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(UsageError, match=said):
         read_pairs(tmp_path / "pairs.csv")
+
+
+def test_one_that_is_missing_does_not_keep_the_others_from_being_compared(tmp_path):
+    """As after a batch one of whose rows failed."""
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    (tmp_path / "b.mp4").write_bytes(b"x")
+    (tmp_path / "pairs.csv").write_text("before,after\na.mp4,b.mp4\na.mp4,none.mp4\n")
+    assert [pair.line for pair in read_pairs(tmp_path / "pairs.csv")] == [2, 3]

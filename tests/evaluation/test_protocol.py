@@ -171,6 +171,8 @@ def test_times_are_those_of_the_rows_done(tmp_path):
     path = tmp_path / "report.csv"
     path.write_text("line,status,elapsed_s\n2,done,1.5\n3,failed,\n4,done,0.5\n")
     assert read_times(path) == [1.5, 0.5]
+    path.write_text("status,elapsed_s,edit_s\ndone,1.5,0.25\n")
+    assert read_times(path) == [0.25]  # without the pictures of the report
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,24 @@ def test_rgb_of_more_than_eight_bits_keeps_ten(editor, make_media, voice, tmp_pa
         assert difference.max() * 1023 / 255 <= 2.4
 
 
-@pytest.mark.parametrize("paste", ["none", "crop"])
-def test_the_crop_of_an_rgb_video_has_its_colours(editor, make_media, voice, tmp_path, paste):
+@pytest.mark.parametrize(
+    ("paste", "layout", "size"),
+    [
+        ("none", "gbrp", "64x64"),
+        ("crop", "gbrp", "64x64"),
+        ("none", "gbrp", "1280x720"),
+        ("none", "yuv420p", "1280x720"),
+    ],
+)
+def test_the_crop_of_an_rgb_video_has_its_colours(
+    editor, make_media, voice, tmp_path, paste, layout, size
+):
     """A quiet change of matrix or range would show in the face's mean colour."""
+    matrix = "" if layout == "gbrp" else "-vf scale=out_color_matrix=bt709"
     video = make_media(
-        "flat_rgb.mkv", "-f lavfi -i color=c=0xC08060:s=64x64:r=25:d=0.2 -c:v ffv1 -pix_fmt gbrp"
+        f"flat_{layout}_{size}.mkv",
+        f"-f lavfi -i color=c=0xC08060:s={size}:r=25:d=0.2,format=gbrp {matrix} -c:v ffv1 "
+        f"-pix_fmt {layout}",
     )
     result = edit(editor, video, voice, tmp_path, ".mkv", paste=paste, intensity=0, compare=True)
     pictures = shown(result.output, "rgb24")

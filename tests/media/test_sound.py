@@ -11,6 +11,8 @@ import torch
 from cmet_cli.errors import MediaError
 from cmet_cli.media.audio import audio_chunks, decode_audio
 from cmet_cli.media.mel import SAMPLES_PER_FRAME, mel_window_pieces, mel_windows
+from cmet_cli.media.probe import probe_video
+from cmet_cli.media.writer import plan_streams
 
 
 def noise(samples: int) -> np.ndarray:
@@ -78,3 +80,23 @@ def test_leaving_off_early_ends_ffmpeg(make_media):
     chunks = audio_chunks(long, chunk_s=0.1)
     assert len(next(chunks)) == 1600
     chunks.close()  # no process or pipe is left: pytest would tell of the unclosed file
+
+
+@pytest.mark.parametrize(
+    ("sound", "kinds", "words"),
+    [("wmav2", "as", ("re-encoded",)), ("aac", "as", ())],
+)
+def test_subtitles_stay_whatever_becomes_of_the_sound(make_media, tmp_path, sound, kinds, words):
+    lines = tmp_path / "lines.srt"
+    lines.write_text("1\n00:00:00,000 --> 00:00:00,500\nWell\n")
+    clip = make_media(
+        f"subtitled_{sound}.mkv",
+        f"-f lavfi -i testsrc2=s=64x48:r=25:d=0.6 -f lavfi -i sine=f=300:d=0.6:r=16000 -i {lines} "
+        f"-map 0 -map 1 -map 2 -pix_fmt yuv420p -c:v libx264 -c:a {sound} -c:s srt",
+    )
+    plan = plan_streams(probe_video(clip), "mp4")
+    assert plan.kinds == kinds
+    assert ("c:s", "mov_text") in plan.options
+    assert all(word in plan.warning for word in words)
+    assert "subtitles" not in plan.warning
+    assert bool(plan.warning) == bool(words)

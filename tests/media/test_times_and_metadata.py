@@ -14,6 +14,7 @@ from video_checks import H264, assert_same_clock, clip, edit, read
 
 from cmet_cli import EmotionEditor
 from cmet_cli.errors import MediaError
+from cmet_cli.media import reader as readers
 from cmet_cli.media.ffmpeg import run_short
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader, repair_ticks
@@ -205,6 +206,25 @@ def test_only_some_stretches_can_be_read(talking):
     assert [frame.index for frame in part] == [3, 4, 5, 6, 20]
     for frame in part:
         assert np.array_equal(frame.planes[0], whole[frame.index].planes[0])
+
+
+def test_a_long_way_to_the_first_frame_is_no_standstill(talking, monkeypatch):
+    """Nothing is heard of frames that are dropped."""
+    given = []
+
+    class Noted(readers.FfmpegProcess):
+        def __init__(self, arguments, **how):
+            given.append(how["stall_s"])
+            super().__init__(arguments, **how)
+
+    monkeypatch.setattr(readers, "FfmpegProcess", Noted)
+    info = probe_video(talking)
+    for only in (None, [range(3)], [range(20, 21), range(2)], [range(2), range(24, 25)]):
+        with FrameReader(info, only=only) as reader:
+            list(reader)
+    usual = readers.STALL_S
+    gaps = [(s - usual) * readers.SLOWEST_HZ for s in given]
+    assert gaps == pytest.approx([0, 0, 18, 22])
 
 
 @pytest.mark.parametrize("second", ["s=96x64 yuv420p", "s=64x64 yuv444p", "s=32x48 yuv420p10le"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from toy import Constant, toy_model
 
 from cmet_cli import EditOptions, EmotionEditor
+from cmet_cli.errors import MediaError, UsageError
 from cmet_cli.media import reader as readers
+from cmet_cli.media.audio import decode_audio
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.reader import FrameReader
 from cmet_cli.options import no_progress
@@ -103,3 +106,57 @@ def test_what_is_only_looked_at_takes_no_place(moving, talking, tmp_path):
     assert held is not None
     assert held.complete
     assert other is None
+
+
+def test_a_file_is_the_one_it_is_called_by_now(moving, make_media, tmp_path, monkeypatch):
+    """A name that was relative, or a link, may mean another file later."""
+    other = make_media(
+        "other.mkv",
+        "-f lavfi -i color=red:s=64x48:r=25:d=0.6 -f lavfi -i sine=f=900:d=0.2:r=16000 "
+        "-pix_fmt yuv420p -c:v libx264 -qp 0 -c:a pcm_s16le",
+    )
+    places = [tmp_path / name for name in ("first", "second")]
+    for place, clip in zip(places, (moving, other), strict=True):
+        place.mkdir()
+        (place / "in.mkv").write_bytes(clip.read_bytes())
+    editor = EmotionEditor(toy_model(tmp_path))
+    monkeypatch.chdir(places[0])
+    editor.edit("in.mkv", Constant(0.2), tmp_path / "before.mkv", options=ASKED)
+    monkeypatch.chdir(places[1])
+    editor.let_go()  # as a longer video's frames are not kept either
+    editor.edit(places[0] / "in.mkv", Constant(0.2), tmp_path / "after.mkv", options=ASKED)
+    before, after = (
+        np.concatenate([plane.ravel() for frame in planes(tmp_path / name) for plane in frame])
+        for name in ("before.mkv", "after.mkv")
+    )
+    assert np.array_equal(before, after)
+    sounds = [decode_audio(tmp_path / name) for name in ("before.mkv", "after.mkv")]
+    assert np.array_equal(*sounds)
+
+
+def test_a_decoder_that_ends_early_is_no_shorter_face(moving, tmp_path, monkeypatch):
+    """Codes of frames that never came would be nought, and were painted."""
+    reader, given = FrameReader.__iter__, []
+
+    def torn(self):
+        given.append(0)
+        for frame in reader(self):
+            if len(given) == 2 and frame.index == 9:  # the second pass
+                return
+            yield frame
+
+    monkeypatch.setattr(look, "HELD_BYTES", 0)
+    monkeypatch.setattr(FrameReader, "__iter__", torn)
+    editor = EmotionEditor(toy_model(tmp_path))
+    with pytest.raises(MediaError, match="decoding it twice gave different frames"):
+        editor.edit(moving, Constant(0.2), tmp_path / "o.mkv", options=ASKED)
+    assert not (tmp_path / "o.mkv").exists()
+
+
+def test_another_device_or_format_needs_another_editor(tmp_path):
+    editor = EmotionEditor(toy_model(tmp_path))
+    editor.compute = replace(editor.compute, batch_size=7)
+    assert editor.compute.batch_size == 7
+    with pytest.raises(UsageError, match="one device and number format"):
+        editor.compute = replace(editor.compute, precision="bf16")
+    assert editor.compute.precision == "fp32"

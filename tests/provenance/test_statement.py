@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from cmet_cli import EditOptions
-from cmet_cli.asking import Wanted
-from cmet_cli.provenance.statement import in_words
+from cmet_cli.asking import Wanted, in_words
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..declared import TRUE, declared
+from ..emotion.schedule import Segment, read_plan
 from ..errors import CmetError
-from ..options import ASKING, RESTAGING, EditOptions
+from ..options import ASKING, RESTAGING, SIDECAR_SUFFIX, EditOptions
 from .manifest import (
     CLIP_SEPARATOR,
     Problem,
@@ -28,6 +29,7 @@ from .plan import Row, default_name, video_suffix
 from .storage import Entry, file_of, is_as_made, is_url, look_at
 
 FOLDER = "is a folder"
+SIGNABLE = (".mp4", ".m4v", ".mov")
 _TAKEN = "exists and was not made by this batch: {} (--overwrite replaces it)"
 #: One of these columns is enough to ask for something.
 _SUFFICIENT = ("emotion_audio", *ASKING, *RESTAGING)
@@ -86,6 +88,7 @@ class _Checker:
         self._inodes: dict[tuple[int, int], str] = {}
         self._urls: dict[str, list[tuple[int, str]]] = {}
         self._options: dict[tuple[tuple[str, str], ...], EditOptions | list[Problem]] = {}
+        self._plans: dict[Path, list[Segment] | str] = {}  # or what is wrong with it
         self._no_video_column = any(p.column == "video" for p in manifest.problems)
 
     def row(self, raw: RawRow) -> Row | None:
@@ -106,7 +109,9 @@ class _Checker:
         emotion = self._clips(line, "emotion_audio", cells.get("emotion_audio", ""))
         neutral = self._clips(line, "neutral_audio", cells.get("neutral_audio", ""))
         options = self._options_of(line, cells)
-        output = self._output(line, cells, video, emotion)
+        output = self._output(line, cells, raw.cells, video, emotion)
+        if options is not None:
+            self._together(line, options, (emotion, neutral), output)
         if len(self.problems) > before or options is None or output is None:
             return None
         return Row(line, video, emotion, neutral, output, options, self.book.shown(output))
@@ -178,6 +183,46 @@ class _Checker:
 
     # ------------------------------------------------------------------ options and outputs
 
+    def _together(
+        self,
+        line: int,
+        options: EditOptions,
+        clips: tuple[tuple[str, ...], tuple[str, ...]],
+        output: str | None,
+    ) -> None:
+        """What only makes sense, or not, with other cells; clips: emotional and neutral."""
+        plan = self._plan(line, options)
+        emotion, neutral = clips
+        heard = emotion or options.emotion_follow or any(s.audio is not None for s in plan)
+        if neutral and not heard and (options.asks or options.speech is None):
+            self.say(line, "neutral_audio", "is compared with speech, and no speech is given")
+        if (options.sign_cert is None) != (options.sign_key is None):
+            self.say(line, "sign_cert", "to sign, a certificate and its key are both needed")
+        if output is None:
+            return
+        name = output.rpartition("/")[2]
+        if options.sign_cert is not None and video_suffix(output) not in SIGNABLE:
+            self.say(line, "output", f"cannot hold a signed manifest: {name}")
+        if options.sidecar:
+            beside = output + SIDECAR_SUFFIX
+            self._claim(line, "sidecar", beside, name + SIDECAR_SUFFIX, options.overwrite)
+
+    def _plan(self, line: int, options: EditOptions) -> list[Segment]:
+        if options.timeline is None or is_url(str(options.timeline)):
+            return []
+        path = options.timeline
+        if path not in self._plans:
+            try:
+                self._plans[path] = read_plan(path)
+            except CmetError as error:
+                self._plans[path] = error.message
+        plan = self._plans[path]
+        if isinstance(plan, str):
+            if not self._files.get(str(path)):  # else it is told already
+                self.say(line, "timeline", plan)
+            return []
+        return plan
+
     def _options_of(self, line: int, cells: Mapping[str, str]) -> EditOptions | None:
         known = declared(EditOptions)
         given = {name: cells[name] for name in cells if name in known}
@@ -203,12 +248,17 @@ class _Checker:
         return options
 
     def _output(
-        self, line: int, cells: Mapping[str, str], video: str, emotion: tuple[str, ...]
+        self,
+        line: int,
+        cells: Mapping[str, str],
+        own: Mapping[str, str],
+        video: str,
+        emotion: tuple[str, ...],
     ) -> str | None:
+        """own: the cells that the row itself has, by which it is named."""
         asked = emotion or any(cells.get(name) for name in _SUFFICIENT)
         if not ("output" in cells or (video and asked)):
             return None
-        own = {name: cells[name] for name in cells if name not in self.settings.defaults}
         text = cells.get("output") or default_name(own, video, emotion, self.base)
         if not video_suffix(text):
             self.say(line, "output", f"must end in .mp4, .mkv, .mov or .m4v: {text}")
@@ -255,7 +305,7 @@ class _Checker:
                 self.say(line, "output", f"output is also an input: {self.book.shown(location)}")
         anyway = self.settings.overwrite or any(row.options.overwrite for row in rows)
         urls = {location: line for location, _, line in claimed if is_url(location)}
-        targets = {u: n for u, n in urls.items() if not (anyway or self.made(u))}
+        targets = {u: n for u, n in urls.items() if not (anyway or is_as_made(u, self.made(u)))}
         found = look_at([*self._urls, *targets]) if self._urls or targets else {}
         for url, places in self._urls.items():
             for line, column in places if isinstance(found[url], str) else ():

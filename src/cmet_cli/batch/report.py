@@ -31,10 +31,18 @@ COLUMNS: tuple[str, ...] = (
     "video",
     "asked",
     "elapsed_s",
+    "edit_s",
     "real_time_factor",
 )
 COLUMNS += ("duration_s", "frames", "frames_edited", "frames_bridged", "frames_passed_through")
-COLUMNS += ("note", "run", "worth_a_look", *(f"eval_{mark.name}" for mark in MARKS))
+COLUMNS += (
+    "device",
+    "precision",
+    "note",
+    "run",
+    "worth_a_look",
+    *(f"eval_{mark.name}" for mark in MARKS),
+)
 #: A spreadsheet takes a cell that begins so for a formula, and runs it.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -121,7 +129,9 @@ def _told(row: sqlite3.Row) -> Mapping[str, Any]:
         note = row["error"] + (f" ({row['hint']})" if row["hint"] else "")
     run = "" if row["status"] == WAITING else "earlier" if row["earlier"] else "this"
     figures = {f"eval_{name}": v for name, v in (found.get("evaluation") or {}).items()}
-    return {**figures, **found, "note": note, "run": run, "asked": row["voices"]}
+    # The row's own time has pictures, digests and figures in it.
+    edit_s = json.loads(row["result"] or "{}").get("elapsed_s")
+    return {**figures, **found, "edit_s": edit_s, "note": note, "run": run, "asked": row["voices"]}
 
 
 def _harmless(cell: Any) -> Any:

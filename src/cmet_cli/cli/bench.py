@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.table import Table
 
-from ..errors import UsageError, WeightsError
+from ..errors import CheckpointError, UsageError, WeightsError
 from ..options import ModelOptions, RuntimeOptions
 from .console import error_console, print_json
 from .params import OUTPUT, Json, takes_options
@@ -48,6 +48,8 @@ def bench(
     """Time every part of an edit on this machine, on a clip made for it."""
     from ..media.files import atomic_path, check_output
 
+    if compare is not None and json:
+        raise UsageError("--compare is a column of the table, and --json has none")
     before = _kept(compare) if compare is not None else {}
     if save is not None:
         check_output(save, overwrite=False)
@@ -72,6 +74,8 @@ def _backend(model: ModelOptions, runtime: RuntimeOptions, silent: bool) -> Back
     compute = resolve(runtime)
     try:
         return load_backend(find_weights(model.weights_dir, model.model), compute)[0]
+    except CheckpointError:  # there, but damaged
+        raise
     except WeightsError:
         if model.model != "cmet" or model.weights_dir is not None:
             raise

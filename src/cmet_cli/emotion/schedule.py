@@ -248,12 +248,12 @@ def presence(
     and out inside its own stretch, but not at the video's beginning or end (``end_s``), where there
     is no neutral face to come from or to go back to. Smooth in value and slope.
     """
-    rows = []
+    rows, step_s = [], float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
     for k, segment in enumerate(segments):
         before = segments[k - 1] if k else None
         after = segments[k + 1] if k + 1 < len(segments) else None
-        rising = _rise(times_s, *_ramp(before, segment, segment.start_s, +1))
-        falling = 1 - _rise(times_s, *_ramp(segment, after, segment.end_s, -1))
+        rising = _rise(times_s, *_ramp(before, segment, segment.start_s, +1, step_s))
+        falling = 1 - _rise(times_s, *_ramp(segment, after, segment.end_s, -1, step_s))
         if before is None and segment.start_s <= AT_EDGE_S:
             rising = np.ones_like(times_s)
         if after is None and end_s is not None and segment.end_s >= end_s - AT_EDGE_S:
@@ -263,16 +263,17 @@ def presence(
 
 
 def _ramp(
-    first: Segment | None, second: Segment | None, at_s: float, inwards: int
+    first: Segment | None, second: Segment | None, at_s: float, inwards: int, step_s: float
 ) -> tuple[float, float]:
-    """When a change between two neighbours begins and ends."""
+    """When a change between two neighbours begins and ends; step_s: between frames, of which one
+    at least is to be there whole."""
     if first is not None and second is not None and second.start_s - first.end_s <= TOUCHING_S:
         lengths = [s.end_s - s.start_s for s in (first, second)]
         half = min(first.ease_s, second.ease_s, *lengths) / 2
         return at_s - half, at_s + half
     own = second if inwards > 0 else first
     assert own is not None
-    ease = min(own.ease_s, (own.end_s - own.start_s) / 2)
+    ease = max(0.0, min(own.ease_s, (own.end_s - own.start_s - step_s) / 2))
     return (at_s, at_s + ease) if inwards > 0 else (at_s - ease, at_s)
 
 

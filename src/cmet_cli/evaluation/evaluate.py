@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -79,9 +80,12 @@ class Evaluator:
             )
         reader, notes = self._reader(), list[str]()
         maps = [reader.find(infos[0], options, progress, hold=False)]
-        try:
-            maps.append(reader.find(infos[1], replace(options, face=None), progress, hold=False))
-        except FaceError:
+        for face in dict.fromkeys((options.face, None)):  # numbers may differ in the edit
+            with contextlib.suppress(FaceError):
+                there = reader.find(infos[1], replace(options, face=face), progress, hold=False)
+                maps.append(there)
+                break
+        else:
             notes.append("no face was found in the edit")
         seen = _Seen.of(infos, maps, self._backend)
         if self.networks is not None and self.networks.any and len(maps) > 1:

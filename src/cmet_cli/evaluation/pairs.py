@@ -24,6 +24,10 @@ class Pair:
     line: int
     truth: Path | None = None
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.before, self.after, *(() if self.truth is None else (self.truth,)))
+
 
 def read_pairs(path: Path) -> list[Pair]:
     """Files are relative to the table. Raises :class:`UsageError` naming the line."""
@@ -39,6 +43,9 @@ def read_pairs(path: Path) -> list[Pair]:
         raise UsageError(f"{path}: no table of pairs ({reason})") from error
     if not pairs:
         raise UsageError(f"{path}: no pairs")
+    missing = [next((file for file in pair.files if not file.is_file()), None) for pair in pairs]
+    if all(missing):  # one that is missing is told beside the others' figures
+        raise UsageError(f"{path}: line {pairs[0].line}: not found: {missing[0]}")
     return pairs
 
 
@@ -48,8 +55,5 @@ def _pair(path: Path, row: dict[str, str | None], line: int) -> Pair:
         raise UsageError(f"{path}: line {line}: before and after are both needed")
     truth = (row.get("truth") or "").strip()
     found = path.parent / before, path.parent / after
-    for file in (*found, path.parent / truth) if truth else found:
-        if not file.is_file():
-            raise UsageError(f"{path}: line {line}: not found: {file}")
     emotion = (row.get("emotion") or "").strip()
     return Pair(*found, emotion, line, path.parent / truth if truth else None)

@@ -197,6 +197,8 @@ class Protocol:
             )
         if min(cloud.n for cloud in self._videos) < 2 and self.networks.videos is not None:
             notes.append("FVD needs two clips or more, of nine frames or more")
+        if edit_times_s:
+            notes.append("the edits were timed where they were made, which need not be here")
         if not edit_times_s:
             notes.append("AITV needs the times of the edits: --timings report.csv of a batch")
         elif len(edit_times_s) < 2:
@@ -209,16 +211,18 @@ def _clips(count: int) -> str:
 
 
 def read_times(path: Path) -> list[float]:
-    """``elapsed_s`` of the rows done, in the order of ``report.csv`` of ``cmet batch``. Raises
-    :class:`UsageError`."""
+    """``edit_s`` (of reports before that column, ``elapsed_s``) of the rows done, in the order of
+    ``report.csv`` of ``cmet batch``. Raises :class:`UsageError`."""
     check_input(path, "table of times", MOST_BYTES)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
             rows = list(table)
-            if not {"status", "elapsed_s"} <= set(table.fieldnames or ()):
-                raise ValueError("it has no columns status and elapsed_s")
-        times = [float(row["elapsed_s"]) for row in rows if row["status"] == "done"]
+            names = set(table.fieldnames or ())
+            column = "edit_s" if "edit_s" in names else "elapsed_s"
+            if not {"status", column} <= names:
+                raise ValueError("it has no columns status and edit_s")
+        times = [float(row[column]) for row in rows if row["status"] == "done"]
         if not all(0 < value < math.inf for value in times):
             raise ValueError("a time is no time")
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError, TypeError) as error:

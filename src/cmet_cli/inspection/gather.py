@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..asking import Wanted, in_words
 from ..emotion.listen import Asked
 from ..emotion.source import NoChange
 from ..errors import FaceError
 from ..model import Model
-from ..options import EditOptions
 from ..pipeline.codes import change_for, edit_codes
 from ..pipeline.read import VideoReading
 from .page import Inspection, Moment
@@ -18,20 +18,20 @@ from .page import Inspection, Moment
 
 def inspection(
     reading: VideoReading,
+    wanted: Wanted,
     asked: Asked,
-    options: EditOptions,
     model: Model,
     moments: Sequence[Moment],
 ) -> Inspection:
     """Raises :class:`FaceError` where the video shows no face."""
-    info, faces = reading.info, reading.faces
+    info, faces, options = reading.info, reading.faces, wanted.options
     if not reading.people:
         raise FaceError(f"{info.path}: no face to look inside")
     face, part = reading.people[0], model.backend.layout.expression_slice
     change: np.ndarray | None = None
     if not isinstance(asked.source, NoChange):
-        wanted = change_for(asked.source, options, faces.timeline)
-        edited = edit_codes(face, faces.timeline, wanted, model.backend.layout)
+        change_wanted = change_for(asked.source, options, faces.timeline)
+        edited = edit_codes(face, faces.timeline, change_wanted, model.backend.layout)
         change = edited.codes[:, part] - face.codes[:, part]
     facts = [
         ("video", f"{info.width}x{info.height}, {len(faces.ticks)} frames"),
@@ -40,7 +40,7 @@ def inspection(
         ("model", model.backend.name),
     ]
     if change is not None:
-        facts.append(("asked for", _request(options)))
+        facts.append(("asked for", f"{in_words(wanted)} at intensity {options.intensity:g}"))
     if asked.neutral_from:
         facts.append(("compared with", asked.neutral_from))
     return Inspection(
@@ -54,8 +54,3 @@ def inspection(
         likeness=asked.heard.likeness,
         warnings=(*reading.warnings, *asked.warnings),
     )
-
-
-def _request(options: EditOptions) -> str:
-    words = options.emotion or "speech"
-    return f"{words} at intensity {options.intensity:g}"

@@ -8,13 +8,14 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import ffmpeg
 import numpy as np
 
 from ..errors import MediaError
 from .facts import SHOW_FRAMES
-from .ffmpeg import FfmpegProcess, file_url
+from .ffmpeg import STALL_S, FfmpegProcess, file_url
 from .formats import Decoding, decoding, is_grey, planes_of
 from .probe import VideoInfo
 from .tonemap import sdr_table
@@ -23,6 +24,8 @@ from .tonemap import sdr_table
 #: these bytes: a GPU takes some at a time.
 FRAMES_AHEAD, MOST_AHEAD, AHEAD_BYTES = 4, 16, 32 << 20
 JUMP_BACK_FRAMES = 3
+#: Frames that are only to be dropped are decoded at this rate at least, unless ffmpeg stands still.
+SLOWEST_HZ = 4.0
 LONGEST_STEP_S = 600.0  # a longer one is a wrong time, and the network would be asked to fill it
 _PTS = re.compile(r"\] n:\s*\d+ pts:\s*(-?\d+|NOPTS)")
 
@@ -71,7 +74,11 @@ class FrameReader:
         self._queue: queue.Queue[Frame | Exception | None] = queue.Queue(ahead)
         self._indices = sorted({i for span in only for i in span}) if only is not None else None
         arguments = decode_argv(info, timestamps=timestamps, rgb_size=rgb_size, only=only)
-        self._process = FfmpegProcess(arguments, on_line=self._on_line if timestamps else None)
+        self._process = FfmpegProcess(
+            arguments,
+            on_line=self._on_line if timestamps else None,
+            stall_s=STALL_S + _longest_gap(self._indices or []) / SLOWEST_HZ,
+        )
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
         self.exit_code: int | None = None
@@ -162,6 +169,11 @@ class FrameReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _longest_gap(indices: Sequence[int]) -> int:
+    """How many frames at most are dropped, unheard of, before one is given."""
+    return max((b - a - 1 for a, b in pairwise([-1, *indices])), default=0)
 
 
 def frames_ahead(frame_bytes: int) -> int:

@@ -79,12 +79,15 @@ def plan_streams(info: VideoInfo, container: str) -> StreamPlan:
         return StreamPlan()
     copy, aac = ("c:a", "copy"), (("c:a", "aac"), ("b:a", "256k"))
     text_subtitles = ("c:s", "mov_text" if container != "matroska" else "srt")
-    no_subtitles = f"subtitles left out: {container} cannot hold them"
+    lost = f"subtitles left out: {container} cannot hold them" if info.subtitle_codecs else ""
+    made_anew = f"sound re-encoded to AAC: {container} cannot hold the original"
     plans = [
         StreamPlan("as", (copy, ("c:s", "copy"))),
         StreamPlan("as", (copy, text_subtitles)),
-        StreamPlan("a", (copy,), no_subtitles if info.subtitle_codecs else ""),
-        StreamPlan("a", aac, f"sound re-encoded to AAC: {container} cannot hold the original"),
+        StreamPlan("a", (copy,), lost),
+        StreamPlan("as", (*aac, ("c:s", "copy")), made_anew),
+        StreamPlan("as", (*aac, text_subtitles), made_anew),
+        StreamPlan("a", aac, "; ".join(filter(None, (made_anew, lost)))),
     ]
     for plan in plans:
         if _muxes(info, container, plan):

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..backends.base import Backend, CodeLayout, PreparingBackend
 from ..backends.images import of_pixels, to_images
+from ..errors import MediaError
 from ..faces.device.crop import sharpness
 from ..faces.geometry import Square
 from ..faces.placement import Placement, fill_absent
@@ -143,6 +144,8 @@ def encode_faces(
                     yield k, [f.index for f, _ in seen], cut(seen)
             done += len(group)
             progress("reading", done, n)
+        if done < n:
+            raise MediaError(f"{info.path}: decoding it twice gave different frames")
 
     # The networks work on one group while the next is decoded and cut.
     with opened(info, faces.held) as frames:

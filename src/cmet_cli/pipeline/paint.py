@@ -66,7 +66,7 @@ class FacePainter:
         held: HeldFrames | None = None,
         device: torch.device | None = None,
     ) -> None:
-        self._info, self._settings, self._backend = info, settings, backend
+        self.info, self._settings, self._backend = info, settings, backend
         self._script = script
         self.placement: Placement = edit.face.placement
         self._codes, self._own_codes = edit.codes, edit.face.codes
@@ -96,14 +96,14 @@ class FacePainter:
     def _fetch_source_frames(self, held: HeldFrames | None) -> None:
         """Go through the frames up to the last source and keep the sources' crops (one a shot)."""
         wanted = {int(i) for i in np.unique(self._source_frames) if i >= 0}
-        with open_frames(self._info, self._script, held) as frames:
+        with open_frames(self.info, self._script, held) as frames:
             for frame in frames:
                 square = self.placement.square(frame.index) if frame.index in wanted else None
                 if square is not None:
                     self._borrowed[frame.index] = self.crop(frame, square)
                 if len(self._borrowed) == len(wanted):
                     return
-        raise MediaError(f"{self._info.path}: decoding it twice gave different frames")
+        raise MediaError(f"{self.info.path}: decoding it twice gave different frames")
 
     @property
     def joined_at_once(self) -> int:

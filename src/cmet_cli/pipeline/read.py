@@ -125,7 +125,9 @@ class VideoReader:
             info = probe_video(video)
             return self.read_info(info, options, stopwatch, progress, keep_bytes, hold=hold)
 
-        return self._readings.get(key, read)
+        found = self._readings.get(key, read)
+        # One file may be called by many names, and some mean another file by now.
+        return replace(found, info=replace(found.info, path=video))
 
     def read_info(
         self,

@@ -145,7 +145,9 @@ def _to_planes(rgb: np.ndarray, painter: FacePainter) -> Planes:
     size, layout = painter.crop.size_px, FORMATS["yuv420p"]
     blank = tuple(np.zeros(shape, np.uint8) for shape in layout.plane_shapes(size, size))
     mask = np.ones((size, size), np.float32)
-    converter = ColourConverter(painter.crop.converter.colour, layout, size)
+    # As the result is tagged: what is not said goes by the height of the whole picture.
+    colour = painter.info.colour.settled(painter.info.height)
+    converter = ColourConverter(colour, layout, size)
     return paste_rgb(blank, rgb, mask, Square(size / 2, size / 2, size), layout, converter)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -87,6 +88,12 @@ class Stager:
         if fit is not None:
             script, ticks = fit
             reading = retimed(reading, script, ticks)
+            if not any(place.present.any() for place in reading.faces.placements):
+                raise FaceError(
+                    f"{reading.info.path}: no face in the first {length_s:.1f} s, which is all "
+                    "that --fit cut keeps",
+                    "choose another --fit",
+                )
             if speaking is not None:
                 speaking = [script.mixed(share) for share in speaking]
         warnings = reading.warnings
@@ -141,13 +148,15 @@ class Stager:
                 "no video to edit",
                 "give one with --video, or a picture and what it says: --identity-image, --speech",
             )
+        if options.fit != "video":
+            raise UsageError(f"a picture lasts as long as its speech, without --fit {options.fit}")
         info = still_info(options.identity_image)
         n = max(1, round(_length_s(options.speech) * STILL_HZ))
         ticks = list(range(n))
         timeline = replace(
             Timeline.from_ticks(ticks, info.time_base), grid_hz=self.backend.frame_rate_hz
         )
-        own, crop, eyes = self._picture(info, options, stopwatch, progress)
+        own, crop, eyes = self._picture(info, options, stopwatch, progress, options.face)
         with stopwatch.stage("reading"):
             motion = calm_codes(crop, eyes, self.backend, timeline.times_s)
         if options.lips_from == "audio" and self.backend.layout.lip:
@@ -183,13 +192,20 @@ class Stager:
         return Stage(reading, clip.heard, script, motion, still=True)
 
     def _picture(
-        self, info: VideoInfo, options: EditOptions, stopwatch: Stopwatch, progress: Progress
+        self,
+        info: VideoInfo,
+        options: EditOptions,
+        stopwatch: Stopwatch,
+        progress: Progress,
+        face: int | Literal["all"] | None = None,
     ) -> tuple[VideoReading, np.ndarray, np.ndarray]:
         """A still's reading, its face's crop, and the eyes in it, in shares of the crop."""
-        asked = EditOptions(face_detector=options.face_detector, lips="video")
+        asked = EditOptions(face_detector=options.face_detector, face=face, lips="video")
         try:
             reading = self.reader.read_info(info, asked, stopwatch, progress)
         except FaceError as error:
+            if face is not None:  # which says what there is
+                raise
             raise FaceError(f"{info.path}: no face found", "use one frontal face") from error
         placement = reading.faces.placements[0]
         square = placement.square(0)

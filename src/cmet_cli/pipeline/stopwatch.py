@@ -21,7 +21,8 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.stages_s[name] = round(time.perf_counter() - start, 3)
+            took_s = self.stages_s.get(name, 0.0) + time.perf_counter() - start
+            self.stages_s[name] = round(took_s, 3)
 
     @property
     def elapsed_s(self) -> float:

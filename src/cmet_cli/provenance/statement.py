@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
-from ..asking import Wanted
-from ..emotion.source import NoChange
+from ..asking import Wanted, in_words
 from ..media.audio import split_stretch
 from ..media.ffmpeg import check_input
 from ..media.files import atomic_path
 from ..model import Model
-from ..options import ASKING, SIDECAR_SUFFIX, EditOptions
+from ..options import SIDECAR_SUFFIX, EditOptions
 from ..pipeline.codes import FaceEdit
 from ..weights.digests import file_digests
 from ..weights.record import sha256_of
@@ -62,19 +61,6 @@ def statement(done: Done) -> dict[str, Any]:
 
 def _file(path: Path) -> dict[str, str]:
     return {"file": path.name, "sha256": sha256_of(path)}
-
-
-def in_words(wanted: Wanted) -> str:
-    """What was asked for, for people."""
-    words = [wanted.options.emotion] if wanted.options.emotion.strip() else []
-    words += [f"speech {path.name}" for path in wanted.prompt.target]
-    for name in ASKING:
-        path = getattr(wanted.options, name)
-        if isinstance(path, Path):
-            words.append(f"{name.replace('_', ' ')} {path.name}")
-    if wanted.source is not None and not isinstance(wanted.source, NoChange):
-        words.append(f"an emotion of the caller's own ({type(wanted.source).__name__})")
-    return " and ".join(words) or "nothing"
 
 
 def edited_spans(
