@@ -304,3 +304,13 @@ def test_the_face_that_is_asked_for_talks(editor, picture, speech, tmp_path):
     assert moved[0] != moved[1]
     with pytest.raises((FaceError, UsageError)):
         edit(editor, None, tmp_path / "o.mkv", identity_image=both, speech=speech, face=7)
+
+
+def test_a_clips_subtitles_stay_under_another_face(editor, video, picture, speech, tmp_path):
+    lines, subtitled = tmp_path / "lines.srt", tmp_path / "subtitled.mkv"
+    lines.write_text("1\n00:00:00,000 --> 00:00:01,000\nWell\n")
+    ffmpeg("-i", video, "-i", lines, "-map", "0", "-map", "1", "-c", "copy", subtitled)
+    for name, asked in (("dub", {}), ("face", {"identity_image": picture})):
+        output = tmp_path / f"{name}.mkv"
+        edit(editor, subtitled, output, speech=speech, emotion="happy", **asked)
+        assert len(probe_video(output).subtitle_codecs) == 1, name

@@ -17,6 +17,7 @@ from cmet_cli.errors import UsageError
 from cmet_cli.evaluation.evaluate import Evaluator
 from cmet_cli.evaluation.pairs import read_pairs
 from cmet_cli.lab.layout import ClipKey
+from cmet_cli.lab.prepare import prepare as preparing
 from cmet_cli.lab.prepare.crema_d_tree import clip_key as crema_key
 from cmet_cli.lab.prepare.mead_tree import clip_key as mead_key
 from cmet_cli.lab.rgb_video import write_wave
@@ -259,6 +260,27 @@ def test_a_second_run_does_nothing_more_and_a_missing_clip_is_made_again(mead):
     again = prepare("mead", mead.root, "-o", mead.out, "--no-features")
     assert "0 clips made, 9 already there" in again.output
     assert (mead.out / "content.json").stat().st_mtime_ns == kept  # nothing is compared twice
+
+
+def test_what_is_made_anew_is_not_mixed_with_what_was(mead, tmp_path, monkeypatch):
+    """A run over all of it that is interrupted leaves nothing of before that counts as done."""
+    out = tmp_path / "out"
+    shutil.copytree(mead.out, out)
+    made, real = [], preparing.prepare_clip
+
+    def interrupted(clip, root, cropping):
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        made.append(clip.key)
+        return real(clip, root, cropping)
+
+    monkeypatch.setattr(preparing, "prepare_clip", interrupted)
+    assert prepare("mead", mead.root, "-o", out, "--overwrite").exit_code != 0
+    assert len(list(out.rglob("*.mp4"))) == 3
+    assert not list(out.rglob("*.npz"))
+    monkeypatch.setattr(preparing, "prepare_clip", real)
+    again = prepare("mead", mead.root, "-o", out)
+    assert "6 clips made, 3 already there; features: 9 made" in again.output
 
 
 def test_the_authors_own_table_of_edits(mead, tmp_path):

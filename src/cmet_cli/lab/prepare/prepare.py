@@ -16,8 +16,9 @@ from ...media.clock import GRID_HZ
 from ...media.files import atomic_path
 from ...options import Progress, no_progress
 from ...weights.folder import candidates, mini_folder
-from ..layout import SPEECH_SUFFIX, VIDEO_SUFFIX, ClipKey, published_sentences
+from ..layout import SPEECH_SUFFIX, VIDEO_SUFFIX, ClipKey, clip_path, published_sentences
 from ..training.extract_features import Extractor, ExtractReport, extract_folder
+from ..training.mead import FEATURE_SUFFIX
 from .crop_clip import Cropping, is_prepared, prepare_clip
 from .datasets import DataSet
 from .edits import (
@@ -97,6 +98,8 @@ def prepare(
         raise UsageError(f"no clips in {wanted.source}", _hint(wanted.dataset, found.skipped))
     _check_mark(wanted)
     extractor = load() if load is not None else None
+    if wanted.overwrite:
+        _forget(wanted.root, clips)
     _mark(wanted)
     report = _crop_all(wanted, clips, found.skipped, progress)
     keys = [clip.key for clip in clips if is_prepared(clip, wanted.root)]
@@ -142,6 +145,13 @@ def _check_mark(wanted: Preparation) -> None:
             )
     elif root.is_dir() and any(root.iterdir()):
         raise UsageError(f"{root} is not empty, and no output of cmet prepare", other)
+
+
+def _forget(root: Path, clips: Sequence[SourceClip]) -> None:
+    """What is made anew goes first: after an interruption nothing of before counts as done."""
+    for clip in clips:
+        for suffix in (VIDEO_SUFFIX, FEATURE_SUFFIX):
+            clip_path(root, clip.key, suffix).unlink(missing_ok=True)
 
 
 def _mark(wanted: Preparation) -> None:
