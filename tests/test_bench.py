@@ -101,3 +101,19 @@ def test_filled_networks_are_the_published_sizes():
     backend = filled_backend(Compute(torch.device("cpu"), "fp32", 1))
     assert torch.equal(torch.rand(3), expected)  # nobody else's random numbers are used up
     assert (backend.crop.size_px, backend.layout.dim) == (256, 36)
+
+
+def test_a_clip_shorter_than_a_batch_is_not_counted_as_one(monkeypatch):
+    """Rates are of the frames there are."""
+    runtime = RuntimeOptions(device="cpu", precision="fp32", batch_size=512)
+    backend = load_model(None, "mini", runtime).backend
+
+    def a_second(work, repeats=1):
+        work()
+        return 1.0
+
+    monkeypatch.setattr(bench, "median_s", a_second)
+    found = measure(backend, 0.4, False)
+    assert found.frames == 10
+    rates = {name: found.per_second[name] for name in ("crop", "encode codes", "render")}
+    assert set(rates.values()) == {10.0}

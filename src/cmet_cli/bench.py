@@ -151,9 +151,9 @@ def median_s(work: Callable[[], object], repeats: int = REPEATS) -> float:
 
 def _time_parts(backend: Backend, clip: VideoInfo, folder: Path, found: Measured) -> None:
     per_second, size = found.per_second, backend.crop.size_px
-    n = backend.compute.batch_size
     with FrameReader(clip) as reader:
-        frames = list(_few(reader, max(n, 8)))
+        frames = list(_few(reader, max(backend.compute.batch_size, 8)))
+    n = min(backend.compute.batch_size, len(frames))  # a clip may be shorter than a batch
     place, cropper = _square(found.frames), Cropper(clip, size)
     crops = [cropper(f, place.square(f.index)) for f in frames[:n]]  # type: ignore[arg-type]
     images = to_images(np.stack(crops), backend.compute.device)

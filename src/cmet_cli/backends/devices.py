@@ -42,8 +42,11 @@ def resolve(options: RuntimeOptions) -> Compute:
     return Compute(device, precision, options.batch_size)
 
 
-def batch_for(compute: Compute, size_px: int, run: Callable[[int], object]) -> Compute:
-    """Settle an automatic batch size (0) for pictures of a size; run: does that many frames."""
+def batch_for(
+    compute: Compute, size_px: int, run: Callable[[int], object], networks: str = ""
+) -> Compute:
+    """Settle an automatic batch size (0) for pictures of a size; run: does that many frames;
+    networks: tells these from others of that size."""
     if compute.batch_size:
         return compute
     if compute.device.type == "cpu":
@@ -51,7 +54,7 @@ def batch_for(compute: Compute, size_px: int, run: Callable[[int], object]) -> C
         size = max(size, shares(MAX_AUTO_BATCH, size_px, compute.device))
     else:
         name = f"{describe_model(compute.device)} {compute.precision} {size_px} {torch.__version__}"
-        size = remembered_batch(name, run)
+        size = remembered_batch(f"{name} {networks}".strip(), run)
     return replace(compute, batch_size=size)
 
 

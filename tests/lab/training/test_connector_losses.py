@@ -109,3 +109,11 @@ def test_published_defaults_and_refusals():
     for wrong in ({"reconstruction": "l1"}, {"contrast": "x"}, {"temperature": 0.0}):
         with pytest.raises(UsageError):
             LossConfig(**wrong)
+
+
+def test_in_reduced_precision_the_loss_is_the_same():
+    """Products would be rounded to three digits before they are divided by the temperature."""
+    visual, audio = torch.randn(2, 16, 8, generator=torch.Generator().manual_seed(0))
+    exact = contrastive_loss(visual, audio)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert contrastive_loss(visual, audio) == exact

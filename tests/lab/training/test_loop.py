@@ -17,6 +17,7 @@ from cmet_cli.lab.training.loop import (
     CURVES_FILE,
     LOG_FILE,
     TrainConfig,
+    fingerprint,
     learning_rate,
     read_log,
     train,
@@ -138,6 +139,50 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_pat
     with pytest.raises(CmetError, match="loss of step 4 is nan"):
         train(toy.module, breaks, CONFIG, tmp_path)
     assert state_of(tmp_path)["step"] == 4
+
+
+def test_a_gradient_that_is_no_number_is_not_kept_either(tmp_path):
+    """The loss may be one while its slope is not: the weights would be spoilt, and saved."""
+    toy = Toy()
+
+    def breaks(step: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        losses = toy.loss(step, rng)
+        weight = next(toy.module.parameters())
+        steep = (weight - weight.detach()).abs().sum().sqrt()  # 0, and infinitely steep
+        return losses if step < 4 else {"loss": losses["loss"] + steep}
+
+    with pytest.raises(CmetError, match="gradient of step 4 is"):
+        train(toy.module, breaks, CONFIG, tmp_path)
+    assert state_of(tmp_path)["step"] == 4
+    assert all(t.isfinite().all() for t in state_of(tmp_path)["module"].values())
+
+
+def test_what_has_learned_from_other_data_is_not_gone_on_with(tmp_path):
+    """A finished run would be taken over as if it had seen them."""
+    toy, table = Toy(), np.arange(6.0)
+    mine, other = fingerprint(CONFIG, table), fingerprint(CONFIG, table + 1)
+    train(toy.module, toy.loss, CONFIG, tmp_path, stop_at=4, learned_from=mine)
+    with pytest.raises(CmetError, match="other data, or with other settings"):
+        train(toy.module, toy.loss, CONFIG, tmp_path, learned_from=other)
+    train(toy.module, toy.loss, CONFIG, tmp_path, learned_from=mine)
+
+
+def test_a_fingerprint_is_of_content_and_settings():
+    @dataclasses.dataclass(frozen=True)
+    class Settings:
+        weight: float = 1.0
+        train: TrainConfig = TrainConfig()  # noqa: RUF009  frozen
+
+    table = np.zeros((2, 3), np.float32)
+    one = fingerprint(Settings(), table)
+    assert one == fingerprint(Settings(train=TrainConfig(log_every=7)), table.copy())
+    others = [
+        fingerprint(Settings(2.0), table),
+        fingerprint(Settings(), table + 1),
+        fingerprint(Settings(), table.T),
+        fingerprint(Settings(), table.astype(np.float64)),
+    ]
+    assert len({one, *others}) == 5
 
 
 def test_rates_by_name_hold_a_part_back(tmp_path):

@@ -25,6 +25,7 @@ from cmet_cli.lab.training.code_space import (
     sample_faces,
 )
 from cmet_cli.lab.training.loop import CHECKPOINT_FILE, TrainConfig, read_log
+from cmet_cli.lab.training.photographic import PhotographicConfig
 from cmet_cli.lab.training.renderer_config import RendererConfig
 from cmet_cli.lab.training.train_renderer import (
     RendererLosses,
@@ -195,6 +196,28 @@ def test_targets_are_mixtures_of_the_batch(world):
 
 def from_tensor(image: torch.Tensor) -> np.ndarray:
     return ((image.permute(1, 2, 0) + 1) * 127.5).round().numpy().astype(np.uint8)
+
+
+def test_where_much_is_made_of_a_difference_goes_where_the_picture_goes(world):
+    """Shown as a picture, it stays on itself, however that is put, stretched and bent."""
+    seen = world.focus[:, :, None, :, None, :, :, None]
+    drawn = dataclasses.replace(
+        world, pictures=np.ascontiguousarray(np.broadcast_to(seen, world.pictures.shape))
+    )
+    still = dict.fromkeys(
+        ("texture", "patches", "light", "cast", "contrast", "faint", "blur", "grain", "blocks"), 0.0
+    )
+    moving = PhotographicConfig(**still, colour=0.0, size=0.1, across=0.15, bend=0.05)
+    config = dataclasses.replace(CONFIG, photographic=moving)
+    batch = draw_batch(Shelf.of(drawn), config, 6, np.random.default_rng(1))
+    shown = (batch.pair.target.mean(1, keepdim=True) + 1) / 2
+    assert batch.focus.std() > 0.05
+    assert (batch.focus - shown).abs().mean() < 0.1 * batch.focus.std()
+    assert batch.pair.head.shape == batch.focus.shape == (6, 1, 16, 16)
+    unmoved = draw_batch(
+        Shelf.of(drawn), dataclasses.replace(CONFIG, photographic=None), 6, np.random.default_rng(1)
+    )
+    assert (batch.focus - unmoved.focus).abs().mean() > 0.3 * batch.focus.std()
 
 
 def test_expression_only_targets_keep_lips_and_pose(world):

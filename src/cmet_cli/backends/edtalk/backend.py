@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -58,7 +59,8 @@ class EDTalkBackend:
         self.warnings: list[str] = []
         self._laid_out: dict[str, FastEDTalk] = {}
         self.compute = compute
-        self.compute = batch_for(compute, sizes.image_size_px, self._try)
+        networks = "" if sizes == EDTalkConfig() else f"{crc32(repr(sizes).encode()):08x}"
+        self.compute = batch_for(compute, sizes.image_size_px, self._try, networks)
         self.labels_name = "edtalk"
         self.labels = published_labels() if sizes == EDTalkConfig() else {}
 

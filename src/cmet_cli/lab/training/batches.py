@@ -7,7 +7,7 @@ milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -100,18 +100,21 @@ def _draw_batch(
     source, target = at[:5], (*at[:2], *at[5:8])
     before, after = (to_tensor(shelf.pictures[where]) for where in (source, target))
     motion = skin_motion(shelf.to_quiet[target], shelf.from_quiet[source], before.shape[-1])
-    pair = Pair(before, after, *motion)
+    focus = shelf.focus[at[0], at[1], at[6]].float()[:, None] / 255
+    # It goes wherever the target goes, as the head does.
+    pair = Pair(before, after, motion[0], torch.cat([motion[1], focus], 1))
     codes = [shelf.codes(where[0], *where[2:]) for where in (source, target)]
     if config.photographic is not None:
         pair = photographed(pair, config.photographic, rng)
         place = Place.drawn(n, m, config.photographic, rng, shelf.device)
         pair, codes = place(pair), [_placed(part, place) for part in codes]
+    head, focus = pair.head.split(1, 1)
     return Batch(
-        pair=pair,
+        pair=replace(pair, head=head),
         source_codes=codes[0],
         target_codes=codes[1],
         drivers=torch.stack(at[8:]),
-        focus=shelf.focus[at[0], at[1], at[6]].float()[:, None] / 255,
+        focus=focus,
         chance=Noise(rng, shelf.device).uniform(1.0, n * m, 1),
     )
 

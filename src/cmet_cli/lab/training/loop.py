@@ -7,6 +7,7 @@ the run that was never stopped: bit for bit on a CPU; a GPU adds in whatever ord
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -71,6 +72,23 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return rate * (config.final_rate + (1 - config.final_rate) * fall)
 
 
+def fingerprint(*parts: Any) -> str:
+    """Of what is learned from, and how: arrays by their content, all else as it is written out.
+    Of a :class:`TrainConfig` nothing counts here (see ``_check_same``)."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype} {part.shape}".encode() + part.tobytes())
+        elif dataclasses.is_dataclass(part):
+            for item in dataclasses.fields(part):
+                value = getattr(part, item.name)
+                if not isinstance(value, TrainConfig):
+                    digest.update(f"{item.name}={value!r};".encode())
+        else:
+            digest.update(repr(part).encode())
+    return digest.hexdigest()
+
+
 def train(
     module: nn.Module,
     loss_fn: LossFunction,
@@ -82,18 +100,20 @@ def train(
     rates: Mapping[str, float] | None = None,
     stop_at: int | None = None,
     device: torch.device | None = None,
+    learned_from: str = "",
 ) -> nn.Module:
     """Train ``module`` in place, resuming what ``run_dir`` holds; returns it in evaluation mode.
 
     module: every weight that changes (bundle several in a ModuleDict). run_dir: gets a checkpoint,
     a JSONL log and a PNG of the curves. rates: factors on the learning rate by the prefix of a
-    parameter's name. stop_at: leave early after this step, to be resumed. On return the module
-    holds the averaged weights, where the config asks for an average. Raises :class:`CmetError` when
-    the loss is no longer a number or ``run_dir`` holds another run.
+    parameter's name. stop_at: leave early after this step, to be resumed. learned_from: a
+    :func:`fingerprint` of data and settings, which a run that is resumed must share. On return the
+    module holds the averaged weights, where the config asks for an average. Raises
+    :class:`CmetError` when the loss is no longer a number or ``run_dir`` holds another run.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     module.to(device or torch.device("cpu")).train()
-    run = _Run(module, config, run_dir, rates or {})
+    run = _Run(module, config, run_dir, rates or {}, learned_from)
     run.load()
     end = run.end = config.steps if stop_at is None else min(stop_at, config.steps)
     kind = (device or torch.device("cpu")).type
@@ -127,9 +147,15 @@ class _Run:
     """Everything that a checkpoint holds."""
 
     def __init__(
-        self, module: nn.Module, config: TrainConfig, run_dir: Path, rates: Mapping[str, float]
+        self,
+        module: nn.Module,
+        config: TrainConfig,
+        run_dir: Path,
+        rates: Mapping[str, float],
+        learned_from: str = "",
     ) -> None:
         self.module, self.config, self.folder = module, config, run_dir
+        self.learned_from = learned_from
         self.step, self.end = 0, config.steps
         groups: dict[float, list[nn.Parameter]] = {}
         for name, parameter in module.named_parameters():
@@ -167,11 +193,14 @@ class _Run:
         loss = losses[LOSS]
         shown = self._due(config.log_every)
         # A GPU is not waited for at every step; weights that a bad loss has spoilt give another.
-        if not self.on_gpu or shown or self._due(config.checkpoint_every):
-            self._check_finite(loss)
+        looked_at = not self.on_gpu or shown or self._due(config.checkpoint_every)
+        if looked_at:
+            self._check_finite("loss", loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.trained, config.clip_norm or math.inf)
+        if looked_at:  # before it is in the weights, and they in a checkpoint
+            self._check_finite("gradient", norm)
         self.optimizer.step()
         self.step += 1
         self._update_average()
@@ -184,10 +213,10 @@ class _Run:
         """Whether something is done every so many steps and at the last, after the step to come."""
         return (self.step + 1) % every == 0 or self.step + 1 == self.end
 
-    def _check_finite(self, loss: Tensor) -> None:
-        if not torch.isfinite(loss):
+    def _check_finite(self, what: str, value: Tensor) -> None:
+        if not torch.isfinite(value):
             raise CmetError(
-                f"{self.folder}: the loss of step {self.step} is {float(loss.detach())}",
+                f"{self.folder}: the {what} of step {self.step} is {float(value.detach())}",
                 "lower the learning rate; the last checkpoint is intact",
             )
 
@@ -205,6 +234,7 @@ class _Run:
         state = {
             "step": self.step,
             "config": dataclasses.asdict(self.config),
+            "learned_from": self.learned_from,
             "module": self.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": self.average,
@@ -219,6 +249,11 @@ class _Run:
         if path.is_file():
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             self._check_same(state["config"], path)
+            if state.get("learned_from", "") != self.learned_from:
+                raise CheckpointError(
+                    f"{path}: has learned from other data, or with other settings",
+                    "use another run folder, or delete this one",
+                )
             self.module.load_state_dict(state["module"])
             self.optimizer.load_state_dict(state["optimizer"])
             for name, value in state["average"].items():

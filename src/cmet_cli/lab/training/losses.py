@@ -68,7 +68,8 @@ def contrastive_loss(
     The paper sums over the batch; the mean is taken here, so that λ does not depend on its size.
     """
     visual, audio = F.normalize(visual.float(), dim=-1), F.normalize(audio.float(), dim=-1)
-    similarity = visual @ audio.T / temperature  # [N, N]
+    with torch.autocast(visual.device.type, enabled=False):  # it would be rounded to bfloat16
+        similarity = visual @ audio.T / temperature  # [N, N]
     if labels is None:
         own = torch.eye(len(visual), device=visual.device)
     else:

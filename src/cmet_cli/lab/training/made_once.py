@@ -26,7 +26,8 @@ class Recipe(Generic[Tables]):
 
     kind: a dataclass of arrays; config: a dataclass of what decides them, whose ``workers`` (how
     many processes make them) does not; entry: ``entry((config, i))`` -> the ``i``-th row of every
-    table, a function that a process can import; count: of rows; name: of the file and the stage.
+    table, a function that a process can import; count: of rows; name: of the file and the stage;
+    also: what decides them beside the configuration.
     """
 
     kind: type[Tables]
@@ -34,6 +35,7 @@ class Recipe(Generic[Tables]):
     entry: Callable[[tuple[Any, int]], tuple[np.ndarray, ...]]
     count: int
     name: str
+    also: str = ""
 
     def make(self, progress: Progress = no_progress) -> Tables:
         """Every row; the result does not depend on the number of processes."""
@@ -55,6 +57,7 @@ class Recipe(Generic[Tables]):
     def load(self, folder: Path, progress: Progress = no_progress) -> Tables:
         """From ``folder``, or made now and kept there."""
         chosen = "-".join(str(v) for k, v in asdict(self.config).items() if k != "workers")
+        chosen += f"-{self.also}" if self.also else ""
         if len(chosen) > LONGEST_NAME:
             chosen = hashlib.sha256(chosen.encode()).hexdigest()[:16]
         path = folder / f"{self.name}-{chosen}.npz"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,6 +79,11 @@ class FeatureBank:
         self._names = sorted(name for name, shown in self._people.items() if len(shown) > 1)
         if not self._names:
             raise UsageError("nobody in the data shows two emotions: there is nothing to learn")
+
+    @property
+    def tables(self) -> tuple[Any, ...]:
+        """All that pairs are drawn from."""
+        return self.emotions, self._people, self.speech, self._lengths, self._codes
 
     @property
     def speech_dim(self) -> int:

@@ -18,7 +18,7 @@ from ...errors import CheckpointError, UsageError
 from ...media.files import atomic_path
 from ...options import Progress, no_progress
 from ..avatar.emotions import BASIC_EMOTIONS
-from .loop import LOSS, TrainConfig, train
+from .loop import LOSS, TrainConfig, fingerprint, train
 from .losses import (
     LossConfig,
     contrastive_loss,
@@ -212,6 +212,7 @@ def train_connector(
         stage="connector",
         stop_at=stop_at,
         device=device,
+        learned_from=fingerprint(*bank.tables),
     )
     if stop_at is None or stop_at >= config.schedule.steps:
         save_connector(connector, run_dir / WEIGHTS_FILE)

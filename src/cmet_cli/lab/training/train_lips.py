@@ -15,7 +15,7 @@ from ...media.clock import GRID_HZ
 from ...media.mel import CLIP, FIRST_FRAME_LEAD, MEL_FRAMES_PER_S, WINDOW_COLUMNS
 from ...options import Progress, no_progress
 from .code_space import code_space
-from .loop import TrainConfig, train
+from .loop import TrainConfig, fingerprint, train
 from .voices import MEL_PER_DB, Speech
 
 LIP_RANK = 3  # of the 20 numbers; the others follow
@@ -64,7 +64,8 @@ class LipsLoss:
             targets.append(code_space().encode_lips(speech.lips[clip, start : start + n]))
         true = torch.from_numpy(np.stack(targets))  # [B, n, 20]
         codes = self.model(torch.cat(inputs)[:, None]).float().view_as(true)
-        smooth = torch.stack([smooth_codes(run) for run in codes])
+        with torch.autocast(codes.device.type, enabled=False):  # losses stay float32
+            smooth = torch.stack([smooth_codes(run) for run in codes])
         error = (smooth - true)[:, 1:-1].square().sum(-1).mean() / LIP_RANK
         raw = (codes - true).square().sum(-1).mean() / LIP_RANK
         return {"loss": error + config.raw * raw, "smoothed": error, "raw": raw}
@@ -78,7 +79,8 @@ def train_lips(
     model = Audio2Lip(config.network)
     # torch's type stubs leave this form of `to` out.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    train(model, LipsLoss(model, speech, config), config.train, run_dir, progress, stage="lips")
+    loss, data = LipsLoss(model, speech, config), fingerprint(config, speech.lips)
+    train(model, loss, config.train, run_dir, progress, stage="lips", learned_from=data)
     return model
 
 

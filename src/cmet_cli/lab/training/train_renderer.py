@@ -21,7 +21,7 @@ from ...backends.edtalk.networks import EDTalk
 from ...options import Progress, no_progress
 from .batches import Batch, Shelf, draw_batch, draw_pictures
 from .code_space import EXPRESSION, LIPS, POSE
-from .loop import train
+from .loop import fingerprint, train
 from .noise import CPU
 from .photographic import Pair
 from .renderer_config import RendererConfig
@@ -179,8 +179,22 @@ def train_encoder(
     model = start_weights(EDTalk(config.network)).to(device)
     loss = RendererLosses(model, world, config, device=device).encoder
     reader = _reader(model)
-    train(reader, loss, config.encoder, run_dir, progress, stage="encoder", device=device)
+    train(
+        reader,
+        loss,
+        config.encoder,
+        run_dir,
+        progress,
+        stage="encoder",
+        device=device,
+        learned_from=_learned_from(world, config),
+    )
     return model
+
+
+def _learned_from(world: World, config: RendererConfig) -> str:
+    # Pictures follow from codes, and are many.
+    return fingerprint(config, world.lips, world.pose, world.expression, world.focus)
 
 
 def train_joint(
@@ -220,6 +234,7 @@ def train_joint(
             stage=stage,
             rates=rates,
             device=device,
+            learned_from=_learned_from(world, losses.config),
         )
     return model
 

@@ -24,7 +24,7 @@ from ...emotion.speech.tracks import TRACKS
 from ...media.mel import CLIP, MEL_FRAMES_PER_S
 from ...options import Progress, no_progress
 from ..avatar.emotions import EMOTIONS
-from .loop import TrainConfig, train
+from .loop import TrainConfig, fingerprint, train
 from .voices import MEL_PER_DB
 from .wild_voices import NEUTRALS, WildSpeech
 
@@ -168,7 +168,8 @@ def train_speech(
     torch.manual_seed(config.train.seed)
     heads = SpeechHeads(config.network, speech.style.shape[-1])
     loss = SpeechLoss(heads, speech, config)
-    train(heads, loss, config.train, run_dir, progress, stage="speech")
+    data = fingerprint(config, speech.emotion, speech.style)
+    train(heads, loss, config.train, run_dir, progress, stage="speech", learned_from=data)
     network = cast(SpeechNet, heads["encoder"])
     features = speech_features(network, speech).flatten(0, 1)
     with torch.no_grad():

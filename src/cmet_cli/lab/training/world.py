@@ -20,6 +20,7 @@ from ..avatar.identity import Identity
 from ..avatar.motion import GRID, from_quiet, to_quiet
 from ..avatar.phones import align, lip_track, random_sentence
 from .code_space import code_space, fold_blink, sample_faces
+from .loop import fingerprint
 from .made_once import Recipe
 
 POSE_STRAY = 0.95  # standard deviation of the poses, in their own spreads
@@ -68,7 +69,9 @@ class World:
 
 
 def world_recipe(config: WorldConfig) -> Recipe[World]:
-    return Recipe(World, config, _draw_cell, config.cells, "world")
+    space = code_space()
+    told = fingerprint(space.lips, space.expression)[:8]  # which their codes are in
+    return Recipe(World, config, _draw_cell, config.cells, "world", told)
 
 
 def load_world(config: WorldConfig, folder: Path, progress: Progress = no_progress) -> World:
