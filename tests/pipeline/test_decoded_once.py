@@ -111,7 +111,7 @@ def test_what_is_only_looked_at_takes_no_place(moving, talking, tmp_path):
 def test_a_file_is_the_one_it_is_called_by_now(moving, make_media, tmp_path, monkeypatch):
     """A name that was relative, or a link, may mean another file later."""
     other = make_media(
-        "other.mkv",
+        "another_of_that_name.mkv",
         "-f lavfi -i color=red:s=64x48:r=25:d=0.6 -f lavfi -i sine=f=900:d=0.2:r=16000 "
         "-pix_fmt yuv420p -c:v libx264 -qp 0 -c:a pcm_s16le",
     )

@@ -16,7 +16,7 @@ from cmet_cli.evaluation.networks.load import evaluation_shapes, load_networks
 from cmet_cli.evaluation.networks.syncnet import SyncNet
 from cmet_cli.weights import download as library
 from cmet_cli.weights import receive
-from cmet_cli.weights.registry import EVALUATION_FILES, FILES
+from cmet_cli.weights.registry import EVALUATION_FILES, FILES, NAMES
 from cmet_cli.weights.verify import check_folder
 
 BY_NAME = {entry.name: entry for entry in (*FILES, *EVALUATION_FILES)}
@@ -71,7 +71,7 @@ def test_one_name_fetches_all_of_them_and_an_edit_needs_none(published, tmp_path
     assert networks.sync is not None
     # An edit's own files are another matter.
     assert not {e.name for e in FILES} & {e.name for e in EVALUATION_FILES}
-    assert all(entry.name in library.NAMES for entry in EVALUATION_FILES)
+    assert all(entry.name in NAMES for entry in EVALUATION_FILES)
 
 
 def test_a_single_one_by_its_name(published, tmp_path):

@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 POLL_S = 0.5
 OTHER_FOLDER = "give another --output-dir, or that file another name"
 STARTS_TRIED = 3
-MEASURE_HINT = "`cmet evaluate --pairs` does that"
 LOG_HINT = "its last words are in .cmet/workers.log beside the outputs"
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """How a batch ended. failed: the rows with their one-line errors; stopped: by fail_fast."""
+    """How a batch ended. failed: the rows with their one-line errors; stopped: by fail_fast;
+    unmeasured: kept rows that were to have figures and were made without."""
 
     rows: int
     done: int
@@ -58,6 +58,7 @@ class BatchResult:
     report_csv: Path
     report_html: Path
     stopped: bool = False
+    unmeasured: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -195,8 +196,7 @@ def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) ->
         report = Report(options.local_root, work, state, len(rows), title)
         listener.total(len(tasks))
         listener.note(f"{len(tasks)} rows to do, {len(rows) - len(tasks)} done already")
-        if options.evaluate and (few := _unmeasured(rows, decisions, state)):
-            listener.note(f"{few} of those done already are not measured: {MEASURE_HINT}")
+        unmeasured = _unmeasured(rows, decisions, state) if options.evaluate else 0
         try:
             if tasks:
                 with closing(model.pool(options, len(tasks), work)) as pool:
@@ -213,6 +213,7 @@ def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) ->
         report_csv=report.csv_path,
         report_html=report.html_path,
         stopped=options.fail_fast and bool(failed),
+        unmeasured=unmeasured,
     )
 
 

@@ -95,7 +95,9 @@ class State:
         """The last word about an output."""
         if output in self._unwritten:
             return _result_of(output, self._unwritten[output])
-        found = self._read("SELECT status, error, made_of FROM results WHERE output = ?", output)
+        found = self._read(
+            "SELECT status, error, made_of, result FROM results WHERE output = ?", output
+        )
         return dict(found[0]) if found else None
 
     def made(self, place: str) -> Entry | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NETWORK, _RUN = "How a worker runs", "How the batch runs"
 PROBLEMS_SHOWN, FAILURES_SHOWN = 500, 50
 EXIT_INTERRUPTED = 130
+NOT_MEASURED = "are not measured: they were made without --evaluate (cmet evaluate --pairs does it)"
 RUNTIME = RuntimeOptions()
 
 Manifest = Annotated[
@@ -225,6 +226,8 @@ def _report(result: BatchResult, left_out: Sequence[Problem], as_json: bool) -> 
         console.print(one_line(text), style="red", markup=False)
     if len(result.failed) > FAILURES_SHOWN:
         console.print(f"and {len(result.failed) - FAILURES_SHOWN} more, see the report")
+    if result.unmeasured:
+        console.print(f"[yellow]{result.unmeasured} of the kept {NOT_MEASURED}[/]")
     rate = f", {3600 * result.done / result.elapsed_s:.0f} rows an hour" if result.done else ""
     stopped = "; stopped at the first failure" if result.stopped else ""
     lines = len({problem.line for problem in left_out})
