@@ -151,7 +151,7 @@ class Asker:
         if all(segment.is_gap for segment in wanted.plan):
             warnings = (f"{wanted.options.timeline}: every line is neutral: it changes nothing",)
         all_heard = together([one.heard for one in heard])
-        source = Scheduled(parts, info.duration_s)
+        source = Scheduled(parts, info.duration_s or None)
         return replace(told, source=source, heard=all_heard, warnings=warnings)
 
 
