@@ -166,7 +166,7 @@ def test_a_word_past_what_was_trained(editor, video, tmp_path):
         ("10 happy", "", 10.0),
         ("2 happy - happy", "", 1.0),
         ("surprised - 3 fear", "", 3.0),
-        ("happy", "0,1,sad,4\n1,2,0.5 fear,8\n", 4.0),
+        ("0.5 happy", "0,1,sad,-1.8\n1,2,0.5 fear,2\n", 1.8),
     ],
 )
 def test_however_much_is_asked_for_it_is_known(tmp_path, emotion, rows, most):
@@ -213,6 +213,13 @@ def test_a_look_refuses_what_it_would_not_do(editor, video, tmp_path):
             with pytest.raises(UsageError, match="nothing to write"):
                 look(options)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["plan.csv"]
+
+
+def test_a_line_that_begins_after_the_video_is_refused(editor, video, tmp_path):
+    plan = tmp_path / "plan.csv"
+    plan.write_text("start,end,emotion\n0,0.5,happy\n1.6,1.9,sad\n")
+    with pytest.raises(UsageError, match=r"line 3 begins at 1\.6 s, after the video"):
+        edit(editor, video, tmp_path / "o.mkv", timeline=plan)
 
 
 def test_a_plan_for_all_of_a_video_is_the_emotion_by_its_name(editor, video, tmp_path):

@@ -140,6 +140,11 @@ class Asker:
                     f"{wanted.options.timeline}: line {segment.line} ends at {segment.end_s:g} s, "
                     f"after the video ({info.duration_s:g} s)"
                 )
+            if info.duration_s and segment.start_s >= info.duration_s:
+                raise UsageError(
+                    f"{wanted.options.timeline}: line {segment.line} begins at "
+                    f"{segment.start_s:g} s, after the video ({info.duration_s:g} s)"
+                )
             if segment.audio is None:
                 parts.append((segment, self.model.mixture(segment.emotion)))
                 continue

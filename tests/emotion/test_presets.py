@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from cmet_cli.emotion import presets as library
-from cmet_cli.emotion.hearing import hear
+from cmet_cli.emotion.hearing import hear, is_unlike
 from cmet_cli.emotion.presets import Known, Presets, preset_of, read_preset, write_preset
 from cmet_cli.errors import CheckpointError, UsageError
 from cmet_cli.weights.folder import inspect_folder, mini_folder
@@ -153,3 +153,17 @@ def test_a_voice_far_from_all_that_is_known_is_not_sure():
     vector = presets.direction("happy")
     assert not hear(vector, near[0].mean, presets).unlike
     assert hear(vector, near[0].mean + 50, presets).unlike
+
+
+def test_a_few_recordings_of_ones_own_do_not_vouch_for_every_voice():
+    """They are too few to know how much voices differ; those that ship still do."""
+    rng = np.random.default_rng(0)
+    shipped = [preset_of(n, rng.normal(k, 1, (32, 4)), "ear", "") for k, n in enumerate("ab")]
+    own = preset_of("furious", rng.normal(0, 1, (4, 4)), "ear", "")
+    far = np.full(4, 40.0, np.float32)
+    for others in ([], [own]):
+        told = [Known(preset, "with the model") for preset in (*shipped, *others)]
+        presets = Presets(told, "ear")
+        assert is_unlike(far, presets)
+        assert not is_unlike(shipped[0].mean, presets)
+    assert not is_unlike(far, Presets([Known(own, "yours")], "ear"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -63,7 +64,8 @@ def test_subtitles_name_emotions_in_brackets(tmp_path):
     lines = subtitle_lines(path)
     assert lines[1] == (1.0, 2.0, "plain")
     again = read_plan(plan(tmp_path, starter_plan(3, lines), "again.csv"))
-    assert again == []  # all of it is neutral until somebody writes something
+    # What names nothing is neutral until somebody writes something.
+    assert [(s.start_s, s.emotion) for s in again] == [(0.5, "happy"), (2.0, "0.5 sad + 0.5 fear")]
 
 
 @pytest.mark.parametrize(
@@ -173,3 +175,29 @@ def test_a_line_of_a_few_frames_is_there(tmp_path, frames):
     assert shares.max() == pytest.approx(1)
     assert not shares[:25].any()
     assert not shares[25 + frames :].any()
+
+
+def test_a_plan_made_of_subtitles_keeps_the_emotions_they_name(tmp_path):
+    said = [(0.0, 1.0, "[sad] Well"), (1.0, 2.0, "[door slams!] Oh"), (2.0, 3.0, "Yes")]
+    named = [s for s in read_plan(plan(tmp_path, starter_plan(3.0, said))) if not s.is_gap]
+    assert [(s.start_s, s.emotion) for s in named] == [(0.0, "sad")]
+
+
+def test_subtitles_of_the_web_name_emotions_too(tmp_path):
+    text = "WEBVTT\n\n00:00:01.000 --> 00:00:02.500\n[happy] Well\n"
+    (only,) = read_plan(plan(tmp_path, text, "a.vtt"))
+    assert (only.start_s, only.end_s, only.emotion) == (1.0, 2.5, "happy")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\n(sad) Well\n", r"\[sad\]"),
+        ("a.csv", "start;end;emotion\n0;1;happy\n", "commas, not ';'"),
+        ("a.csv", "start,end,emotion,intensity\n0,1,happy,3\n", "intensity"),
+    ],
+)
+def test_what_is_nearly_a_plan_is_told_what_it_lacks(tmp_path, name, text, said):
+    with pytest.raises(UsageError) as told:
+        read_plan(plan(tmp_path, text, name))
+    assert re.search(said, f"{told.value.message} {told.value.hint}")

@@ -96,7 +96,7 @@ def is_unlike(feature: np.ndarray, presets: Presets) -> bool:
     for known in presets.by_name.values():
         preset = known.preset
         if preset.count < 8:
-            return False  # too few to know how much voices differ
+            continue  # too few to know how much voices differ, as of the user's own
         spread = float(np.sqrt(np.square(preset.spread).sum()))
         distances.append(float(np.linalg.norm(feature - preset.mean)) / max(spread, 1e-6))
     return bool(distances) and min(distances) > FAR

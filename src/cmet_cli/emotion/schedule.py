@@ -30,12 +30,13 @@ if TYPE_CHECKING:  # plans are read where no network is
 
 COLUMNS = ("start", "end", "emotion", "audio", "intensity", "ease")
 EASE_S = 0.3
-MOST_INTENSITY, MOST_S = 10.0, 1e6
+MOST_INTENSITY, MOST_S = 2.0, 1e6  # as of --intensity
 MAX_BYTES, MAX_SEGMENTS = 1 << 22, 10_000
 #: Segments that are this close to each other have no gap between them.
 TOUCHING_S = 1e-3
 #: So near to the video's beginning or end is at it: a frame or so.
 AT_EDGE_S = 0.05
+NO_NAME = "a line of speech names its emotion at its beginning, in brackets: [sad] ..."
 _SRT_TIMES = re.compile(r"\s*(\S+)\s+-->\s+(\S+)")
 _SRT_NAME = re.compile(r"\s*\[([^\]]{1,200})\]")
 
@@ -62,12 +63,14 @@ def read_plan(path: Path) -> list[Segment]:
     """Segments in order of time. Raises :class:`UsageError` naming the file and the line."""
     check_input(path, "timeline")
     text = _read_text(path)
-    read = {".json": _json_rows, ".srt": _srt_rows}.get(path.suffix.lower(), _csv_rows)
+    subtitles = path.suffix.lower() in (".srt", ".vtt")
+    read = _srt_rows if subtitles else _json_rows if path.suffix.lower() == ".json" else _csv_rows
     rows = read(path, text)
     # What is neutral is a gap, and plans may name gaps.
     segments = [s for line, cells in rows if not (s := _segment(path, line, cells)).is_gap]
     if not rows:
-        raise UsageError(f"{path}: no segment in it", f"columns are {', '.join(COLUMNS)}")
+        columns = f"columns are {', '.join(COLUMNS)}"
+        raise UsageError(f"{path}: no segment in it", NO_NAME if subtitles else columns)
     if len(segments) > MAX_SEGMENTS:
         raise UsageError(f"{path}: more than {MAX_SEGMENTS} segments")
     segments.sort(key=lambda s: s.start_s)
@@ -129,6 +132,8 @@ def _json_rows(path: Path, text: str) -> list[tuple[int, dict[str, Any]]]:
 def _check_columns(
     path: Path, line: int, names: Sequence[str], needed: Sequence[str] = ("start", "end")
 ) -> None:
+    if len(names) == 1 and ";" in names[0]:
+        raise UsageError(f"{path}: line {line}: cells must be separated by commas, not ';'")
     unknown = [name for name in names if name not in COLUMNS]
     missing = [name for name in needed if name not in names]
     if unknown or missing:
@@ -179,8 +184,8 @@ def _wrong(path: Path, line: int, what: str) -> UsageError:
 
 
 def starter_plan(duration_s: float, lines: Sequence[tuple[float, float, str]] = ()) -> str:
-    """A CSV to start from: a row per line of speech (start, end, what is said), else a few of equal
-    length."""
+    """A CSV to start from: a row per line of speech (start, end, what is said, maybe after its
+    emotion in brackets), else a few of equal length."""
     if not lines:
         count = max(1, min(6, round(duration_s / 5)))
         edges = [round(duration_s * k / count, 3) for k in range(count + 1)]
@@ -195,8 +200,17 @@ def starter_plan(duration_s: float, lines: Sequence[tuple[float, float, str]] = 
     for start, end, said in lines:
         if said:
             out.write(f"# {' '.join(said.split())[:100]}\n")
-        writer.writerow([f"{start:.3f}", f"{end:.3f}", NEUTRAL, "", "1", f"{EASE_S:g}"])
+        writer.writerow([f"{start:.3f}", f"{end:.3f}", _named(said), "", "1", f"{EASE_S:g}"])
     return out.getvalue()
+
+
+def _named(said: str) -> str:
+    """The emotion that a line of speech begins with, in brackets; neutral where it names none."""
+    found = _SRT_NAME.match(said)
+    try:
+        return NEUTRAL if found is None or not parse_mixture(found[1]) else found[1].strip()
+    except UsageError:  # something else in brackets
+        return NEUTRAL
 
 
 def subtitle_lines(path: Path) -> list[tuple[float, float, str]]:
