@@ -63,7 +63,7 @@ def test_subtitles_name_emotions_in_brackets(tmp_path):
     ]
     lines = subtitle_lines(path)
     assert lines[1] == (1.0, 2.0, "plain")
-    again = read_plan(plan(tmp_path, starter_plan(3, lines), "again.csv"))
+    again = read_plan(plan(tmp_path, starter_plan(3, lines, ("happy", "sad", "fear")), "again.csv"))
     # What names nothing is neutral until somebody writes something.
     assert [(s.start_s, s.emotion) for s in again] == [(0.5, "happy"), (2.0, "0.5 sad + 0.5 fear")]
 
@@ -178,8 +178,10 @@ def test_a_line_of_a_few_frames_is_there(tmp_path, frames):
 
 
 def test_a_plan_made_of_subtitles_keeps_the_emotions_they_name(tmp_path):
-    said = [(0.0, 1.0, "[sad] Well"), (1.0, 2.0, "[door slams!] Oh"), (2.0, 3.0, "Yes")]
-    named = [s for s in read_plan(plan(tmp_path, starter_plan(3.0, said))) if not s.is_gap]
+    words = ("[sad] Well", "[door slams!] Oh", "Yes", "[music] Ah", "[0.5 sad + 0.5 music] Oh")
+    said = [(float(k), k + 1.0, text) for k, text in enumerate(words)]
+    text = starter_plan(5.0, said, ("sad", "happy"))
+    named = read_plan(plan(tmp_path, text))
     assert [(s.start_s, s.emotion) for s in named] == [(0.0, "sad")]
 
 

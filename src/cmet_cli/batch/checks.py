@@ -29,7 +29,6 @@ from .plan import Row, default_name, video_suffix
 from .storage import Entry, file_of, is_as_made, is_url, look_at
 
 FOLDER = "is a folder"
-SIGNABLE = (".mp4", ".m4v", ".mov")
 _TAKEN = "exists and was not made by this batch: {} (--overwrite replaces it)"
 #: One of these columns is enough to ask for something.
 _SUFFICIENT = ("emotion_audio", *ASKING, *RESTAGING)
@@ -201,8 +200,13 @@ class _Checker:
         if output is None:
             return
         name = output.rpartition("/")[2]
-        if options.sign_cert is not None and video_suffix(output) not in SIGNABLE:
-            self.say(line, "output", f"cannot hold a signed manifest: {name}")
+        if options.sign_cert is not None:
+            from ..provenance.credentials import check_signable  # imports OpenCV
+
+            try:
+                check_signable(Path(name))
+            except CmetError as error:
+                self.say(line, "output", error.message)
         if options.sidecar:
             beside = output + SIDECAR_SUFFIX
             self._claim(line, "sidecar", beside, name + SIDECAR_SUFFIX, options.overwrite)

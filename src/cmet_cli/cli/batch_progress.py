@@ -53,25 +53,6 @@ class PlainLines:
         self._console.print(one_line(text), markup=False)
 
 
-class Silence:
-    """Nothing until it is over; the end tells what failed."""
-
-    def total(self, rows: int) -> None:
-        pass
-
-    def began(self, worker: int, task: Task) -> None:
-        pass
-
-    def stage(self, worker: int, stage: Stage) -> None:
-        pass
-
-    def ended(self, worker: int, task: Task, outcome: Outcome) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        pass
-
-
 class Bars:
     """One bar for the batch and one for the row each worker is at."""
 
@@ -129,9 +110,11 @@ class Bars:
 
 @contextmanager
 def watching(console: Console, plain: bool, quiet: bool) -> Iterator[Listener]:
-    """A listener for ``run_batch``."""
+    """A listener for ``run_batch``. quiet: nothing is shown until the end tells what failed."""
+    from rich.console import Console
+
     if plain or quiet:
-        yield Silence() if quiet else PlainLines(console)
+        yield PlainLines(Console(quiet=True) if quiet else console)
         return
     shown = Bars(console)
     with shown.bars:

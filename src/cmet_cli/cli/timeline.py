@@ -36,9 +36,22 @@ def timeline(
     if subtitles is not None:
         check_input(subtitles, "subtitles")
     lines = subtitle_lines(subtitles) if subtitles is not None else []
-    text = starter_plan(probe_video(video).duration_s or 5.0, lines)
+    names = _names() if lines else ()
+    text = starter_plan(probe_video(video).duration_s or 5.0, lines, names)
     with atomic_path(output, overwrite=overwrite) as part:
         part.write_text(text, "utf-8")
     rows = sum(not line.startswith("#") for line in text.splitlines()) - 1
     what = "a row" if rows == 1 else f"{rows} rows"
     typer.echo(f"{output}  {what} to fill in; then: cmet edit --video {video} --timeline {output}")
+
+
+def _names() -> tuple[str, ...]:
+    """What an edit could ask for here."""
+    from ..emotion.presets import names_for
+    from ..errors import WeightsError
+    from ..weights.folder import find_weights
+
+    try:
+        return names_for(find_weights()).names
+    except WeightsError:
+        return ()

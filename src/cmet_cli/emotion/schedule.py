@@ -12,7 +12,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -183,9 +183,14 @@ def _wrong(path: Path, line: int, what: str) -> UsageError:
     return UsageError(f"{path}: line {line}: {what}")
 
 
-def starter_plan(duration_s: float, lines: Sequence[tuple[float, float, str]] = ()) -> str:
+def starter_plan(
+    duration_s: float,
+    lines: Sequence[tuple[float, float, str]] = (),
+    names: Collection[str] = (),
+) -> str:
     """A CSV to start from: a row per line of speech (start, end, what is said, maybe after its
-    emotion in brackets), else a few of equal length."""
+    emotion in brackets), else a few of equal length. names: what may be an emotion there; subtitles
+    have music and doors in brackets, too."""
     if not lines:
         count = max(1, min(6, round(duration_s / 5)))
         edges = [round(duration_s * k / count, 3) for k in range(count + 1)]
@@ -200,17 +205,18 @@ def starter_plan(duration_s: float, lines: Sequence[tuple[float, float, str]] = 
     for start, end, said in lines:
         if said:
             out.write(f"# {' '.join(said.split())[:100]}\n")
-        writer.writerow([f"{start:.3f}", f"{end:.3f}", _named(said), "", "1", f"{EASE_S:g}"])
+        writer.writerow([f"{start:.3f}", f"{end:.3f}", _named(said, names), "", "1", f"{EASE_S:g}"])
     return out.getvalue()
 
 
-def _named(said: str) -> str:
+def _named(said: str, names: Collection[str]) -> str:
     """The emotion that a line of speech begins with, in brackets; neutral where it names none."""
     found = _SRT_NAME.match(said)
     try:
-        return NEUTRAL if found is None or not parse_mixture(found[1]) else found[1].strip()
-    except UsageError:  # something else in brackets
-        return NEUTRAL
+        known = found is not None and all(t.name in names for t in parse_mixture(found[1]))
+    except UsageError:
+        known = False
+    return found[1].strip() if found is not None and known else NEUTRAL
 
 
 def subtitle_lines(path: Path) -> list[tuple[float, float, str]]:
