@@ -219,7 +219,7 @@ def _joining(backend: Backend, clip: VideoInfo, frames: list[Frame]) -> Callable
     """Joins a face that moved up by a pixel, where an edit does."""
     n, device = len(frames), pixel_device(backend.compute)
     codes = np.zeros((n, backend.layout.dim), np.float32)
-    edit = FaceEdit(FaceCodes(_square(n), codes, np.ones(n)), codes, codes[:, :1])
+    edit = FaceEdit(FaceCodes(_square(n), codes, np.ones(n)), codes, codes[:, :1], codes)
     painter = FacePainter(clip, edit, PaintSettings("first", "face"), backend)
     faces: list[Painted] = []
     for frame in frames:
@@ -258,7 +258,7 @@ def _time_whole(backend: Backend, clip: VideoInfo, output: Path, found: Measured
         codes[:, backend.layout.expression_slice] += delta
         tracked: Any = Tracked(backend)
         settings = PaintSettings("first" if backend.source == "best" else backend.source, "face")
-        job = RenderJob(clip, faces, [FaceEdit(face, codes, delta)], settings)
+        job = RenderJob(clip, faces, [FaceEdit(face, codes, delta, face.codes)], settings)
         render_video(job, tracked, Destination(output, EncodeSettings(), StreamPlan()), no_progress)
 
     found.whole_edit_s = median_s(edit, 1 if backend.crop.size_px > 128 else 3)

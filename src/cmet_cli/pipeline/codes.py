@@ -26,12 +26,14 @@ STEADY_REACH = 2.0  # in STEADY_S: what is further away is not blended in, so ga
 class FaceEdit:
     """One face and what becomes of it.
 
-    codes: edited, float32 ``[n, layout.dim]``; delta: expression change at intensity 1 ``[n, D]``.
+    codes: edited, float32 ``[n, layout.dim]``; delta: expression change at intensity 1 ``[n, D]``;
+    driven: the codes without the emotion: lips and motion as they are to be, as codes.
     """
 
     face: FaceCodes
     codes: np.ndarray
     delta: np.ndarray
+    driven: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def edit_codes(face: FaceCodes, timeline: Timeline, change: Change, layout: Code
     codes, part = start.copy(), layout.expression_slice
     if change.lips is not None:
         codes[:, layout.lip_slice] = change.lips
+    driven = codes.copy()
     delta = change.emotion.delta(start[:, part], timeline)
     step_s = max(timeline.duration_s / max(1, len(timeline.times_s)), 1e-6)
     if change.steady_s > 0:
@@ -82,7 +85,7 @@ def edit_codes(face: FaceCodes, timeline: Timeline, change: Change, layout: Code
         shares = jaw_shares(opening, where.shots, where.present, step_s, more)
         moved = articulated(moved, shares, layout.jaw)
     codes[:, part] += moved * change.ease.share(timeline.times_s)
-    return FaceEdit(face, codes, delta)
+    return FaceEdit(face, codes, delta, driven)
 
 
 def _steady(delta: np.ndarray, shots: np.ndarray, sigma_frames: float) -> np.ndarray:

@@ -47,6 +47,7 @@ class RenderedOnDevice:
     motion: Tensor | None = None
     shot: int = 0
     expected: float | None = None
+    then: RenderedOnDevice | None = None
     ready: torch.cuda.Event | None = None
 
     @classmethod

@@ -14,6 +14,7 @@ from ..backends.base import Backend, MovingBackend
 from ..backends.images import to_pictures, to_pixels
 from ..errors import MediaError
 from ..faces.device.difference import SLOTS
+from ..faces.difference import DRAWS_NEW_PX
 from ..faces.geometry import Square
 from ..faces.placement import Placement
 from ..media.held import HeldFrames
@@ -70,22 +71,24 @@ class FacePainter:
         self._script = script
         self.placement: Placement = edit.face.placement
         self._codes, self._own_codes = edit.codes, edit.face.codes
+        self._steps = _steps(edit, settings, backend)
         self._read = edit.face.sources
         self.crop = Cropper(info, backend.crop.size_px)
         self._kept: tuple[int, Any] | None = None  # the source frame in use, prepared
         self._borrowed: dict[int, np.ndarray] = {}
         face = backend.crop.calibration.face
         canvas = Canvas(info, self.crop, face, settings.areas, settings.keep_lips)
-        self._join: Join = (
-            DifferenceJoin(canvas)
-            if settings.detail == "source"
-            else RenderingJoin(canvas, settings.paste)
+        joins = range(len(self._steps) - 1)
+        self._joins: list[Join] = (
+            [DifferenceJoin(canvas) for _ in joins]
+            if self._differs
+            else [RenderingJoin(canvas, settings.paste)]
         )
         device = device or pixel_device(backend.compute)
-        self._there: tuple[DeviceCropper, DeviceDifferenceJoin] | None = None
+        self._there: tuple[DeviceCropper, list[DeviceDifferenceJoin]] | None = None
         if device is not None and self._differs and settings.paste != "none":
             cropper = DeviceCropper(info, backend.crop.size_px, device)
-            self._there = cropper, DeviceDifferenceJoin(canvas, device)
+            self._there = cropper, [DeviceDifferenceJoin(canvas, device) for _ in joins]
         best = settings.source == "best"
         self._source_frames = self.placement.source_frames(
             edit.face.fitness(backend.layout) if best else None
@@ -134,41 +137,51 @@ class FacePainter:
 
     def _both(self, run: list[Frame], originals: list[np.ndarray], source: Any) -> list[Rendered]:
         """Rendered with edited and with own codes, from one prepared source."""
-        after, before, moved = self._renderings(run, source)
-        motion: Iterable[np.ndarray | None] = [None] * len(run)
-        motion = motion if moved is None else moved.cpu().numpy()
-        pictures = to_pictures(after), to_pictures(before)
-        parts = zip(run, originals, *pictures, motion, *self._told(run), strict=True)
-        return [Rendered(*p) for p in parts]
+        images, flows = self._renderings(run, source)
+        pictures = [to_pictures(image) for image in images]
+        out: list[Any] = [None] * len(run)
+        for k in reversed(range(len(pictures) - 1)):  # each step with those that come after it
+            motion: Iterable[np.ndarray | None] = [None] * len(run)
+            motion = motion if flows is None else (flows[k + 1] - flows[k]).cpu().numpy()
+            both = pictures[k + 1], pictures[k]
+            parts = zip(run, originals, *both, motion, *self._told(run, k), out, strict=True)
+            out = [Rendered(*p) for p in parts]
+        return out
 
     def _both_there(self, run: list[Frame], crop: DeviceCropper) -> list[RenderedOnDevice]:
         """The same, and nothing of it comes to the host."""
         originals, source = self._faces(run, crop)
-        after, before, moved = self._renderings(run, source)
-        motion = [None] * len(run) if moved is None else moved.permute(0, 3, 1, 2)
-        pictures = originals, to_pixels(after), to_pixels(before)
-        ready = torch.cuda.Event() if originals.is_cuda else None
-        if ready is not None:
-            ready.record(torch.cuda.current_stream(originals.device))
-        known = [ready] * len(run)
-        parts = zip(run, *pictures, motion, *self._told(run), known, strict=True)
-        return [RenderedOnDevice(*p) for p in parts]
+        images, flows = self._renderings(run, source)
+        pictures = [to_pixels(image) for image in images]
+        known = [_recorded(originals)] * len(run)
+        out: list[Any] = [None] * len(run)
+        for k in reversed(range(len(pictures) - 1)):
+            motion: Iterable[Tensor | None] = [None] * len(run)
+            motion = motion if flows is None else (flows[k + 1] - flows[k]).permute(0, 3, 1, 2)
+            both = pictures[k + 1], pictures[k]
+            told = self._told(run, k)
+            parts = zip(run, originals, *both, motion, *told, out, known, strict=True)
+            out = [RenderedOnDevice(*p) for p in parts]
+        return out
 
-    def _renderings(self, run: list[Frame], source: Any) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Images after and before, and how pixels moved between ``[B, S, S, 2]``."""
+    def _renderings(
+        self, run: list[Frame], source: Any
+    ) -> tuple[list[Tensor], list[Tensor] | None]:
+        """Images before, after each step, and where their pixels are from ``[B, S, S, 2]``."""
         at, backend = [f.index for f in run], self._backend
-        edited, own = (self._on_device(c[at]) for c in (self._codes, self._own_codes))
+        codes = [self._on_device(step[at]) for step in self._steps]
         if not isinstance(backend, MovingBackend):
-            return backend.render(source, edited), backend.render(source, own), None
-        (after, to), (before, of) = (backend.render_moving(source, c) for c in (edited, own))
-        return after, before, to - of
+            return [backend.render(source, c) for c in codes], None
+        images, flows = zip(*(backend.render_moving(source, c) for c in codes), strict=True)
+        return list(images), list(flows)
 
-    def _told(self, run: list[Frame]) -> tuple[list[int], list[float | None]]:
-        """Each frame's shot, and how far the renderer should have moved it."""
+    def _told(self, run: list[Frame], k: int) -> tuple[list[int], list[float | None]]:
+        """Each frame's shot, and how far the renderer should have moved it in a step."""
         at, backend = [f.index for f in run], self._backend
         shots, expected = self.placement.shots[at].tolist(), list[float | None]([None] * len(run))
         if isinstance(backend, MovingBackend):
-            change = (self._codes[at] - self._own_codes[at])[:, backend.layout.expression_slice]
+            change = self._steps[k + 1][at] - self._steps[k][at]
+            change = change[:, backend.layout.expression_slice]
             expected = [backend.expected_motion(c) for c in change]
         return shots, expected
 
@@ -181,16 +194,40 @@ class FacePainter:
         self, planes: Mapping[int, Planes], rendered: Sequence[Painted]
     ) -> dict[int, Planes]:
         """The same for many frames, by their indices; in order."""
+        out, faces, step = {r.frame.index: planes[r.frame.index] for r in rendered}, rendered, 0
+        while faces:
+            out |= self._painted(out, faces, step)
+            faces, step = self._next([f for f in faces if f.then is not None], out), step + 1
+        return out
+
+    def _painted(
+        self, planes: Mapping[int, Planes], rendered: Sequence[Painted], step: int
+    ) -> dict[int, Planes]:
         at = [r.frame.index for r in rendered]
         places = [self._place(r.frame) for r in rendered]
         if self._there is not None:
-            new = self._there[1]([planes[i] for i in at], rendered, places)
+            new = self._there[1][step]([planes[i] for i in at], rendered, places)
             return dict(zip(at, new, strict=True))
-        out = {}
+        out, join = {}, self._joins[step]
         for i, face, place in zip(at, rendered, places, strict=True):
             assert isinstance(face, Rendered)
-            out[i] = self._join(planes[i], face, place.square, place.head, place.weight)
+            out[i] = join(planes[i], face, place.square, place.head, place.weight)
         return out
+
+    def _next(self, rendered: Sequence[Painted], planes: Mapping[int, Planes]) -> Sequence[Painted]:
+        """What comes after a step that is painted, on crops of its result."""
+        frames = [replace(r.frame, planes=planes[r.frame.index]) for r in rendered]
+        squares = [self.square(f) for f in frames]
+        if self._there is None:
+            crops = self._cut(frames, squares)
+            faces = [r.then for r in rendered if isinstance(r, Rendered) and r.then is not None]
+            return [replace(f, original=o) for f, o in zip(faces, crops, strict=True)]
+        if not frames:
+            return []
+        cut = self._there[0](frames, squares)
+        there = [r.then for r in rendered if isinstance(r, RenderedOnDevice) and r.then is not None]
+        ready = _recorded(cut)
+        return [replace(f, original=o, ready=ready) for f, o in zip(there, cut, strict=True)]
 
     def _place(self, frame: Frame) -> Place:
         head, weight = self.placement.head_offsets, self.placement.weights
@@ -261,3 +298,25 @@ class FacePainter:
             crops = originals[:1] if borrowed is None else [borrowed]
             self._kept = (index, self._backend.prepare(crop_images(crops, self._backend)))
         return self._kept[1]
+
+
+def _steps(edit: FaceEdit, settings: PaintSettings, backend: Backend) -> list[np.ndarray]:
+    """Codes from a face's own to the edited ones: what is done first, and what to its result.
+
+    Words that a small renderer puts into a mouth come before the emotion: what of a smile moves and
+    what lips that part cannot be told from one motion. A larger one draws that mouth itself.
+    """
+    own, driven, edited = edit.face.codes, edit.driven, edit.codes
+    both = not (np.array_equal(own, driven) or np.array_equal(driven, edited))
+    if both and settings.detail == "source" and backend.crop.size_px < DRAWS_NEW_PX:
+        return [own, driven, edited]
+    return [own, edited]
+
+
+def _recorded(there: Tensor) -> torch.cuda.Event | None:
+    """After which all that is asked of a tensor's device so far is done; None on a CPU."""
+    if not there.is_cuda:
+        return None
+    event = torch.cuda.Event()
+    event.record(torch.cuda.current_stream(there.device))
+    return event
