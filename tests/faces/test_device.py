@@ -401,6 +401,9 @@ def test_whether_a_mouth_opens_and_was_shut_is_remembered_alike(monkeypatch):
     np.testing.assert_allclose(on_host._line, here(memory.line[None]), atol=1e-2)
 
 
+LIPS = (device.PART, device.KEEP, device.SPEAK)
+
+
 def speaking() -> list[torch.Tensor]:
     """What :class:`device.Differ` is told of six frames, but what is remembered."""
     seen, mouth, eyes = opening_mouth()
@@ -411,67 +414,69 @@ def speaking() -> list[torch.Tensor]:
     masks = [there(*[mask] * len(seen)) for mask in (FACE, mouth, eyes, brows)]
     low = torch.linspace(0, 20, 18, device=DEVICE).view(6, 3, 1, 1)
     person = [low, 200 + low, torch.full((6, 1, 1, 1), 0.3, device=DEVICE)]
+    person.append(torch.linspace(-0.2, 0.6, 6, device=DEVICE).view(6, 1, 1, 1))
     return [*pictures, there(*flows), *masks, *person]
 
 
-def differ_told(differ: device.Differ, told: list[torch.Tensor], keeps: bool) -> device.Difference:
-    """In order of :func:`speaking`."""
-    lips = (None, told[5]) if keeps else (told[5], None)
+def differ_told(differ: device.Differ, told: list[torch.Tensor], does: int) -> device.Difference:
+    """In order of :func:`speaking`; does: what lips do."""
+    lips = (None, told[5]) if does == device.KEEP else (told[5], None)
     where = device.Where(told[4], *lips, *told[6:8])
-    return differ(device.Renderings(*told[:4]), where, device.Person(*told[8:]))
+    person = device.Person(*told[8 : 12 if does == device.SPEAK else 11])
+    return differ(device.Renderings(*told[:4]), where, person)
 
 
-@pytest.mark.parametrize("keeps", [False, True])
-def test_frames_that_do_not_count_leave_nothing_behind(keeps):
+@pytest.mark.parametrize("does", LIPS)
+def test_frames_that_do_not_count_leave_nothing_behind(does):
     """Recordings have room for more frames than there may be, with whatever is left in it."""
     told = speaking()
     memory = mouth_there.Memory.before(told[0])
     yes, no = (torch.tensor([v], device=DEVICE) for v in (True, False))
     some = [t[:3] for t in told]
-    alone = device._changes(keeps, [*some, yes.repeat(3), *memory])
+    alone = device._changes(does, [*some, yes.repeat(3), *memory])
     filled = [torch.cat([a, 7 * b + 5]) for a, b in zip(some, some, strict=True)]
-    among = device._changes(keeps, [*filled, torch.cat([yes.repeat(3), no.repeat(3)]), *memory])
+    among = device._changes(does, [*filled, torch.cat([yes.repeat(3), no.repeat(3)]), *memory])
     kept = len(memory)
     assert not bool(among[-1]), "there were frames"
     for a, b in zip(alone[:-kept], among[:-kept], strict=True):
         assert torch.equal(a, b[:3])
     for a, b in zip(alone[-kept:], among[-kept:], strict=True):
         assert torch.equal(a, b)
-    nobody = device._changes(keeps, [*filled, no.repeat(6), *memory])
+    nobody = device._changes(does, [*filled, no.repeat(6), *memory])
     assert all(torch.equal(a, b) for a, b in zip(nobody[-kept:], memory, strict=True))
 
 
-@pytest.mark.parametrize("keeps", [False, True])
-def test_frames_by_twos_are_the_frames_together(keeps):
+@pytest.mark.parametrize("does", LIPS)
+def test_frames_by_twos_are_the_frames_together(does):
     told, by_twos = speaking(), device.Differ()
-    at_once = differ_told(device.Differ(), told, keeps)
+    at_once = differ_told(device.Differ(), told, does)
     for k in range(0, 6, 2):
-        two = differ_told(by_twos, [t[k : k + 2] for t in told], keeps)
+        two = differ_told(by_twos, [t[k : k + 2] for t in told], does)
         for a, b in zip(two.tensors(), at_once.of(slice(k, k + 2)).tensors(), strict=True):
             assert float((a - b).abs().max()) < 1e-2
     assert float((two.flow - at_once.flow[:2]).abs().max()) > 0.01
 
 
 @pytest.mark.skipif(DEVICE.type != "cuda", reason="no GPU")
-@pytest.mark.parametrize("keeps", [False, True])
-def test_recorded_work_gives_what_it_gave(keeps):
+@pytest.mark.parametrize("does", LIPS)
+def test_recorded_work_gives_what_it_gave(does):
     """Twice as told, recorded from the second call on; then by somebody else, who takes it up, in
     another order of groups."""
     told = speaking()
     torch.cuda.synchronize()
     with torch.inference_mode(), torch.cuda.stream(torch.cuda.Stream()):
-        plain = differ_told(device.Differ(), told, keeps).tensors()
+        plain = differ_told(device.Differ(), told, does).tensors()
         for groups in ([2, 2, 2], [4, 1, 1], [6]):
             recorders = device.recorders()
             differ, start, found = device.Differ(recorders), 0, []
             for n in groups:
                 some = [t[start : start + n] for t in told]
-                found.append([t.clone() for t in differ_told(differ, some, keeps).tensors()])
+                found.append([t.clone() for t in differ_told(differ, some, does).tensors()])
                 start += n
             for k, exact in enumerate(plain):
                 got = torch.cat([one[k] for one in found])
                 assert float((got - exact).abs().max()) < 1e-2
-            assert len(recorders[keeps]._mine) == 1
+            assert len(recorders[does]._mine) == 1
             del recorders, differ
     recorded.Recorder.let_go()
     assert not recorded.Recorder._free

@@ -16,8 +16,12 @@ from cmet_cli.faces.lip_line import parted, unlikely
 from cmet_cli.faces.opening import (
     OPENS_FROM,
     OPENS_TO,
+    WIDEST,
+    WORDS_FROM,
+    WORDS_TO,
     carried_on,
     opened,
+    opened_by_words,
     origin,
     parting,
 )
@@ -328,3 +332,58 @@ def test_lips_that_met_for_a_word_part_again_at_once():
         gaps.append(differ(seen, EVERYWHERE, palette, MOUTH).gap)
     assert max(float(gap.edge.max()) for gap in gaps[6:-1]) < 0
     assert float(gaps[-1].edge.max()) > 0.9 * float(gaps[5].edge.max()) > 0
+
+
+@pytest.mark.parametrize("further", [0.2, 0.4, 0.7])
+def test_words_part_lips_as_far_as_they_say(further):
+    """However little the renderer does."""
+    flow, line = opens(1.0), np.full((1, SIZE), LINE, np.float32)
+    out = opened_by_words(flow, line, MOUTH, further)
+    wanted = further * WIDEST * SIZE
+    assert out.share == 1.0
+    assert out.height[LINE, MIDDLE] == pytest.approx(wanted, rel=0.1)
+    assert (out.edge[:, MIDDLE] > 0).sum() == pytest.approx(wanted, abs=1.1)
+    assert np.diff(ROW + out.flow[..., 1], axis=0).min() > -1e-3
+    came_from = (ROW + out.flow[..., 1])[:, MIDDLE]
+    assert np.diff(came_from[LINE + 5 : LINE + 8]).min() > 0.75, "the lower lip is drawn out"
+    assert out.edge[:, [MIDDLE - 14, MIDDLE + 14]].max() < 0, "corners stay together"
+    none = opened_by_words(flow, line, MOUTH, WORDS_FROM)
+    np.testing.assert_array_equal(none.flow, flow)
+    assert none.edge.max() < 0
+
+
+def test_a_wider_rendering_is_not_narrowed():
+    flow, line = opens(8.0), np.full((1, SIZE), LINE, np.float32)
+    little, all_of_it = (opened_by_words(flow, line, MOUTH, by).height for by in (0.2, 0.5))
+    assert little[LINE, MIDDLE] > 5
+    np.testing.assert_allclose(little[:, MIDDLE], all_of_it[:, MIDDLE], atol=0.1)
+
+
+@pytest.mark.parametrize("further", [0.2, 0.5])
+def test_words_part_lips_where_they_meet_whatever_else_is_drawn_out(further):
+    """A jaw that rises draws out the chin below it."""
+    motion = opens(5.0, line=54)
+    edited = cv2.remap(
+        SHUT,
+        np.broadcast_to(ROW.T, (SIZE, SIZE)).copy(),
+        ROW + motion[..., 1],
+        cv2.INTER_LINEAR,
+    )
+    differ = Differ()
+    differ._own_motion = True
+    seen = Renderings(SHUT, SHUT, edited, motion, words=further)
+    found = differ(seen, EVERYWHERE, Palette(), MOUTH)
+    rows = np.flatnonzero(found.gap.edge[:, MIDDLE] > 0)
+    assert len(rows)
+    assert abs(rows.mean() - LINE) < 3.5
+    assert differ(replace(seen, words=-0.2), EVERYWHERE, Palette(), MOUTH).gap is None
+
+
+def test_slits_do_not_say_whether_lips_were_shut():
+    """Of them it is hardly known where they are."""
+    line, seen = np.full((1, SIZE), LINE, np.float32), mouth.Mouth()
+    for further, shut in ((WORDS_TO - 0.01, 1.0), (WORDS_TO, 0.0), (WORDS_TO, 0.0)):
+        words = mouth.Words(further, line)
+        assert seen.spoken(SPEAKS, opens(1.0), MOUTH, EVERYWHERE, words) is not None
+        assert seen._shut == pytest.approx(shut, abs=0.05)
+    assert seen.spoken(SPEAKS, opens(1.0), MOUTH, EVERYWHERE, mouth.Words(0.0, line)) is None

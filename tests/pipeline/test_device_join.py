@@ -11,6 +11,7 @@ import torch
 from faces_in_pictures import neutral_clip, write_video
 from test_detail import ShiftBackend, planes, same
 from toy import Constant, toy_model
+from words import lips_apart
 
 from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.backends.devices import Compute
@@ -57,8 +58,9 @@ class Shown:
     edit: FaceEdit
 
 
-def shown(mini: EmotionEditor, video: Path, emotion: str) -> Shown:
-    """Two shots, a head that moves in its square, a face that fades in."""
+def shown(mini: EmotionEditor, video: Path, emotion: str, words: bool = False) -> Shown:
+    """Two shots, a head that moves in its square, a face that fades in; words: which part its lips
+    wider and wider, then shut them."""
     info = probe_video(video)
     with FrameReader(info) as reader:
         frames = list(reader)
@@ -72,8 +74,11 @@ def shown(mini: EmotionEditor, video: Path, emotion: str) -> Shown:
         shots=(np.arange(N) >= CUT).astype(int),
     )
     face = encode_stretch(info, frames, where, mini.backend)
-    change = change_for(mini.model.mixture(emotion), OPTIONS, TIMELINE)
-    return Shown(info, frames, edit_codes(face, TIMELINE, change, mini.backend.layout))
+    change, layout = change_for(mini.model.mixture(emotion), OPTIONS, TIMELINE), mini.backend.layout
+    if words:
+        further = np.where(np.arange(N) < N - 3, np.linspace(0, 0.7, N), -0.3)
+        change = replace(change, lips=face.codes[:, layout.lip_slice] + lips_apart(layout, further))
+    return Shown(info, frames, edit_codes(face, TIMELINE, change, layout))
 
 
 def painters(mini: EmotionEditor, scene: Shown, settings: PaintSettings) -> list[FacePainter]:
@@ -106,9 +111,23 @@ def test_the_planes_are_those_of_opencv(mini, person, make_media, layout, emotio
     video = make_media(f"there_{layout}.mkv", f"-i {person} -c:v libx264 -qp 0 -pix_fmt {layout}")
     scene = shown(mini, video, emotion)
     settings = PaintSettings(**({"source": "first", "paste": "face"} | more))
-    host, device = painters(mini, scene, settings)
+    both = painters(mini, scene, settings)
+    assert_alike(scene, both, level=4 if "10" in layout else 1)
+
+
+@pytest.mark.parametrize("emotion", ["happy", "sad"])
+def test_words_come_first_there_too(mini, person, emotion):
+    scene = shown(mini, person, emotion, words=True)
+    both = painters(mini, scene, PaintSettings("first", "face"))
+    assert all(face.then.words is None for face in both[1].render(scene.frames))
+    assert max(face.words for face in both[1].render(scene.frames)) > 0.35
+    assert_alike(scene, both, level=1)
+
+
+def assert_alike(scene: Shown, both: list[FacePainter], level: int) -> None:
+    """What is painted on the device is what is painted on the host, but for some rounding."""
+    host, device = both
     pairs = zip(painted(host, scene.frames, 1), painted(device, scene.frames, 3), strict=True)
-    level = 4 if "10" in layout else 1
     changed = differing = far = 0
     for frame, (a, b) in zip(scene.frames, pairs, strict=True):
         for old, one, other in zip(frame.planes, a, b, strict=True):

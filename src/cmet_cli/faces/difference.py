@@ -16,7 +16,7 @@ from .corners import held_up
 from .fields import LUMA, PLAIN, blur, down_mean, over_channels, smoothstep, stretch, warp
 from .lip_line import LINE_PACE, met, unlikely
 from .lips import Lips
-from .mouth import PACE, Gap, Mouth, eased
+from .mouth import PACE, Gap, Mouth, Words, eased
 from .opening import tapered, teeth
 from .palette import Palette
 from .reach import Reach
@@ -62,7 +62,8 @@ class Renderings:
     """One face three times: the frame's own crop, rendered with its own codes, with edited ones.
 
     motion: how the renderer itself says pixels moved from edited to neutral, ``[S, S, 2]``;
-    expected: how far they should have, RMS in shares of the side, where that is known.
+    expected: how far they should have, RMS in shares of the side, where that is known; words: how
+    much further new ones part the lips, in shares of the widest opening, where there are any.
     """
 
     original: np.ndarray
@@ -70,6 +71,7 @@ class Renderings:
     edited: np.ndarray
     motion: np.ndarray | None = None
     expected: float | None = None
+    words: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +131,13 @@ class Differ:
             flow = held_up(flow, moved, further)
         if mouth is not None:
             unlike = unlikely(seen.original, mouth, region)
-            opening = self._mouth.opened(seen.original, flow, mouth, region, unlike)
+            if small:
+                self._line = eased(self._line, met(unlike, mouth), LINE_PACE)
+            told = seen.original, flow, mouth, region
+            if seen.words is None or self._line is None:
+                opening = self._mouth.opened(*told, unlike)
+            else:
+                opening = self._mouth.spoken(*told, Words(seen.words, self._line))
         if opening is not None:
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
@@ -153,11 +161,9 @@ class Differ:
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ LUMA < 0))[..., None]
         wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
-        if small and mouth is not None:
-            self._line = eased(self._line, met(unlike, mouth), LINE_PACE)
+        if mouth is not None and self._line is not None:
             parted = 0.0 if opening is None else opening.share
-            told = flow, wanted, self._line, mouth, region, parted
-            flow, wanted = self._lips.kept_together(*told)
+            flow, wanted = self._lips.kept_together(flow, wanted, self._line, mouth, region, parted)
         if brows is not None:
             flow = held_level(flow, brows) if small else flow
             flow = kept_together(flow, seen.original, brows)

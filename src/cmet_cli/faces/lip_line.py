@@ -43,9 +43,14 @@ def met(unlike: np.ndarray, mouth: np.ndarray) -> np.ndarray:
     """
     side, rows = np.float32(len(mouth)), np.arange(len(mouth), dtype=np.float32)[:, None]
     middle = (mouth * rows).sum() / (mouth.sum() + np.float32(1e-6)) - np.float32(ABOVE) * side
-    near = np.exp(np.float32(-0.5) * np.square(offsets(mouth) / np.float32(CENTRAL)))
-    weight = np.maximum(mouth.max(0) * near, np.float32(1e-3))[None]
+    weight = central(mouth)
     return _found(unlike, np.full_like(weight, middle), NEAR, weight)
+
+
+def central(mouth: np.ndarray) -> np.ndarray:
+    """How much each column says of lips, ``[1, S]``."""
+    near = np.exp(np.float32(-0.5) * np.square(offsets(mouth) / np.float32(CENTRAL)))
+    return np.asarray(np.maximum(mouth.max(0) * near, np.float32(1e-3))[None])
 
 
 def parted(unlike: np.ndarray, row: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -9,8 +9,17 @@ from typing import TypeVar
 import numpy as np
 
 from .inside import cavity, enamel, teeth_edge, were_shut
-from .lip_line import LINE_PACE, parted
-from .opening import OPENS_FROM, Opening, opened, origin, parting
+from .lip_line import LINE_PACE, central, parted
+from .opening import (
+    OPENS_FROM,
+    WORDS_FROM,
+    WORDS_TO,
+    Opening,
+    opened,
+    opened_by_words,
+    origin,
+    parting,
+)
 
 #: Share of a new frame's shading beside that of the frames before.
 PACE = 0.35
@@ -40,6 +49,15 @@ class Gap:
         return Gap(edge, self.colour, self.teeth and self.teeth.scaled(weight))
 
 
+@dataclass(frozen=True, eq=False)
+class Words:
+    """further: how much further words part the lips than they are in the film, in shares of the
+    widest opening; line: the row in which they meet there, ``[1, S]``."""
+
+    further: float
+    line: np.ndarray
+
+
 class Mouth:
     """For one thread."""
 
@@ -66,9 +84,26 @@ class Mouth:
         self._line = line = eased(self._line, parted(unlike, row, weight), LINE_PACE)
         if self._parting <= OPENS_FROM:
             return None
-        shut = were_shut(picture, face, line, weight)
-        self._shut = min(shut, eased(self._shut, shut, SHUT_PACE))
+        self._look(were_shut(picture, face, line, weight))
         return opened(flow, line, mouth, self._parting)
+
+    def spoken(
+        self,
+        picture: np.ndarray,
+        flow: np.ndarray,
+        mouth: np.ndarray,
+        face: np.ndarray,
+        words: Words,
+    ) -> Opening | None:
+        """Lips that words part; None where these do not."""
+        if words.further <= WORDS_FROM:
+            return None
+        if words.further >= WORDS_TO:
+            self._look(were_shut(picture, face, words.line, central(mouth)))
+        return opened_by_words(flow, words.line, mouth, words.further)
+
+    def _look(self, shut: float) -> None:
+        self._shut = min(shut, eased(self._shut, shut, SHUT_PACE))
 
     def inside(
         self,

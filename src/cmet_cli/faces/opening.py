@@ -25,6 +25,12 @@ MIDDLE_SIGMA, FLANK_SIGMA, FLANK_OFF = 0.047, 0.031, 0.125
 PARTS_FROM, PARTS_TO = 0.3, 0.6
 #: Stretch of lips that is let be.
 GIVE = 0.05
+#: Words part lips from so much further on, and all the way from there. A widest opening is so high,
+#: in shares of the side (in the drawn world 0.1), and the upper lip does such a share of it. What a
+#: renderer does of it lies so near to the line; a column opens from and to these shares of what the
+#: widest one does.
+WORDS_FROM, WORDS_TO, WIDEST, UPPER = 0.04, 0.14, 0.08, 0.2
+NEAR, SPOKEN_FROM, SPOKEN_TO = 0.12, 0.3, 0.8
 # Gaussian sigmas in shares of the side, along the mouth.
 ORIGIN_SIGMA, PARTS_SIGMA = 0.03, 0.015
 #: Teeth are less red than the face and not dark: shares of its redness and its light.
@@ -71,20 +77,53 @@ def opened(flow: np.ndarray, line: np.ndarray, mouth: np.ndarray, much: float) -
     Each pixel comes from where the upper lip's motion says while that is above the line, from where
     the lower lip's says once that is below it, and from the line itself between.
     """
-    side, down = len(flow), np.ascontiguousarray(flow[..., 1])
-    row = _rows(side)
-    upper, lower = (row + motion for motion in carried_on(down))
+    down = np.ascontiguousarray(flow[..., 1])
     most = (drawn_out(down) * mouth).max(0, keepdims=True)
-    parts = mouth * across(smoothstep(most, PARTS_FROM, PARTS_TO), PARTS_SIGMA)
+    parts = smoothstep(most, PARTS_FROM, PARTS_TO)
     share = smoothstep(np.float32(much), OPENS_FROM, OPENS_TO)
-    parts = parts * share
+    return _opening(flow, line, mouth, carried_on(down), parts, float(share))
+
+
+def opened_by_words(
+    flow: np.ndarray, line: np.ndarray, mouth: np.ndarray, further: float
+) -> Opening:
+    """The same where it is known how much further lips part, in shares of a widest opening: a
+    renderer's motion, which is smooth, parts them less or not at all."""
+    side, down = np.float32(len(flow)), np.ascontiguousarray(flow[..., 1])
+    upper, lower = carried_on(down)
+    # A jaw that rises draws out the chin, too.
+    lips = mouth * (1 - smoothstep(np.abs(_rows(len(flow)) - line) / side, NEAR / 2, NEAR))
+    wide = across((drawn_out(down) * lips).max(0, keepdims=True), PARTS_SIGMA)
+    wide = wide / (wide.max() + np.float32(1e-6))
+    share = smoothstep(np.float32(further), WORDS_FROM, WORDS_TO)
+    got = ((upper - lower) * lips).max(0, keepdims=True)
+    more = np.maximum(wide * np.float32(further * WIDEST) * side - got, 0)
+    more = share * across(more, PARTS_SIGMA)
+    moved = upper + UPPER * more, lower - (1 - UPPER) * more
+    parts = smoothstep(wide, SPOKEN_FROM, SPOKEN_TO)
+    return _opening(flow, line, mouth, moved, parts, float(share))
+
+
+def _opening(
+    flow: np.ndarray,
+    line: np.ndarray,
+    mouth: np.ndarray,
+    moved: tuple[np.ndarray, np.ndarray],
+    parts: np.ndarray,
+    share: float,
+) -> Opening:
+    """moved: how far down what is seen comes from, if it is the upper lip's and if the lower one's,
+    ``[S, S]`` each; parts: of each column, ``[1, S]``."""
+    side, row = len(flow), _rows(len(flow))
+    upper, lower = (row + motion for motion in moved)
+    parts = mouth * across(parts, PARTS_SIGMA) * np.float32(share)
     out = flow.copy()
-    out[..., 1] += parts * (np.clip(line, lower, upper) - row - down)
+    out[..., 1] += parts * (np.clip(line, lower, upper) - row - flow[..., 1])
     inside = np.minimum(upper - line, line - lower)
     deep = across(np.maximum(inside, 0).max(0, keepdims=True), PARTS_SIGMA) / np.float32(side)
     over = np.float32(OVER * side) * smoothstep(deep, 0.0, DEEP)
     height = np.maximum(upper - lower, 0) * (mouth > 0)  # a raised brow opens something, too
-    return Opening(out, inside - tapered(parts), over, upper - line, height, float(share))
+    return Opening(out, inside - tapered(parts), over, upper - line, height, share)
 
 
 def tapered(share: np.ndarray) -> np.ndarray:

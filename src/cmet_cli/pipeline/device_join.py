@@ -47,6 +47,7 @@ class RenderedOnDevice:
     motion: Tensor | None = None
     shot: int = 0
     expected: float | None = None
+    words: float | None = None
     then: RenderedOnDevice | None = None
     ready: torch.cuda.Event | None = None
 
@@ -66,6 +67,7 @@ class RenderedOnDevice:
             None if rendered.motion is None else there(rendered.motion),
             rendered.shot,
             rendered.expected,
+            rendered.words,
         )
 
     def on_host(self) -> on_cpu.Renderings:
@@ -192,9 +194,11 @@ class DeviceDifferenceJoin:
             least, most = shot.palette.ranges or _EVERYTHING
             expected = one.expected
             further = 0.0 if expected is None else shot.reach.after(float(found), expected)
-            told.append([*least.tolist(), *most.tolist(), float(further)])
-        low, high, further_there = numbers(told, self._device)[..., None, None].split([3, 3, 1], 1)
-        return Person(low, high, further_there)
+            told.append([*least.tolist(), *most.tolist(), float(further), one.words or 0.0])
+        parts = numbers(told, self._device)[..., None, None].split([3, 3, 1, 1], 1)
+        low, high, further_there, words = parts
+        speaks = any(face.words is not None for face in faces)
+        return Person(low, high, further_there, words if speaks else None)
 
 
 _PICTURES = ("original", "neutral", "edited")

@@ -29,8 +29,9 @@ class Rendered:
     """A frame's face before and after, crops RGB float32 ``[S, S, 3]`` in [0, 255]. neutral:
     rendered with the frame's own codes, None where the rendering itself is what is shown; motion:
     from edited to neutral as the renderer knows it, float32 ``[S, S, 2]`` in pixels; expected: how
-    far that should be, RMS in shares of the side, where the renderer knows; then: what is done to
-    the result, from which its original is still to be cut."""
+    far that should be, RMS in shares of the side, where the renderer knows; words: how much further
+    new ones part the lips, in shares of the widest opening; then: what is done to the result, from
+    which its original is still to be cut."""
 
     frame: Frame
     original: np.ndarray
@@ -39,6 +40,7 @@ class Rendered:
     motion: np.ndarray | None = None
     shot: int = 0
     expected: float | None = None
+    words: float | None = None
     then: Rendered | None = None
 
 
@@ -162,6 +164,7 @@ class DifferenceJoin:
             rendered.edited,
             rendered.motion,
             rendered.expected,
+            rendered.words,
         )
         face = head_mask(canvas.crop.size_px, canvas.face, *map(float, head))
         weight *= self._trust(likeness(seen, face))

@@ -175,15 +175,22 @@ class FacePainter:
         images, flows = zip(*(backend.render_moving(source, c) for c in codes), strict=True)
         return list(images), list(flows)
 
-    def _told(self, run: list[Frame], k: int) -> tuple[list[int], list[float | None]]:
-        """Each frame's shot, and how far the renderer should have moved it in a step."""
+    def _told(
+        self, run: list[Frame], k: int
+    ) -> tuple[list[int], list[float | None], list[float | None]]:
+        """Each frame's shot, how far the renderer should have moved it in a step, and how much
+        further words part its lips there."""
         at, backend = [f.index for f in run], self._backend
         shots, expected = self.placement.shots[at].tolist(), list[float | None]([None] * len(run))
+        words = list(expected)
+        change = self._steps[k + 1] - self._steps[k]
+        lips, jaw = change[:, backend.layout.lip_slice], backend.layout.jaw
+        if jaw is not None and lips.any() and backend.crop.size_px < DRAWS_NEW_PX:
+            words = (lips[at] @ jaw.spoken).tolist()
         if isinstance(backend, MovingBackend):
-            change = self._steps[k + 1][at] - self._steps[k][at]
-            change = change[:, backend.layout.expression_slice]
-            expected = [backend.expected_motion(c) for c in change]
-        return shots, expected
+            felt = change[at][:, backend.layout.expression_slice]
+            expected = [backend.expected_motion(c) for c in felt]
+        return shots, expected, words
 
     def paint(self, planes: Planes, rendered: Painted) -> Planes:
         """The frame's planes with the edited face joined in."""

@@ -21,7 +21,7 @@ from .colour import limited, luma
 from .corners import held_up
 from .lip_line import met, unlikely
 from .lips import kept_together as lips_together
-from .mouth import Frames, Gap, Memory, eased, inside, opened_along
+from .mouth import Frames, Gap, Memory, eased, inside, opened_along, spoken_along
 from .opening import tapered, teeth
 from .planes import numbers
 from .recorded import Recorder
@@ -29,6 +29,8 @@ from .sampling import blur, dilate, down_mean, smoothstep, stretch, warp
 
 #: Frames that are recorded together.
 SLOTS = 32
+#: What lips do: those of an edit may part, or may not; those of new words do.
+PART, KEEP, SPEAK = range(3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +58,13 @@ class Where:
 @dataclass(frozen=True, eq=False)
 class Person:
     """What the frames before say of each frame. low, high: the palette's ranges ``[B, 3, 1, 1]``,
-    further: how much more motion there is to be ``[B, 1, 1, 1]``."""
+    further: how much more motion there is to be ``[B, 1, 1, 1]``; words: how much further these
+    part the lips ``[B, 1, 1, 1]``, None where there are none."""
 
     low: Tensor
     high: Tensor
     further: Tensor
+    words: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,30 +109,33 @@ def _difference(tensors: Sequence[Tensor]) -> Difference:
 class Differ:
     """Finds what changed in the frames of one shot, in order.
 
-    recorders: one for lips that may part, and one for lips that may not (CUDA only); None: each
-    kernel is launched by itself.
+    recorders: as :func:`recorders` has them (CUDA only); None: each kernel is launched by itself.
     """
 
-    def __init__(self, recorders: tuple[Recorder, Recorder] | None = None) -> None:
+    def __init__(self, recorders: Sequence[Recorder] | None = None) -> None:
         self._recorders = recorders
         self._memory: Memory | None = None
 
     def __call__(self, seen: Renderings, where: Where, person: Person) -> Difference:
-        n, device, keeps = len(seen.original), seen.original.device, where.mouth is None
-        part = where.lips if keeps else where.mouth
+        n, device = len(seen.original), seen.original.device
+        part = where.lips if where.mouth is None else where.mouth
+        does = PART if person.words is None else SPEAK
+        if where.mouth is None:
+            does = KEEP
         assert part is not None
         memory = self._memory or Memory.before(seen.original)
         pictures = [seen.original, seen.neutral, seen.edited, seen.flow]
         of_frames = [*pictures, where.region, part, where.eyes, where.brows]
-        of_frames += [person.low, person.high, person.further]
+        words = torch.zeros_like(person.further) if person.words is None else person.words
+        of_frames += [person.low, person.high, person.further, words]
         if self._recorders is None or device.type != "cuda":
             shown = torch.ones(n, dtype=torch.bool, device=device)
-            out = _changes(keeps, [*of_frames, shown, *memory])
+            out = _changes(does, [*of_frames, shown, *memory])
         else:
             slots = max(n, SLOTS)
             shown = numbers([1.0] * n + [0.0] * (slots - n), device) > 0
             like = [t[:1].expand(slots, *t.shape[1:]) for t in of_frames]
-            record = self._recorders[keeps]
+            record = self._recorders[does]
             out = record([*of_frames, shown, *memory], [*like, shown, *memory])
         kept = len(Memory._fields)
         # A recording's own tensors are overwritten when it is played again.
@@ -136,18 +143,21 @@ class Differ:
         return _difference([t[:n] for t in out[:-kept]])
 
 
-def recorders() -> tuple[Recorder, Recorder]:
-    """For one painter's :class:`Differ`s, one after the other."""
-    parts, keeps = (partial(_changes, k) for k in (False, True))
-    return Recorder(parts, "lips part"), Recorder(keeps, "lips kept")
+def recorders() -> tuple[Recorder, ...]:
+    """For one painter's :class:`Differ`s, one after the other: for lips that may part, for lips
+    that may not, and for lips that speak."""
+    names = "lips part", "lips kept", "lips speak"
+    return tuple(Recorder(partial(_changes, does), name) for does, name in enumerate(names))
 
 
-def _changes(keeps: bool, tensors: Sequence[Tensor]) -> list[Tensor]:
+def _changes(does: int, tensors: Sequence[Tensor]) -> list[Tensor]:
     """What changed, then what is remembered, as flat as a recording has it."""
     seen, (region, part, eyes, brows) = Renderings(*tensors[:4]), tensors[4:8]
-    mouth, lips = (None, part) if keeps else (part, None)
-    where, person = Where(region, mouth, lips, eyes, brows), Person(*tensors[8:11])
-    change, memory = changes(seen, where, person, tensors[11], Memory(*tensors[12:]))
+    mouth, lips = (None, part) if does == KEEP else (part, None)
+    low, high, further, words, shown = tensors[8:13]
+    person = Person(low, high, further, words if does == SPEAK else None)
+    where = Where(region, mouth, lips, eyes, brows)
+    change, memory = changes(seen, where, person, shown, Memory(*tensors[13:]))
     return [*change.tensors(), *memory]
 
 
@@ -165,8 +175,15 @@ def changes(
         flow = held_up(flow, moved, further)
     if mouth is not None:
         unlike = unlikely(seen.original, mouth, where.region)
-        found = opened_along(seen.original, flow, mouth, where.region, unlike, memory, frames)
-        opening, shut, memory = found
+        if small:
+            ease = partial(eased, pace=LINE_PACE)
+            lines, last = frames.followed(met(unlike, mouth), memory.met, ease)
+            line, memory = torch.stack(lines), memory._replace(met=last)
+        told = seen.original, flow, mouth, where.region
+        if person.words is None or not small:
+            opening, shut, memory = opened_along(*told, unlike, memory, frames)
+        else:
+            opening, shut, memory = spoken_along(*told, person.words, line, memory, frames)
         flow = opening.flow
     mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
     flow = flow * mask
@@ -188,10 +205,8 @@ def changes(
     raw = raw * (1 + (on_cpu.DEEPER - 1) * tear * (luma(raw) < 0))
     wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))
     if small and mouth is not None and opening is not None:
-        ease = partial(eased, pace=LINE_PACE)
-        lines, last = frames.followed(met(unlike, mouth), memory.met, ease)
-        told = flow, wanted, torch.stack(lines), mouth, where.region, opening.share
-        flow, wanted, memory = lips_together(*told, memory._replace(met=last), frames)
+        whole = flow, wanted, line, mouth, where.region, opening.share
+        flow, wanted, memory = lips_together(*whole, memory, frames)
     if small:
         flow = held_level(flow, where.brows)
     flow = kept_together(flow, seen.original, where.brows)

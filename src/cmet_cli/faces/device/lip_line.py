@@ -22,9 +22,13 @@ def met(unlike: Tensor, mouth: Tensor) -> Tensor:
     side = mouth.shape[-1]
     rows = torch.arange(side, dtype=torch.float32, device=mouth.device)[:, None]
     middle = _total(mouth * rows) / (_total(mouth) + 1e-6) - on_cpu.ABOVE * side
-    near = (-0.5 * (offsets(mouth) / on_cpu.CENTRAL).square()).exp()
-    weight = (mouth.amax(2, keepdim=True) * near).clamp(min=1e-3)
+    weight = central(mouth)
     return _found(unlike, middle.expand_as(weight), on_cpu.NEAR, weight)
+
+
+def central(mouth: Tensor) -> Tensor:
+    near = (-0.5 * (offsets(mouth) / on_cpu.CENTRAL).square()).exp()
+    return (mouth.amax(2, keepdim=True) * near).clamp(min=1e-3)
 
 
 def parted(unlike: Tensor, row: Tensor, weight: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ remembered goes in and comes out, so that all of it can be recorded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -16,10 +16,10 @@ from torch import Tensor
 
 from .. import mouth as on_cpu
 from ..lip_line import LINE_PACE
-from ..opening import OPENS_FROM
+from ..opening import OPENS_FROM, WORDS_TO
 from .inside import cavity, enamel, teeth_edge, were_shut
-from .lip_line import parted
-from .opening import Opening, opened, origin, parting
+from .lip_line import central, parted
+from .opening import Opening, opened, opened_by_words, origin, parting
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,15 +116,40 @@ def opened_along(
     lines, last_line = frames.followed(found, memory.line, partial(eased, pace=LINE_PACE))
     line = torch.stack(lines)
 
-    def less_shut(before: Tensor, now: Tensor, k: int) -> Tensor:
-        less = torch.minimum(now, torch.lerp(before, now, on_cpu.SHUT_PACE))
-        return torch.where(much[k] > OPENS_FROM, less, before)
-
     shut = were_shut(pictures, face, line, weight)
-    closed, last = frames.followed(shut, memory.shut, less_shut, begins_there=False)
-    memory = memory._replace(line=last_line, parting=parts, shut=last)
-    opening = opened(flow, line, mouth, torch.stack(much))
-    return opening, torch.stack(closed).view(-1, 1, 1, 1), memory
+    told = [m > OPENS_FROM for m in much]
+    closed, memory = _shut(shut, told, memory._replace(line=last_line, parting=parts), frames)
+    return opened(flow, line, mouth, torch.stack(much)), closed, memory
+
+
+def spoken_along(
+    pictures: Tensor,
+    flow: Tensor,
+    mouth: Tensor,
+    face: Tensor,
+    words: Tensor,
+    line: Tensor,
+    memory: Memory,
+    frames: Frames,
+) -> tuple[Opening, Tensor, Memory]:
+    """As :meth:`on_cpu.Mouth.spoken`; words: how much further they part lips, ``[B, 1, 1, 1]``;
+    line: the row in which these meet, ``[B, 1, 1, S]``. -> as :func:`opened_along`."""
+    shut = were_shut(pictures, face, line, central(mouth))
+    closed, memory = _shut(shut, (words.flatten() >= WORDS_TO).unbind(), memory, frames)
+    return opened_by_words(flow, line, mouth, words), closed, memory
+
+
+def _shut(
+    shut: Tensor, told: Sequence[Tensor], memory: Memory, frames: Frames
+) -> tuple[Tensor, Memory]:
+    """How much lips were shut, followed through the frames that tell; and what is remembered."""
+
+    def less(before: Tensor, now: Tensor, k: int) -> Tensor:
+        eased_up = torch.minimum(now, torch.lerp(before, now, on_cpu.SHUT_PACE))
+        return torch.where(told[k], eased_up, before)
+
+    closed, last = frames.followed(shut, memory.shut, less, begins_there=False)
+    return torch.stack(closed).view(-1, 1, 1, 1), memory._replace(shut=last)
 
 
 def inside(

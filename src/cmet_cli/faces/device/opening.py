@@ -44,20 +44,47 @@ def parting(flow: Tensor, mouth: Tensor) -> Tensor:
 
 def opened(flow: Tensor, line: Tensor, mouth: Tensor, much: Tensor) -> Opening:
     """much: ``[B]``."""
-    side, down = flow.shape[-1], flow[:, 1:]
-    row = _rows(down)
-    upper, lower = (row + motion for motion in carried_on(down))
+    down = flow[:, 1:]
     most = (drawn_out(down) * mouth).amax(2, keepdim=True)
     parts = smoothstep(most, on_cpu.PARTS_FROM, on_cpu.PARTS_TO)
-    parts = mouth * across(parts, on_cpu.PARTS_SIGMA)
     share = smoothstep(much, on_cpu.OPENS_FROM, on_cpu.OPENS_TO).view(-1, 1, 1, 1)
-    parts = parts * share
-    moved = down + parts * (torch.clamp(line, lower, upper) - row - down)
+    return _opening(flow, line, mouth, carried_on(down), parts, share)
+
+
+def opened_by_words(flow: Tensor, line: Tensor, mouth: Tensor, further: Tensor) -> Opening:
+    """further: ``[B, 1, 1, 1]``."""
+    side, down = flow.shape[-1], flow[:, 1:]
+    upper, lower = carried_on(down)
+    off = (_rows(flow) - line).abs() / side
+    lips = mouth * (1 - smoothstep(off, on_cpu.NEAR / 2, on_cpu.NEAR))
+    wide = across((drawn_out(down) * lips).amax(2, keepdim=True), on_cpu.PARTS_SIGMA)
+    wide = wide / (wide.amax(3, keepdim=True) + 1e-6)
+    share = smoothstep(further, on_cpu.WORDS_FROM, on_cpu.WORDS_TO)
+    got = ((upper - lower) * lips).amax(2, keepdim=True)
+    more = (wide * (further * on_cpu.WIDEST) * side - got).clamp(min=0)
+    more = share * across(more, on_cpu.PARTS_SIGMA)
+    moved = upper + on_cpu.UPPER * more, lower - (1 - on_cpu.UPPER) * more
+    parts = smoothstep(wide, on_cpu.SPOKEN_FROM, on_cpu.SPOKEN_TO)
+    return _opening(flow, line, mouth, moved, parts, share)
+
+
+def _opening(
+    flow: Tensor,
+    line: Tensor,
+    mouth: Tensor,
+    moved: tuple[Tensor, Tensor],
+    parts: Tensor,
+    share: Tensor,
+) -> Opening:
+    side, row, down = flow.shape[-1], _rows(flow), flow[:, 1:]
+    upper, lower = (row + motion for motion in moved)
+    parts = mouth * across(parts, on_cpu.PARTS_SIGMA) * share
+    new = down + parts * (torch.clamp(line, lower, upper) - row - down)
     inside = torch.minimum(upper - line, line - lower)
     deep = across(inside.clamp(min=0).amax(2, keepdim=True), on_cpu.PARTS_SIGMA) / side
     over = on_cpu.OVER * side * smoothstep(deep, 0.0, on_cpu.DEEP)
     height = (upper - lower).clamp(min=0) * (mouth > 0)
-    flow = torch.cat([flow[:, :1], moved], dim=1)
+    flow = torch.cat([flow[:, :1], new], dim=1)
     return Opening(flow, inside - tapered(parts), over, upper - line, height, share)
 
 
