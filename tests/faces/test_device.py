@@ -414,7 +414,7 @@ def speaking() -> list[torch.Tensor]:
     masks = [there(*[mask] * len(seen)) for mask in (FACE, mouth, eyes, brows)]
     low = torch.linspace(0, 20, 18, device=DEVICE).view(6, 3, 1, 1)
     person = [low, 200 + low, torch.full((6, 1, 1, 1), 0.3, device=DEVICE)]
-    person.append(torch.linspace(-0.2, 0.6, 6, device=DEVICE).view(6, 1, 1, 1))
+    person.append(torch.linspace(0, 0.6, 12, device=DEVICE).flip(0).view(6, 2, 1, 1))
     return [*pictures, there(*flows), *masks, *person]
 
 

@@ -371,19 +371,36 @@ def test_words_part_lips_where_they_meet_whatever_else_is_drawn_out(further):
     )
     differ = Differ()
     differ._own_motion = True
-    seen = Renderings(SHUT, SHUT, edited, motion, words=further)
+    seen = Renderings(SHUT, SHUT, edited, motion, words=mouth.Words(further, 0.0))
     found = differ(seen, EVERYWHERE, Palette(), MOUTH)
     rows = np.flatnonzero(found.gap.edge[:, MIDDLE] > 0)
     assert len(rows)
     assert abs(rows.mean() - LINE) < 3.5
-    assert differ(replace(seen, words=-0.2), EVERYWHERE, Palette(), MOUTH).gap is None
+    seen = replace(seen, words=mouth.Words(0.0, 0.1))
+    assert differ(seen, EVERYWHERE, Palette(), MOUTH).gap is None
 
 
 def test_slits_do_not_say_whether_lips_were_shut():
     """Of them it is hardly known where they are."""
     line, seen = np.full((1, SIZE), LINE, np.float32), mouth.Mouth()
     for further, shut in ((WORDS_TO - 0.01, 1.0), (WORDS_TO, 0.0), (WORDS_TO, 0.0)):
-        words = mouth.Words(further, line)
-        assert seen.spoken(SPEAKS, opens(1.0), MOUTH, EVERYWHERE, words) is not None
+        words = mouth.Words(further, 0.0)
+        assert seen.spoken(SPEAKS, opens(1.0), MOUTH, EVERYWHERE, words, line) is not None
         assert seen._shut == pytest.approx(shut, abs=0.05)
-    assert seen.spoken(SPEAKS, opens(1.0), MOUTH, EVERYWHERE, mouth.Words(0.0, line)) is None
+    words = mouth.Words(0.0, 0.0)
+    assert seen.spoken(SPEAKS, opens(1.0), MOUTH, EVERYWHERE, words, line) is None
+
+
+def test_lips_that_look_shut_are_not_read_as_far_apart():
+    """As people's are, of whom the encoder knows little."""
+    line, words = np.full((1, SIZE), LINE, np.float32), mouth.Words(0.3, 0.3)
+
+    def height(picture: np.ndarray) -> float:
+        out = mouth.Mouth().spoken(picture, opens(1.0), MOUTH, EVERYWHERE, words, line)
+        return 0.0 if out is None else float(out.height[LINE, MIDDLE])
+
+    assert height(SPEAKS) == 0
+    believed = 0.3 - mouth.QUIET
+    assert height(SHUT) == pytest.approx(believed * WIDEST * SIZE, rel=0.15)
+    assert mouth.Words(0.9, 0.9).further(1.0) == pytest.approx(mouth.TOO_WIDE)
+    assert mouth.Words(0.5, 0.1).further(1.0) == pytest.approx(0.4), "as drawn people's are"

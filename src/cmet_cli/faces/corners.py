@@ -14,6 +14,8 @@ from .fields import blur, down_mean, smoothstep
 #: Corners lie so far to either side of the middle; motion there and in the middle is a mean with
 #: this deviation.
 CORNER, SPREAD = 0.105, 0.02
+#: Lips are in the middle of where mouths may be, with this deviation.
+CENTRAL = 0.08
 #: How much further down than the middle they move freely, and how much more they come close to, by
 #: the mean from nose to chin (a quarter of what the lips' own line does).
 FREE, MORE = 0.009, 0.005
@@ -50,6 +52,12 @@ def offsets(mouth: np.ndarray) -> np.ndarray:
     column, width = np.arange(len(mouth), dtype=np.float32), mouth.max(0)
     centre = (column * width).sum() / (width.sum() + np.float32(1e-6))
     return np.asarray((column - centre) / np.float32(len(mouth)))
+
+
+def central(mouth: np.ndarray) -> np.ndarray:
+    """How much each column says of lips, which are narrower than where mouths may be. ``[1, S]``"""
+    near = np.exp(np.float32(-0.5) * np.square(offsets(mouth) / np.float32(CENTRAL)))
+    return np.asarray(np.maximum(mouth.max(0) * near, np.float32(1e-3))[None])
 
 
 def column_means(field: np.ndarray, weights: np.ndarray) -> np.ndarray:

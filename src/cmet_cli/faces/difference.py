@@ -62,8 +62,8 @@ class Renderings:
     """One face three times: the frame's own crop, rendered with its own codes, with edited ones.
 
     motion: how the renderer itself says pixels moved from edited to neutral, ``[S, S, 2]``;
-    expected: how far they should have, RMS in shares of the side, where that is known; words: how
-    much further new ones part the lips, in shares of the widest opening, where there are any.
+    expected: how far they should have, RMS in shares of the side, where that is known; words:
+    where new ones are put into the mouth.
     """
 
     original: np.ndarray
@@ -71,7 +71,7 @@ class Renderings:
     edited: np.ndarray
     motion: np.ndarray | None = None
     expected: float | None = None
-    words: float | None = None
+    words: Words | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ class Differ:
             if seen.words is None or self._line is None:
                 opening = self._mouth.opened(*told, unlike)
             else:
-                opening = self._mouth.spoken(*told, Words(seen.words, self._line))
+                opening = self._mouth.spoken(*told, seen.words, self._line)
         if opening is not None:
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .corners import offsets
+from .corners import central
 from .fields import LUMA, across, at_rows, blur
 from .opening import light_of, teeth
 
@@ -18,9 +18,6 @@ FAR, STEPS = 0.12, 31
 #: above where a renderer parts lips, with this one.
 ABOVE, NEAR = 0.03, 0.07
 ABOVE_PARTING, NEAR_PARTING = 0.01, 0.03
-#: It is looked for in the middle of the mouth, with this deviation to either side: lips are
-#: narrower than where mouths may be, and what is beside them says nothing.
-CENTRAL = 0.08
 #: Lips may bend about the straight line that is nearest to what was found so, with this deviation.
 BENT = 0.012
 #: Gaussian sigmas: along the mouth, and all around.
@@ -45,12 +42,6 @@ def met(unlike: np.ndarray, mouth: np.ndarray) -> np.ndarray:
     middle = (mouth * rows).sum() / (mouth.sum() + np.float32(1e-6)) - np.float32(ABOVE) * side
     weight = central(mouth)
     return _found(unlike, np.full_like(weight, middle), NEAR, weight)
-
-
-def central(mouth: np.ndarray) -> np.ndarray:
-    """How much each column says of lips, ``[1, S]``."""
-    near = np.exp(np.float32(-0.5) * np.square(offsets(mouth) / np.float32(CENTRAL)))
-    return np.asarray(np.maximum(mouth.max(0) * near, np.float32(1e-3))[None])
 
 
 def parted(unlike: np.ndarray, row: np.ndarray, weight: np.ndarray) -> np.ndarray:

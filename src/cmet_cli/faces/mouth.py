@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from .corners import central
 from .inside import cavity, enamel, teeth_edge, were_shut
-from .lip_line import LINE_PACE, central, parted
+from .lip_line import LINE_PACE, parted
 from .opening import (
     OPENS_FROM,
     WORDS_FROM,
@@ -26,6 +27,9 @@ PACE = 0.35
 #: The same of whether a mouth opens at all: quickly it is found to, and slowly not to any more.
 #: Speech shuts it for a moment, and how wide the gap is follows at once anyway.
 OPENING_PACE, SHUTTING_PACE = 0.9, 0.02
+#: Lips that look shut are read as further apart than this at times, on people by about a quarter of
+#: a widest opening: so much of that is not believed.
+QUIET, TOO_WIDE = 0.12, 0.2
 #: The same of lips that are shut again after the film showed teeth, whose face needs no others for
 #: a while: drawn teeth do not come and go while somebody speaks.
 SHUT_PACE = 0.02
@@ -49,13 +53,17 @@ class Gap:
         return Gap(edge, self.colour, self.teeth and self.teeth.scaled(weight))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Words:
-    """further: how much further words part the lips than they are in the film, in shares of the
-    widest opening; line: the row in which they meet there, ``[1, S]``."""
+    """How far apart lips are by what is said, and by what a renderer reads in the film, in shares
+    of a widest opening."""
 
-    further: float
-    line: np.ndarray
+    said: float
+    filmed: float
+
+    def further(self, shut: float) -> float:
+        """How much further words part them; shut: how much they look shut in the film, to 1."""
+        return self.said - self.filmed + shut * min(max(self.filmed - QUIET, 0.0), TOO_WIDE)
 
 
 class Mouth:
@@ -65,6 +73,7 @@ class Mouth:
         self._line: np.ndarray | None = None  # the row in which lips meet
         self._parting: float | None = None
         self._shut = 1.0
+        self._seen_shut: float | None = None  # of late, whatever was before
 
     def opened(
         self,
@@ -94,13 +103,18 @@ class Mouth:
         mouth: np.ndarray,
         face: np.ndarray,
         words: Words,
+        line: np.ndarray,
     ) -> Opening | None:
-        """Lips that words part; None where these do not."""
-        if words.further <= WORDS_FROM:
+        """Lips that words part along the line in which they meet, ``[1, S]``; None where these
+        do not."""
+        shut = were_shut(picture, face, line, central(mouth))
+        self._seen_shut = eased(self._seen_shut, shut)
+        further = words.further(self._seen_shut)
+        if further <= WORDS_FROM:
             return None
-        if words.further >= WORDS_TO:
-            self._look(were_shut(picture, face, words.line, central(mouth)))
-        return opened_by_words(flow, words.line, mouth, words.further)
+        if further >= WORDS_TO:  # of a slit it is hardly known where that is
+            self._look(shut)
+        return opened_by_words(flow, line, mouth, further)
 
     def _look(self, shut: float) -> None:
         self._shut = min(shut, eased(self._shut, shut, SHUT_PACE))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .fields import LUMA, PLAIN, across, smoothstep
+from .corners import central
+from .fields import LUMA, PLAIN, across, at_rows, smoothstep
 
 #: How far lips carry on what is beside them, in shares of the side: a wide open mouth's height.
 MOUTH_HEIGHT = 0.14
@@ -27,10 +28,10 @@ PARTS_FROM, PARTS_TO = 0.3, 0.6
 GIVE = 0.05
 #: Words part lips from so much further on, and all the way from there. A widest opening is so high,
 #: in shares of the side (in the drawn world 0.1), and the upper lip does such a share of it. What a
-#: renderer does of it lies so near to the line; a column opens from and to these shares of what the
-#: widest one does.
+#: renderer does of it lies so near to the line, and tells how wide the mouth is, as far as that is
+#: more than this; a column opens from and to these shares of what the widest one does.
 WORDS_FROM, WORDS_TO, WIDEST, UPPER = 0.04, 0.14, 0.08, 0.2
-NEAR, SPOKEN_FROM, SPOKEN_TO = 0.12, 0.3, 0.8
+NEAR, PLAIN_WIDE, SPOKEN_FROM, SPOKEN_TO = 0.12, 0.1, 0.3, 0.8
 # Gaussian sigmas in shares of the side, along the mouth.
 ORIGIN_SIGMA, PARTS_SIGMA = 0.03, 0.015
 #: Teeth are less red than the face and not dark: shares of its redness and its light.
@@ -94,9 +95,10 @@ def opened_by_words(
     # A jaw that rises draws out the chin, too.
     lips = mouth * (1 - smoothstep(np.abs(_rows(len(flow)) - line) / side, NEAR / 2, NEAR))
     wide = across((drawn_out(down) * lips).max(0, keepdims=True), PARTS_SIGMA)
-    wide = wide / (wide.max() + np.float32(1e-6))
+    wide = wide + np.float32(PLAIN_WIDE) * central(mouth)
+    wide = wide / wide.max()
     share = smoothstep(np.float32(further), WORDS_FROM, WORDS_TO)
-    got = ((upper - lower) * lips).max(0, keepdims=True)
+    got = np.maximum(at_rows(upper - lower, line), 0)
     more = np.maximum(wide * np.float32(further * WIDEST) * side - got, 0)
     more = share * across(more, PARTS_SIGMA)
     moved = upper + UPPER * more, lower - (1 - UPPER) * more

@@ -27,6 +27,7 @@ from ..faces.device.planes import downloaded, numbers
 from ..faces.device.repaint import repaint
 from ..faces.device.sampling import blur
 from ..faces.geometry import Square
+from ..faces.mouth import Words
 from ..faces.palette import Palette
 from ..faces.reach import Reach
 from ..faces.repaint import Planes, Target
@@ -47,7 +48,7 @@ class RenderedOnDevice:
     motion: Tensor | None = None
     shot: int = 0
     expected: float | None = None
-    words: float | None = None
+    words: Words | None = None
     then: RenderedOnDevice | None = None
     ready: torch.cuda.Event | None = None
 
@@ -194,8 +195,9 @@ class DeviceDifferenceJoin:
             least, most = shot.palette.ranges or _EVERYTHING
             expected = one.expected
             further = 0.0 if expected is None else shot.reach.after(float(found), expected)
-            told.append([*least.tolist(), *most.tolist(), float(further), one.words or 0.0])
-        parts = numbers(told, self._device)[..., None, None].split([3, 3, 1, 1], 1)
+            said, filmed = (0.0, 0.0) if one.words is None else (one.words.said, one.words.filmed)
+            told.append([*least.tolist(), *most.tolist(), float(further), said, filmed])
+        parts = numbers(told, self._device)[..., None, None].split([3, 3, 1, 2], 1)
         low, high, further_there, words = parts
         speaks = any(face.words is not None for face in faces)
         return Person(low, high, further_there, words if speaks else None)

@@ -12,6 +12,7 @@ from ..faces.blend import head_mask, match_colours, square_mask
 from ..faces.calibration import FaceEllipse
 from ..faces.difference import Differ, Renderings, likeness, trust
 from ..faces.geometry import Square
+from ..faces.mouth import Words
 from ..faces.palette import Palette
 from ..faces.paste import paste_rgb
 from ..faces.repaint import Planes, Target, repaint
@@ -29,9 +30,9 @@ class Rendered:
     """A frame's face before and after, crops RGB float32 ``[S, S, 3]`` in [0, 255]. neutral:
     rendered with the frame's own codes, None where the rendering itself is what is shown; motion:
     from edited to neutral as the renderer knows it, float32 ``[S, S, 2]`` in pixels; expected: how
-    far that should be, RMS in shares of the side, where the renderer knows; words: how much further
-    new ones part the lips, in shares of the widest opening; then: what is done to the result, from
-    which its original is still to be cut."""
+    far that should be, RMS in shares of the side, where the renderer knows; words: new ones,
+    where they are put into the mouth; then: what is done to the result, from which its original is
+    still to be cut."""
 
     frame: Frame
     original: np.ndarray
@@ -40,7 +41,7 @@ class Rendered:
     motion: np.ndarray | None = None
     shot: int = 0
     expected: float | None = None
-    words: float | None = None
+    words: Words | None = None
     then: Rendered | None = None
 
 

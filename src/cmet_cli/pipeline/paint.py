@@ -16,6 +16,7 @@ from ..errors import MediaError
 from ..faces.device.difference import SLOTS
 from ..faces.difference import DRAWS_NEW_PX
 from ..faces.geometry import Square
+from ..faces.mouth import Words
 from ..faces.placement import Placement
 from ..media.held import HeldFrames
 from ..media.probe import VideoInfo
@@ -177,18 +178,20 @@ class FacePainter:
 
     def _told(
         self, run: list[Frame], k: int
-    ) -> tuple[list[int], list[float | None], list[float | None]]:
-        """Each frame's shot, how far the renderer should have moved it in a step, and how much
-        further words part its lips there."""
+    ) -> tuple[list[int], list[float | None], list[Words | None]]:
+        """Each frame's shot, how far the renderer should have moved it in a step, and the words
+        that are put into its mouth there."""
         at, backend = [f.index for f in run], self._backend
         shots, expected = self.placement.shots[at].tolist(), list[float | None]([None] * len(run))
-        words = list(expected)
-        change = self._steps[k + 1] - self._steps[k]
-        lips, jaw = change[:, backend.layout.lip_slice], backend.layout.jaw
-        if jaw is not None and lips.any() and backend.crop.size_px < DRAWS_NEW_PX:
-            words = (lips[at] @ jaw.spoken).tolist()
+        words: list[Words | None] = [None] * len(run)
+        before, after, layout = self._steps[k], self._steps[k + 1], backend.layout
+        filmed, said = (codes[:, layout.lip_slice] for codes in (before, after))
+        small = backend.crop.size_px < DRAWS_NEW_PX
+        if small and layout.jaw is not None and not np.array_equal(filmed, said):
+            apart = (lips[at] @ layout.jaw.spoken for lips in (said, filmed))
+            words = [Words(*map(float, both)) for both in zip(*apart, strict=True)]
         if isinstance(backend, MovingBackend):
-            felt = change[at][:, backend.layout.expression_slice]
+            felt = (after[at] - before[at])[:, layout.expression_slice]
             expected = [backend.expected_motion(c) for c in felt]
         return shots, expected, words
 

@@ -33,6 +33,11 @@ def offsets(mouth: Tensor) -> Tensor:
     return (column - centre) / mouth.shape[-1]
 
 
+def central(mouth: Tensor) -> Tensor:
+    near = (-0.5 * (offsets(mouth) / on_cpu.CENTRAL).square()).exp()
+    return (mouth.amax(2, keepdim=True) * near).clamp(min=1e-3)
+
+
 def column_means(field: Tensor, weights: Tensor) -> Tensor:
     """``[B, 1, 1, S]``"""
     return (field * weights).sum(2, keepdim=True) / (weights.sum(2, keepdim=True) + 1e-6)

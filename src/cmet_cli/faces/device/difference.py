@@ -58,8 +58,9 @@ class Where:
 @dataclass(frozen=True, eq=False)
 class Person:
     """What the frames before say of each frame. low, high: the palette's ranges ``[B, 3, 1, 1]``,
-    further: how much more motion there is to be ``[B, 1, 1, 1]``; words: how much further these
-    part the lips ``[B, 1, 1, 1]``, None where there are none."""
+    further: how much more motion there is to be ``[B, 1, 1, 1]``; words: how far apart
+    these part the lips, and how far they are apart in the film ``[B, 2, 1, 1]``, None where there
+    are none."""
 
     low: Tensor
     high: Tensor
@@ -126,7 +127,9 @@ class Differ:
         memory = self._memory or Memory.before(seen.original)
         pictures = [seen.original, seen.neutral, seen.edited, seen.flow]
         of_frames = [*pictures, where.region, part, where.eyes, where.brows]
-        words = torch.zeros_like(person.further) if person.words is None else person.words
+        words = person.words
+        if words is None:
+            words = torch.zeros_like(person.further).repeat(1, 2, 1, 1)
         of_frames += [person.low, person.high, person.further, words]
         if self._recorders is None or device.type != "cuda":
             shown = torch.ones(n, dtype=torch.bool, device=device)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .. import lip_line as on_cpu
 from .colour import luma
-from .corners import offsets
+from .corners import central
 from .opening import light_of, teeth
 from .sampling import across, at_rows, blur
 
@@ -24,11 +24,6 @@ def met(unlike: Tensor, mouth: Tensor) -> Tensor:
     middle = _total(mouth * rows) / (_total(mouth) + 1e-6) - on_cpu.ABOVE * side
     weight = central(mouth)
     return _found(unlike, middle.expand_as(weight), on_cpu.NEAR, weight)
-
-
-def central(mouth: Tensor) -> Tensor:
-    near = (-0.5 * (offsets(mouth) / on_cpu.CENTRAL).square()).exp()
-    return (mouth.amax(2, keepdim=True) * near).clamp(min=1e-3)
 
 
 def parted(unlike: Tensor, row: Tensor, weight: Tensor) -> Tensor:

@@ -17,8 +17,9 @@ from torch import Tensor
 from .. import mouth as on_cpu
 from ..lip_line import LINE_PACE
 from ..opening import OPENS_FROM, WORDS_TO
+from .corners import central
 from .inside import cavity, enamel, teeth_edge, were_shut
-from .lip_line import central, parted
+from .lip_line import parted
 from .opening import Opening, opened, opened_by_words, origin, parting
 
 
@@ -38,14 +39,16 @@ class Gap:
 
 class Memory(NamedTuple):
     """What a shot's frames so far leave behind. met, line: the row in which lips meet, and in which
-    they part, ``[1, 1, S]``; parting, shut ``[]``; together ``[2]``, that of :mod:`.lips`; shading,
-    that of :mod:`.difference`, ``[3, S, S]``; fresh: whether there were none, bool ``[]``.
+    they part, ``[1, 1, S]``; parting, shut, seen_shut ``[]``; together ``[2]``, that of
+    :mod:`.lips`; shading, that of :mod:`.difference`, ``[3, S, S]``; fresh: whether there were
+    none, bool ``[]``.
     """
 
     met: Tensor
     line: Tensor
     parting: Tensor
     shut: Tensor
+    seen_shut: Tensor
     together: Tensor
     shading: Tensor
     fresh: Tensor
@@ -58,7 +61,8 @@ class Memory(NamedTuple):
         line, shading = (torch.zeros(k, 1, side, device=device) for k in (1, 3))
         fresh = torch.ones((), dtype=torch.bool, device=device)
         shading = shading.repeat(1, side, 1)
-        return cls(line, line.clone(), number, number + 1, number.repeat(2), shading, fresh)
+        numbers = number, number + 1, number.clone(), number.repeat(2)
+        return cls(line, line.clone(), *numbers, shading, fresh)
 
 
 @dataclass(frozen=True)
@@ -132,11 +136,16 @@ def spoken_along(
     memory: Memory,
     frames: Frames,
 ) -> tuple[Opening, Tensor, Memory]:
-    """As :meth:`on_cpu.Mouth.spoken`; words: how much further they part lips, ``[B, 1, 1, 1]``;
-    line: the row in which these meet, ``[B, 1, 1, S]``. -> as :func:`opened_along`."""
+    """As :meth:`on_cpu.Mouth.spoken`; words: how far apart lips are by what is said and by what is
+    read in the film, ``[B, 2, 1, 1]``; line: ``[B, 1, 1, S]``. -> as :func:`opened_along`."""
     shut = were_shut(pictures, face, line, central(mouth))
-    closed, memory = _shut(shut, (words.flatten() >= WORDS_TO).unbind(), memory, frames)
-    return opened_by_words(flow, line, mouth, words), closed, memory
+    seen, last = frames.followed(shut, memory.seen_shut, eased)
+    said, filmed = words.split(1, 1)
+    wide = (filmed - on_cpu.QUIET).clamp(0, on_cpu.TOO_WIDE)
+    further = said - filmed + torch.stack(seen).view(-1, 1, 1, 1) * wide
+    told = (further.flatten() >= WORDS_TO).unbind()
+    closed, memory = _shut(shut, told, memory._replace(seen_shut=last), frames)
+    return opened_by_words(flow, line, mouth, further), closed, memory
 
 
 def _shut(

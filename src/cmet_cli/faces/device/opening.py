@@ -15,7 +15,8 @@ from torch import Tensor
 from .. import opening as on_cpu
 from ..fields import PLAIN
 from .colour import luma
-from .sampling import across, smoothstep
+from .corners import central
+from .sampling import across, at_rows, smoothstep
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +59,10 @@ def opened_by_words(flow: Tensor, line: Tensor, mouth: Tensor, further: Tensor) 
     off = (_rows(flow) - line).abs() / side
     lips = mouth * (1 - smoothstep(off, on_cpu.NEAR / 2, on_cpu.NEAR))
     wide = across((drawn_out(down) * lips).amax(2, keepdim=True), on_cpu.PARTS_SIGMA)
-    wide = wide / (wide.amax(3, keepdim=True) + 1e-6)
+    wide = wide + on_cpu.PLAIN_WIDE * central(mouth)
+    wide = wide / wide.amax(3, keepdim=True)
     share = smoothstep(further, on_cpu.WORDS_FROM, on_cpu.WORDS_TO)
-    got = ((upper - lower) * lips).amax(2, keepdim=True)
+    got = at_rows(upper - lower, line).clamp(min=0)
     more = (wide * (further * on_cpu.WIDEST) * side - got).clamp(min=0)
     more = share * across(more, on_cpu.PARTS_SIGMA)
     moved = upper + on_cpu.UPPER * more, lower - (1 - on_cpu.UPPER) * more
