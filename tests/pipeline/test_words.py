@@ -148,5 +148,35 @@ def test_words_are_told_where_they_are_known(mini, scene):
         return [f.words and f.words.said - f.words.filmed for f in faces]
 
     edit = spoken(mini, scene, "happy", 1.0)
-    assert words(edit) == pytest.approx(FURTHER, abs=1e-3)
+    none, *told = words(edit)
+    assert none is None
+    assert told == pytest.approx(FURTHER[1:], abs=1e-3)
     assert words(replace(edit, driven=edit.face.codes, codes=edit.face.codes)) == [None] * N
+
+
+def jaws(mini: EmotionEditor, scene: Scene, drop: float) -> FaceEdit:
+    """A jaw that drops by so much of a widest opening, and nothing else."""
+    layout, edit = mini.backend.layout, scene.still
+    assert layout.jaw is not None
+    codes = edit.codes.copy()
+    codes[:, layout.expression_slice] += layout.jaw.felt * np.float32(drop / layout.jaw.parts)
+    return replace(edit, codes=codes)
+
+
+def test_a_jaw_that_an_emotion_drops_parts_lips_too(mini, scene):
+    """As far as the codes say, as words do; before, only where the renderer opened enough."""
+    seen = [gaps_beside(scene, painted(mini, scene, jaws(mini, scene, by))) for by in (0.15, 0.3)]
+    assert seen[0] > 150
+    assert seen[1] > 1.3 * seen[0]
+    faces = FacePainter(scene.info, jaws(mini, scene, 0.2), SETTINGS, mini.backend)
+    words = faces.render(scene.frames)[0].words
+    assert words.said == pytest.approx(0.2 * paint.FELT_PLAINLY, abs=1e-3)
+    assert words.filmed == 0
+    shut = FacePainter(scene.info, jaws(mini, scene, -0.2), SETTINGS, mini.backend)
+    assert shut.render(scene.frames)[0].words is None
+
+
+def gaps_beside(scene: Scene, luma: np.ndarray) -> int:
+    """How much of the last frame's mouth is darker than it was filmed."""
+    filmed = scene.frames[-1].planes[0]
+    return int((luma[-1][MOUTH].astype(int) < filmed[MOUTH].astype(int) - DARKER).sum())

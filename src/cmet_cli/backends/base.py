@@ -22,10 +22,12 @@ from .devices import Compute
 class Jaw:
     """What a model's codes say of the jaw. spoken: lip codes times this, float32 ``[lip]``, is how
     far lips are apart by what is said, 0 closed and 1 wide open; felt: the direction of expression
-    codes in which an emotion lets the jaw drop, float32 ``[expression]``, of length 1."""
+    codes in which an emotion lets the jaw drop, float32 ``[expression]``, of length 1; parts: how
+    far apart that brings lips, for each unit of it, as ``spoken`` has it (0: not known)."""
 
     spoken: np.ndarray
     felt: np.ndarray
+    parts: float = 0.0
 
 
 @dataclass(frozen=True)

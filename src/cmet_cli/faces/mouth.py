@@ -55,8 +55,8 @@ class Gap:
 
 @dataclass(frozen=True)
 class Words:
-    """How far apart lips are by what is said, and by what a renderer reads in the film, in shares
-    of a widest opening."""
+    """How far apart lips are by what is said (and how far a dropped jaw brings them), and by what a
+    renderer reads in the film, in shares of a widest opening."""
 
     said: float
     filmed: float

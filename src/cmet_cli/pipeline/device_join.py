@@ -195,12 +195,11 @@ class DeviceDifferenceJoin:
             least, most = shot.palette.ranges or _EVERYTHING
             expected = one.expected
             further = 0.0 if expected is None else shot.reach.after(float(found), expected)
-            said, filmed = (0.0, 0.0) if one.words is None else (one.words.said, one.words.filmed)
-            told.append([*least.tolist(), *most.tolist(), float(further), said, filmed])
+            apart = [one.words.said, one.words.filmed] if one.words is not None else [0.0, 0.0]
+            told.append([*least.tolist(), *most.tolist(), float(further), *apart])
         parts = numbers(told, self._device)[..., None, None].split([3, 3, 1, 2], 1)
         low, high, further_there, words = parts
-        speaks = any(face.words is not None for face in faces)
-        return Person(low, high, further_there, words if speaks else None)
+        return Person(low, high, further_there, None if faces[0].words is None else words)
 
 
 _PICTURES = ("original", "neutral", "edited")
@@ -217,9 +216,9 @@ class _Shot:
 
 
 def _pieces(faces: Sequence[RenderedOnDevice]) -> Iterator[slice]:
-    """Stretches of one shot, no longer than is recorded."""
+    """Stretches of one shot whose lips part in one way, no longer than is recorded."""
     start = 0
-    for _, members in groupby(faces, lambda f: f.shot):
+    for _, members in groupby(faces, lambda f: (f.shot, f.words is None)):
         stop = start + len(list(members))
         for first in range(start, stop, SLOTS):
             yield slice(first, min(first + SLOTS, stop))

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backends.base import Backend, MovingBackend
+from ..backends.base import Backend, CodeLayout, Jaw, MovingBackend
 from ..backends.images import to_pictures, to_pixels
 from ..errors import MediaError
 from ..faces.device.difference import SLOTS
 from ..faces.difference import DRAWS_NEW_PX
 from ..faces.geometry import Square
 from ..faces.mouth import Words
+from ..faces.opening import WORDS_FROM
 from ..faces.placement import Placement
 from ..media.held import HeldFrames
 from ..media.probe import VideoInfo
@@ -32,6 +33,9 @@ from .on_device import DeviceCropper, pixel_device
 
 #: Frames: to a GPU several are hardly more than one.
 JOINED_HERE, JOINED_THERE = 4, SLOTS
+
+#: On people a dropped jaw shows as plainly as on drawn ones where it parts their lips so much more.
+FELT_PLAINLY = 1.5
 
 #: A frame's face before and after, wherever it is.
 Painted = Rendered | RenderedOnDevice
@@ -185,11 +189,8 @@ class FacePainter:
         shots, expected = self.placement.shots[at].tolist(), list[float | None]([None] * len(run))
         words: list[Words | None] = [None] * len(run)
         before, after, layout = self._steps[k], self._steps[k + 1], backend.layout
-        filmed, said = (codes[:, layout.lip_slice] for codes in (before, after))
-        small = backend.crop.size_px < DRAWS_NEW_PX
-        if small and layout.jaw is not None and not np.array_equal(filmed, said):
-            apart = (lips[at] @ layout.jaw.spoken for lips in (said, filmed))
-            words = [Words(*map(float, both)) for both in zip(*apart, strict=True)]
+        if layout.jaw is not None and backend.crop.size_px < DRAWS_NEW_PX:
+            words = _apart(before[at], after[at], layout, layout.jaw)
         if isinstance(backend, MovingBackend):
             felt = (after[at] - before[at])[:, layout.expression_slice]
             expected = [backend.expected_motion(c) for c in felt]
@@ -321,6 +322,21 @@ def _steps(edit: FaceEdit, settings: PaintSettings, backend: Backend) -> list[np
     if both and settings.detail == "source" and backend.crop.size_px < DRAWS_NEW_PX:
         return [own, driven, edited]
     return [own, edited]
+
+
+def _apart(
+    before: np.ndarray, after: np.ndarray, layout: CodeLayout, jaw: Jaw
+) -> list[Words | None]:
+    """How a change of codes ``[n, layout.dim]`` parts the lips of each frame; None where neither
+    words nor a dropped jaw do."""
+    filmed, said = (codes[:, layout.lip_slice] @ jaw.spoken for codes in (before, after))
+    drop = (after - before)[:, layout.expression_slice] @ jaw.felt * np.float32(jaw.parts)
+    drop = np.where(drop > WORDS_FROM / FELT_PLAINLY, FELT_PLAINLY * drop, 0)
+    spoken = (before != after)[:, layout.lip_slice].any(1)
+    # Without new words lips are as far apart as they are in the film, whatever is read there.
+    said, filmed = np.where(spoken, said, 0) + drop, np.where(spoken, filmed, 0)
+    parts = zip(said, filmed, spoken | (drop > 0), strict=True)
+    return [Words(float(a), float(b)) if known else None for a, b, known in parts]
 
 
 def _recorded(there: Tensor) -> torch.cuda.Event | None:

@@ -22,6 +22,7 @@ from cmet_cli.emotion.speech.speechnet import SpeechNetConfig
 from cmet_cli.errors import CheckpointError
 from cmet_cli.lab.avatar.emotions import EMOTIONS, mean_expression
 from cmet_cli.lab.avatar.face_state import EXPRESSION_NAMES
+from cmet_cli.lab.avatar.shapes import JAW_FELT, JAW_SPOKEN
 from cmet_cli.lab.training.batches import to_tensor
 from cmet_cli.lab.training.clip_features import WorldSpec
 from cmet_cli.lab.training.code_space import code_space
@@ -166,6 +167,8 @@ FELT = [1.0] + [0.0] * 9
         {"spoken": ["wide"] * 20, "felt": FELT},
         {"spoken": [0.1] * 20, "felt": [0.0] * 10},
         {"spoken": [1e999] * 20, "felt": FELT},
+        {"spoken": [0.1] * 20, "felt": FELT, "parts": -1},
+        {"spoken": [0.1] * 20, "felt": FELT, "parts": [1, 2]},
     ],
 )
 def test_a_jaw_that_is_none_is_refused(jaw, tmp_path):
@@ -192,6 +195,9 @@ def test_the_shipped_codes_say_where_the_jaw_is():
     one[EXPRESSION_NAMES.index("jaw_drop")] = 1
     dropped = space.encode_expression(one)
     assert dropped @ jaw.felt / np.linalg.norm(dropped) == pytest.approx(1, abs=1e-3)
+    # A drawn jaw hangs as far where words part the lips by what these codes say.
+    said = float(dropped @ jaw.felt) * jaw.parts
+    assert JAW_SPOKEN * said == pytest.approx(JAW_FELT, rel=1e-3)
 
 
 def test_exporting_a_part_keeps_the_other_sections(tmp_path):

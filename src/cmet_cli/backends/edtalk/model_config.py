@@ -86,11 +86,15 @@ def _jaw(given: Any, sizes: EDTalkConfig) -> Jaw:
     length = float(np.linalg.norm(felt))
     if length < 0.5:
         raise ValueError("jaw.felt is no direction")
-    return Jaw(spoken, felt / np.float32(length))
+    parts = _numbers(given.get("parts", 0.0), (), "jaw.parts")
+    if parts < 0:
+        raise ValueError("jaw.parts is below 0")
+    return Jaw(spoken, felt / np.float32(length), float(parts))
 
 
 def _numbers(given: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
     table = np.array(given, np.float32)
     if table.shape != shape or not np.isfinite(table).all():
-        raise ValueError(f"{name} is not {' by '.join(map(str, shape))} numbers")
+        wanted = f"{' by '.join(map(str, shape))} numbers" if shape else "a number"
+        raise ValueError(f"{name} is not {wanted}")
     return table

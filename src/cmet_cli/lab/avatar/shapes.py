@@ -132,9 +132,13 @@ class Mouth:
         return self.inner_top[[0, -1]]
 
 
+#: How far the jaw hangs where lips are opened as wide as speech does, and as wide as emotions do.
+JAW_SPOKEN, JAW_FELT = 0.78, 0.85
+
+
 def jaw_opening(p: dict[str, float]) -> float:
     """How far the jaw hangs, 0..1, from what is said and what is felt."""
-    wanted = 0.78 * p["opening"] + 0.85 * p["jaw_drop"]
+    wanted = JAW_SPOKEN * p["opening"] + JAW_FELT * p["jaw_drop"]
     return min(1.15, wanted) * (1 - 0.45 * p["lip_press"])
 
 

@@ -25,6 +25,7 @@ from ..avatar.face_state import (
     POSE_SPREAD,
     FaceState,
 )
+from ..avatar.shapes import JAW_FELT, JAW_SPOKEN
 
 LIP_DIM, POSE_DIM, EXPRESSION_DIM = 20, 6, 10
 CODE_DIM = LIP_DIM + POSE_DIM + EXPRESSION_DIM
@@ -101,8 +102,11 @@ class CodeSpace:
     def jaw(self) -> Jaw:
         """What these codes say of the jaw."""
         opening = LIP_NAMES.index("opening")
-        felt = self.expression[EXPRESSION_NAMES.index("jaw_drop")]
-        return Jaw(self.lips[opening] * LIP_SPREAD[opening], felt / np.linalg.norm(felt))
+        drop = EXPRESSION_NAMES.index("jaw_drop")
+        felt = self.expression[drop] / EXPRESSION_SPREAD[drop]
+        length = float(np.linalg.norm(felt))
+        parts = JAW_FELT / JAW_SPOKEN / length
+        return Jaw(self.lips[opening] * LIP_SPREAD[opening], felt / length, parts)
 
     def encode_pose(self, pose: np.ndarray) -> np.ndarray:
         """``[..., 6]`` -> float32 ``[..., 6]``."""

@@ -183,7 +183,11 @@ def write_meanings(out_dir: Path, motion_pairs: int) -> None:
     write_config(
         out_dir,
         motion=[rounded(row, 7) for row in motion_table(motion_pairs)],
-        jaw={"spoken": rounded(jaw.spoken, 5), "felt": rounded(jaw.felt, 5)},
+        jaw={
+            "spoken": rounded(jaw.spoken, 5),
+            "felt": rounded(jaw.felt, 5),
+            "parts": round(jaw.parts, 5),
+        },
     )
 
 
