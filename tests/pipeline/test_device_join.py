@@ -125,6 +125,24 @@ def test_words_come_first_there_too(mini, person, emotion):
     assert_alike(scene, both, level=1)
 
 
+def test_lips_of_a_run_may_part_in_either_way(mini, person):
+    """By words in some frames, by the renderer's motion in others."""
+    scene = shown(mini, person, "happy", words=True)
+    scene = replace(scene, edit=replace(scene.edit, codes=scene.edit.driven))
+    scene.edit.face.placement.weights[:] = 1.0
+    scene.edit.face.placement.shots[:] = 0
+    out = []
+    for painter in painters(mini, scene, PaintSettings("first", "face")):
+        faces = painter.render(scene.frames[1:])
+        some = [replace(f, words=None) if k in (3, 4) else f for k, f in enumerate(faces)]
+        planes = {f.index: f.planes for f in scene.frames}
+        done = [painter.paint_all(planes, run) for run in (faces, some)]
+        out.append([np.stack([d[f.index][0] for f in scene.frames[1:]]) for d in done])
+    (words, host), (_, device) = ([np.asarray(planes, int) for planes in found] for found in out)
+    assert np.abs(host - words)[3:5].max() > 20, "it makes a difference here"
+    assert (np.abs(host - device) > 1).mean() < 1e-4
+
+
 def assert_alike(scene: Shown, both: list[FacePainter], level: int) -> None:
     """What is painted on the device is what is painted on the host, but for some rounding."""
     host, device = both

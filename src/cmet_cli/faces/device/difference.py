@@ -169,7 +169,7 @@ def changes(
 ) -> tuple[Difference, Memory]:
     """As :meth:`on_cpu.Differ.__call__`. shown: which frames count, bool ``[B]``; those that
     do come first."""
-    frames = Frames.of(shown, memory.fresh)
+    frames = Frames.of(shown)
     flow, mouth, lips, further = seen.flow, where.mouth, where.lips, person.further
     opening = None
     small = flow.shape[-1] < on_cpu.DRAWS_NEW_PX
@@ -222,8 +222,7 @@ def changes(
             gap = inside(edge, below, height, shut, seen.original, where.region)
         else:
             gap = Gap(edge, skin + limited(skin, drawn - skin, person.low, person.high))
-    fresh = memory.fresh & ~shown.any()
-    return Difference(flow, residual, tear, gap), memory._replace(shading=shading, fresh=fresh)
+    return Difference(flow, residual, tear, gap), memory._replace(shading=shading)
 
 
 def _steadied(

@@ -40,8 +40,8 @@ class Gap:
 class Memory(NamedTuple):
     """What a shot's frames so far leave behind. met, line: the row in which lips meet, and in which
     they part, ``[1, 1, S]``; parting, shut, seen_shut ``[]``; together ``[2]``, that of
-    :mod:`.lips`; shading, that of :mod:`.difference`, ``[3, S, S]``; fresh: whether there were
-    none, bool ``[]``.
+    :mod:`.lips`; shading, that of :mod:`.difference`, ``[3, S, S]``. What no frame has told is
+    infinite.
     """
 
     met: Tensor
@@ -51,48 +51,44 @@ class Memory(NamedTuple):
     seen_shut: Tensor
     together: Tensor
     shading: Tensor
-    fresh: Tensor
 
     @classmethod
     def before(cls, pictures: Tensor) -> Memory:
         """Before the first frame of a shot."""
-        device, side = pictures.device, pictures.shape[-1]
-        number = torch.zeros((), device=device)
-        line, shading = (torch.zeros(k, 1, side, device=device) for k in (1, 3))
-        fresh = torch.ones((), dtype=torch.bool, device=device)
-        shading = shading.repeat(1, side, 1)
-        numbers = number, number + 1, number.clone(), number.repeat(2)
-        return cls(line, line.clone(), *numbers, shading, fresh)
+        side = pictures.shape[-1]
+
+        def unknown(*shape: int) -> Tensor:
+            return torch.full(shape, torch.inf, device=pictures.device)
+
+        line, shading = unknown(1, 1, side), unknown(3, side, side)
+        shut = torch.ones((), device=pictures.device)
+        return cls(line, line.clone(), unknown(), shut, unknown(), unknown(2), shading)
 
 
 @dataclass(frozen=True)
 class Frames:
     """Which of the frames count, bool ``[]`` each: those that do come first, and after the others
-    all is remembered as before. fresh: whether the first of them begins a shot, bool ``[]``."""
+    all is remembered as before."""
 
     count: tuple[Tensor, ...]
-    fresh: Tensor
 
     @classmethod
-    def of(cls, shown: Tensor, fresh: Tensor) -> Frames:
+    def of(cls, shown: Tensor) -> Frames:
         """shown: bool ``[B]``."""
-        return cls(shown.unbind(), fresh)
+        return cls(shown.unbind())
 
     def followed(
         self,
         values: Iterable[Tensor],
         before: Tensor,
         ease: Callable[[Tensor, Tensor, int], Tensor],
-        *,
-        begins_there: bool = True,
     ) -> tuple[list[Tensor], Tensor]:
-        """What is measured of each frame, ``ease(before, now, k)`` bit by bit, and the last. A shot
-        begins with what is measured of its first frame, or else with what was before."""
+        """What is measured of each frame, ``ease(before, now, k)`` bit by bit, and the last; where
+        nothing was before, it begins with what is measured."""
         out = []
         for k, now in enumerate(values):
-            if k == 0 and begins_there:
-                before = torch.where(self.fresh & self.count[0], now, before)
-            out.append(ease(before, now, k))
+            known = torch.where(torch.isinf(before), now, before) if k == 0 else before
+            out.append(ease(known, now, k))
             before = torch.where(self.count[k], out[-1], before)
         return out, before
 
@@ -157,7 +153,7 @@ def _shut(
         eased_up = torch.minimum(now, torch.lerp(before, now, on_cpu.SHUT_PACE))
         return torch.where(told[k], eased_up, before)
 
-    closed, last = frames.followed(shut, memory.shut, less, begins_there=False)
+    closed, last = frames.followed(shut, memory.shut, less)
     return torch.stack(closed).view(-1, 1, 1, 1), memory._replace(shut=last)
 
 
