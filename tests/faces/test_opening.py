@@ -359,25 +359,41 @@ def test_a_wider_rendering_is_not_narrowed():
     np.testing.assert_allclose(little[:, MIDDLE], all_of_it[:, MIDDLE], atol=0.1)
 
 
-@pytest.mark.parametrize("further", [0.2, 0.5])
-def test_words_part_lips_where_they_meet_whatever_else_is_drawn_out(further):
-    """A jaw that rises draws out the chin below it."""
-    motion = opens(5.0, line=54)
-    edited = cv2.remap(
-        SHUT,
-        np.broadcast_to(ROW.T, (SIZE, SIZE)).copy(),
-        ROW + motion[..., 1],
-        cv2.INTER_LINEAR,
-    )
+def drawn_at(line: float, further: float) -> Renderings:
+    """A shut mouth, and a renderer that draws out what is about ``line``."""
+    motion = opens(5.0, line=line)
+    across = np.broadcast_to(ROW.T, (SIZE, SIZE)).copy()
+    edited = cv2.remap(SHUT, across, ROW + motion[..., 1], cv2.INTER_LINEAR)
+    return Renderings(SHUT, SHUT, edited, motion, words=mouth.Words(0.5 + further, 0.5))
+
+
+def test_words_that_shut_lips_do_not_say_where_these_are():
+    """A jaw that rises draws out the chin."""
     differ = Differ()
     differ._own_motion = True
-    seen = Renderings(SHUT, SHUT, edited, motion, words=mouth.Words(further, 0.0))
-    found = differ(seen, EVERYWHERE, Palette(), MOUTH)
+    for _ in range(3):
+        assert differ(drawn_at(54, -0.3), EVERYWHERE, Palette(), MOUTH).gap is None
+    found = differ(drawn_at(LINE, 0.4), EVERYWHERE, Palette(), MOUTH)
     rows = np.flatnonzero(found.gap.edge[:, MIDDLE] > 0)
-    assert len(rows)
     assert abs(rows.mean() - LINE) < 3.5
-    seen = replace(seen, words=mouth.Words(0.0, 0.1))
-    assert differ(seen, EVERYWHERE, Palette(), MOUTH).gap is None
+
+
+def test_where_a_renderer_parts_lips_says_how_high_they_are():
+    """What is dark under a lower lip is darker than lips that meet, at times."""
+    unlike = np.zeros((SIZE, SIZE), np.float32)
+    found, wrong = mouth.Mouth(), np.full((1, SIZE), LINE + 6.0, np.float32)
+    wrong += np.linspace(-1, 1, SIZE, dtype=np.float32)  # a head that is tilted
+
+    def spoken(further: float, line: np.ndarray) -> np.ndarray:
+        told = SHUT, opens(4.0), MOUTH, EVERYWHERE, unlike
+        out = found.spoken(*told, mouth.Words(0.5 + further, 0.5), line)
+        edge = out.edge[:, MIDDLE]
+        return (edge * (edge > 0) * ROW[:, 0]).sum() / edge[edge > 0].sum()
+
+    first = spoken(0.3, wrong)
+    assert abs(first - LINE) < 4
+    assert spoken(0.3, wrong - 6) == pytest.approx(first, abs=1.0)
+    assert found._spoken == pytest.approx(LINE, abs=3)
 
 
 def test_slits_do_not_say_whether_lips_were_shut():
@@ -385,10 +401,11 @@ def test_slits_do_not_say_whether_lips_were_shut():
     line, seen = np.full((1, SIZE), LINE, np.float32), mouth.Mouth()
     for further, shut in ((WORDS_TO - 0.01, 1.0), (WORDS_TO, 0.0), (WORDS_TO, 0.0)):
         words = mouth.Words(further, 0.0)
-        assert seen.spoken(SPEAKS, opens(1.0), MOUTH, EVERYWHERE, words, line) is not None
+        told = SPEAKS, opens(1.0), MOUTH, EVERYWHERE, unlikely(SPEAKS, MOUTH, EVERYWHERE)
+        assert seen.spoken(*told, words, line) is not None
         assert seen._shut == pytest.approx(shut, abs=0.05)
     words = mouth.Words(0.0, 0.0)
-    assert seen.spoken(SPEAKS, opens(1.0), MOUTH, EVERYWHERE, words, line) is None
+    assert seen.spoken(*told, words, line) is None
 
 
 def test_lips_that_look_shut_are_not_read_as_far_apart():
@@ -396,7 +413,8 @@ def test_lips_that_look_shut_are_not_read_as_far_apart():
     line, words = np.full((1, SIZE), LINE, np.float32), mouth.Words(0.3, 0.3)
 
     def height(picture: np.ndarray) -> float:
-        out = mouth.Mouth().spoken(picture, opens(1.0), MOUTH, EVERYWHERE, words, line)
+        told = picture, opens(1.0), MOUTH, EVERYWHERE, unlikely(picture, MOUTH, EVERYWHERE)
+        out = mouth.Mouth().spoken(*told, words, line)
         return 0.0 if out is None else float(out.height[LINE, MIDDLE])
 
     assert height(SPEAKS) == 0

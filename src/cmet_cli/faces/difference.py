@@ -137,7 +137,7 @@ class Differ:
             if seen.words is None or self._line is None:
                 opening = self._mouth.opened(*told, unlike)
             else:
-                opening = self._mouth.spoken(*told, seen.words, self._line)
+                opening = self._mouth.spoken(*told, unlike, seen.words, self._line)
         if opening is not None:
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region

@@ -61,6 +61,12 @@ class Words:
     said: float
     filmed: float
 
+    @property
+    def opens(self) -> bool:
+        """Whether a renderer parts the lips, by what it reads; one that shuts them draws out the
+        chin instead."""
+        return self.said - self.filmed > WORDS_FROM
+
     def further(self, shut: float) -> float:
         """How much further words part them; shut: how much they look shut in the film, to 1."""
         return self.said - self.filmed + shut * min(max(self.filmed - QUIET, 0.0), TOO_WIDE)
@@ -74,6 +80,7 @@ class Mouth:
         self._parting: float | None = None
         self._shut = 1.0
         self._seen_shut: float | None = None  # of late, whatever was before
+        self._spoken: float | None = None  # how high words part lips
 
     def opened(
         self,
@@ -102,11 +109,19 @@ class Mouth:
         flow: np.ndarray,
         mouth: np.ndarray,
         face: np.ndarray,
+        unlike: np.ndarray,
         words: Words,
-        line: np.ndarray,
+        met: np.ndarray,
     ) -> Opening | None:
-        """Lips that words part along the line in which they meet, ``[1, S]``; None where these
-        do not."""
+        """Lips that words part; None where these do not. met: the row in which lips meet, as it is
+        found in the whole mouth, ``[1, S]``: how high that is a renderer says better that parts
+        them there."""
+        height = weighed(met, central(mouth))
+        if words.opens:
+            row, weight = origin(flow, mouth)
+            now = height + weighed(parted(unlike, row, weight) - met, weight)
+            self._spoken = eased(self._spoken, now, LINE_PACE)
+        line = met if self._spoken is None else met + np.float32(self._spoken - height)
         shut = were_shut(picture, face, line, central(mouth))
         self._seen_shut = eased(self._seen_shut, shut)
         further = words.further(self._seen_shut)
@@ -131,6 +146,11 @@ class Mouth:
         depth = np.clip(below / np.maximum(height, np.float32(1e-3)), 0, 1)
         white = Gap(teeth_edge(below, height, self._shut), enamel(picture, face, below, height))
         return Gap(edge, cavity(picture, face, depth, height), white)
+
+
+def weighed(row: np.ndarray, weight: np.ndarray) -> float:
+    """The mean of ``row``, both ``[1, S]``."""
+    return float((row * weight).sum() / (weight.sum() + np.float32(1e-6)))
 
 
 def eased(before: Eased | None, now: Eased, pace: float = PACE) -> Eased:

@@ -186,7 +186,7 @@ def changes(
         if person.words is None or not small:
             opening, shut, memory = opened_along(*told, unlike, memory, frames)
         else:
-            opening, shut, memory = spoken_along(*told, person.words, line, memory, frames)
+            opening, shut, memory = spoken_along(*told, unlike, person.words, line, memory, frames)
         flow = opening.flow
     mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
     flow = flow * mask
