@@ -63,9 +63,8 @@ class Memory(NamedTuple):
 
         line, shading = unknown(1, 1, side), unknown(3, side, side)
         shut = torch.ones((), device=pictures.device)
-        return cls(
-            line, line.clone(), line.clone(), unknown(), shut, unknown(), unknown(2), shading
-        )
+        told = unknown(), unknown(), shut, unknown(), unknown(2)
+        return cls(line, line.clone(), *told, shading)
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,8 @@ class Frames:
         nothing was before, it ``begins`` with what is measured."""
         out = []
         for k, now in enumerate(values):
-            known = torch.where(torch.isinf(before), now, before) if begins and k == 0 else before
+            # In every frame: one that does not count leaves nothing, and rows are looked up by it.
+            known = torch.where(torch.isinf(before), now, before) if begins else before
             out.append(ease(known, now, k))
             before = torch.where(self.count[k], out[-1], before)
         return out, before
