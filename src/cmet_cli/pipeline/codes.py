@@ -27,7 +27,7 @@ class FaceEdit:
     """One face and what becomes of it.
 
     codes: edited, float32 ``[n, layout.dim]``; delta: expression change at intensity 1 ``[n, D]``;
-    driven: the codes without the emotion: lips and motion as they are to be, as codes.
+    driven: those that the emotion is added to, with new lips and motion where there are any.
     """
 
     face: FaceCodes

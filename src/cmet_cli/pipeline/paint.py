@@ -158,7 +158,7 @@ class FacePainter:
         originals, source = self._faces(run, crop)
         images, flows = self._renderings(run, source)
         pictures = [to_pixels(image) for image in images]
-        known = [_recorded(originals)] * len(run)
+        known = [_ready(originals)] * len(run)
         out: list[Any] = [None] * len(run)
         for k in reversed(range(len(pictures) - 1)):
             motion: Iterable[Tensor | None] = [None] * len(run)
@@ -237,7 +237,7 @@ class FacePainter:
             return []
         cut = self._there[0](frames, squares)
         there = [r.then for r in rendered if isinstance(r, RenderedOnDevice) and r.then is not None]
-        ready = _recorded(cut)
+        ready = _ready(cut)
         return [replace(f, original=o, ready=ready) for f, o in zip(there, cut, strict=True)]
 
     def _place(self, frame: Frame) -> Place:
@@ -339,7 +339,7 @@ def _apart(
     return [Words(float(a), float(b)) if known else None for a, b, known in parts]
 
 
-def _recorded(there: Tensor) -> torch.cuda.Event | None:
+def _ready(there: Tensor) -> torch.cuda.Event | None:
     """After which all that is asked of a tensor's device so far is done; None on a CPU."""
     if not there.is_cuda:
         return None
