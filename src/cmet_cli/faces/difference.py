@@ -63,7 +63,8 @@ class Renderings:
 
     motion: how the renderer itself says pixels moved from edited to neutral, ``[S, S, 2]``;
     expected: how far they should have, RMS in shares of the side, where that is known; words:
-    where new ones are put into the mouth.
+    where new ones are put into the mouth; lips: the row in which the renderer parts them, in shares
+    of the side, where that is known.
     """
 
     original: np.ndarray
@@ -72,6 +73,7 @@ class Renderings:
     motion: np.ndarray | None = None
     expected: float | None = None
     words: Words | None = None
+    lips: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,12 +134,12 @@ class Differ:
         if mouth is not None:
             unlike = unlikely(seen.original, mouth, region)
             if small:
-                self._line = eased(self._line, met(unlike, mouth), LINE_PACE)
+                self._line = eased(self._line, met(unlike, mouth, seen.lips), LINE_PACE)
             told = seen.original, flow, mouth, region
             if seen.words is None or self._line is None:
                 opening = self._mouth.opened(*told, unlike)
             else:
-                opening = self._mouth.spoken(*told, unlike, seen.words, self._line)
+                opening = self._mouth.spoken(*told, seen.words, self._line)
         if opening is not None:
             flow = opening.flow
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region

@@ -1,7 +1,7 @@
 """The row in which the lips meet in the film: it is dark, and under the upper teeth.
 
-Where a renderer parts them it is looked for about there; where it only bends them, wherever a
-mouth may be. Arrays are of one crop of side S; lengths are in shares of it.
+It is looked for about where a renderer parts them; where that is not known, wherever a mouth may
+be. Arrays are of one crop of side S; lengths are in shares of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FAR, STEPS = 0.12, 31
 #: It is likeliest so far above the middle of where mouths may be, with this deviation; and so far
 #: above where a renderer parts lips, with this one.
 ABOVE, NEAR = 0.03, 0.07
-ABOVE_PARTING, NEAR_PARTING = 0.01, 0.03
+ABOVE_PARTING, NEAR_PARTING = 0.018, 0.02
 #: Lips may bend about the straight line that is nearest to what was found so, with this deviation.
 BENT = 0.012
 #: Gaussian sigmas: along the mouth, and all around.
@@ -33,11 +33,15 @@ SEEN, RIGHT_ABOVE, TEETH, UNDER = 0.06, 0.03, 6.0, 0.5
 LINE_PACE = 0.5
 
 
-def met(unlike: np.ndarray, mouth: np.ndarray) -> np.ndarray:
-    """Of one frame, wherever its lips are, float32 ``[1, S]`` in pixels.
+def met(unlike: np.ndarray, mouth: np.ndarray, lips: float | None = None) -> np.ndarray:
+    """Of one frame, float32 ``[1, S]`` in pixels.
 
-    unlike: as :func:`unlikely` has it; mouth: where lips may be. float32 ``[S, S]``.
+    unlike: as :func:`unlikely` has it; mouth: where lips may be, float32 ``[S, S]``; lips: the row
+    in which a renderer parts them, in shares of the side, where that is known.
     """
+    if lips is not None:
+        weight = central(mouth)
+        return parted(unlike, np.full_like(weight, lips * len(mouth)), weight)
     side, rows = np.float32(len(mouth)), np.arange(len(mouth), dtype=np.float32)[:, None]
     middle = (mouth * rows).sum() / (mouth.sum() + np.float32(1e-6)) - np.float32(ABOVE) * side
     weight = central(mouth)

@@ -61,12 +61,6 @@ class Words:
     said: float
     filmed: float
 
-    @property
-    def opens(self) -> bool:
-        """Whether a renderer parts the lips, by what it reads; one that shuts them draws out the
-        chin instead."""
-        return self.said - self.filmed > WORDS_FROM
-
     def further(self, shut: float) -> float:
         """How much further words part them; shut: how much they look shut in the film, to 1."""
         return self.said - self.filmed + shut * min(max(self.filmed - QUIET, 0.0), TOO_WIDE)
@@ -80,7 +74,6 @@ class Mouth:
         self._parting: float | None = None
         self._shut = 1.0
         self._seen_shut: float | None = None  # of late, whatever was before
-        self._spoken: float | None = None  # how high words part lips
 
     def opened(
         self,
@@ -109,19 +102,11 @@ class Mouth:
         flow: np.ndarray,
         mouth: np.ndarray,
         face: np.ndarray,
-        unlike: np.ndarray,
         words: Words,
-        met: np.ndarray,
+        line: np.ndarray,
     ) -> Opening | None:
-        """Lips that words part; None where these do not. met: the row in which lips meet, as it is
-        found in the whole mouth, ``[1, S]``: how high that is a renderer says better that parts
-        them there."""
-        height = weighed(met, central(mouth))
-        if words.opens:
-            row, weight = origin(flow, mouth)
-            now = height + weighed(parted(unlike, row, weight) - met, weight)
-            self._spoken = eased(self._spoken, now, LINE_PACE)
-        line = met if self._spoken is None else met + np.float32(self._spoken - height)
+        """Lips that words part along ``line [1, S]``, in which they meet; None where these do
+        not."""
         shut = were_shut(picture, face, line, central(mouth))
         self._seen_shut = eased(self._seen_shut, shut)
         further = words.further(self._seen_shut)

@@ -15,6 +15,7 @@ from ..faces.blend import head_mask, square_mask
 from ..faces.device.colour import ranges
 from ..faces.device.difference import (
     SLOTS,
+    UNKNOWN,
     Differ,
     Person,
     Renderings,
@@ -49,6 +50,7 @@ class RenderedOnDevice:
     shot: int = 0
     expected: float | None = None
     words: Words | None = None
+    lips: float | None = None
     then: RenderedOnDevice | None = None
     ready: torch.cuda.Event | None = None
 
@@ -69,6 +71,7 @@ class RenderedOnDevice:
             rendered.shot,
             rendered.expected,
             rendered.words,
+            rendered.lips,
         )
 
     def on_host(self) -> on_cpu.Renderings:
@@ -196,10 +199,12 @@ class DeviceDifferenceJoin:
             expected = one.expected
             further = 0.0 if expected is None else shot.reach.after(float(found), expected)
             apart = [one.words.said, one.words.filmed] if one.words is not None else [0.0, 0.0]
-            told.append([*least.tolist(), *most.tolist(), float(further), *apart])
-        parts = numbers(told, self._device)[..., None, None].split([3, 3, 1, 2], 1)
-        low, high, further_there, words = parts
-        return Person(low, high, further_there, None if faces[0].words is None else words)
+            lips = UNKNOWN if one.lips is None else one.lips
+            told.append([*least.tolist(), *most.tolist(), float(further), lips, *apart])
+        parts = numbers(told, self._device)[..., None, None].split([3, 3, 1, 1, 2], 1)
+        low, high, further_there, lips_there, words = parts
+        spoken = None if faces[0].words is None else words
+        return Person(low, high, further_there, lips_there, spoken)
 
 
 _PICTURES = ("original", "neutral", "edited")

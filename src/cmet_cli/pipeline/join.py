@@ -31,7 +31,8 @@ class Rendered:
     rendered with the frame's own codes, None where the rendering itself is what is shown; motion:
     from edited to neutral as the renderer knows it, float32 ``[S, S, 2]`` in pixels; expected: how
     far that should be, RMS in shares of the side, where the renderer knows; words: new ones,
-    where they are put into the mouth; then: what is done to the result, from which its original is
+    where they are put into the mouth; lips: the row in which the renderer parts them, in shares of
+    the side, where that is known; then: what is done to the result, from which its original is
     still to be cut."""
 
     frame: Frame
@@ -42,6 +43,7 @@ class Rendered:
     shot: int = 0
     expected: float | None = None
     words: Words | None = None
+    lips: float | None = None
     then: Rendered | None = None
 
 
@@ -166,6 +168,7 @@ class DifferenceJoin:
             rendered.motion,
             rendered.expected,
             rendered.words,
+            rendered.lips,
         )
         face = head_mask(canvas.crop.size_px, canvas.face, *map(float, head))
         weight *= self._trust(likeness(seen, face))

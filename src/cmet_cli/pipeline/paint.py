@@ -29,6 +29,7 @@ from .cropper import Cropper
 from .device_join import DeviceDifferenceJoin, RenderedOnDevice
 from .encode import Crops, crop_images
 from .join import Canvas, DifferenceJoin, Join, Place, Planes, Rendered, RenderingJoin
+from .lips_row import LipsRow
 from .on_device import DeviceCropper, pixel_device
 
 #: Frames: to a GPU several are hardly more than one.
@@ -78,6 +79,7 @@ class FacePainter:
         self._codes, self._own_codes = edit.codes, edit.face.codes
         self._steps = _steps(edit, settings, backend)
         self._read = edit.face.sources
+        self._lips = LipsRow(backend, self.placement)
         self.crop = Cropper(info, backend.crop.size_px)
         self._kept: tuple[int, Any] | None = None  # the source frame in use, prepared
         self._borrowed: dict[int, np.ndarray] = {}
@@ -144,12 +146,13 @@ class FacePainter:
         """Rendered with edited and with own codes, from one prepared source."""
         images, flows = self._renderings(run, source)
         pictures = [to_pictures(image) for image in images]
-        out: list[Any] = [None] * len(run)
+        lips, out = self._lips_in(run, originals), list[Any]([None] * len(run))
         for k in reversed(range(len(pictures) - 1)):  # each step with those that come after it
             motion: Iterable[np.ndarray | None] = [None] * len(run)
             motion = motion if flows is None else (flows[k + 1] - flows[k]).cpu().numpy()
             both = pictures[k + 1], pictures[k]
-            parts = zip(run, originals, *both, motion, *self._told(run, k), out, strict=True)
+            told = self._told(run, k)
+            parts = zip(run, originals, *both, motion, *told, lips, out, strict=True)
             out = [Rendered(*p) for p in parts]
         return out
 
@@ -159,13 +162,13 @@ class FacePainter:
         images, flows = self._renderings(run, source)
         pictures = [to_pixels(image) for image in images]
         known = [_ready(originals)] * len(run)
-        out: list[Any] = [None] * len(run)
+        lips, out = self._lips_in(run, originals), list[Any]([None] * len(run))
         for k in reversed(range(len(pictures) - 1)):
             motion: Iterable[Tensor | None] = [None] * len(run)
             motion = motion if flows is None else (flows[k + 1] - flows[k]).permute(0, 3, 1, 2)
             both = pictures[k + 1], pictures[k]
             told = self._told(run, k)
-            parts = zip(run, originals, *both, motion, *told, out, known, strict=True)
+            parts = zip(run, originals, *both, motion, *told, lips, out, known, strict=True)
             out = [RenderedOnDevice(*p) for p in parts]
         return out
 
@@ -179,6 +182,17 @@ class FacePainter:
             return [backend.render(source, c) for c in codes], None
         images, flows = zip(*(backend.render_moving(source, c) for c in codes), strict=True)
         return list(images), list(flows)
+
+    def _lips_in(self, run: list[Frame], originals: Crops) -> list[float | None]:
+        """Where each frame's lips are, in shares of the crop's side."""
+        rows = list[float | None]()
+        for k, frame in enumerate(run):
+            if self._lips.is_due(frame.index):
+                image = crop_images(originals[k : k + 1], self._backend)
+                codes = self._on_device(self._own_codes[frame.index][None])
+                self._lips.look(frame.index, image, codes)
+            rows.append(self._lips.of(frame.index))
+        return rows
 
     def _told(
         self, run: list[Frame], k: int

@@ -31,6 +31,8 @@ from .sampling import blur, dilate, down_mean, smoothstep, stretch, warp
 SLOTS = 32
 #: What lips do: those of an edit may part, or may not; those of new words do.
 PART, KEEP, SPEAK = range(3)
+#: Of a row, where nobody knows it.
+UNKNOWN = float("inf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +60,14 @@ class Where:
 @dataclass(frozen=True, eq=False)
 class Person:
     """What the frames before say of each frame. low, high: the palette's ranges ``[B, 3, 1, 1]``,
-    further: how much more motion there is to be ``[B, 1, 1, 1]``; words: how far apart
-    these part the lips, and how far they are apart in the film ``[B, 2, 1, 1]``, None where there
-    are none."""
+    further: how much more motion there is to be, lips: the row in which the renderer parts them, in
+    shares of the side (or unknown), ``[B, 1, 1, 1]`` each; words: how far apart these part the
+    lips, and how far they are apart in the film ``[B, 2, 1, 1]``, None where there are none."""
 
     low: Tensor
     high: Tensor
     further: Tensor
+    lips: Tensor
     words: Tensor | None = None
 
 
@@ -130,7 +133,7 @@ class Differ:
         words = person.words
         if words is None:
             words = torch.zeros_like(person.further).repeat(1, 2, 1, 1)
-        of_frames += [person.low, person.high, person.further, words]
+        of_frames += [person.low, person.high, person.further, person.lips, words]
         if self._recorders is None or device.type != "cuda":
             shown = torch.ones(n, dtype=torch.bool, device=device)
             out = _changes(does, [*of_frames, shown, *memory])
@@ -157,10 +160,10 @@ def _changes(does: int, tensors: Sequence[Tensor]) -> list[Tensor]:
     """What changed, then what is remembered, as flat as a recording has it."""
     seen, (region, part, eyes, brows) = Renderings(*tensors[:4]), tensors[4:8]
     mouth, lips = (None, part) if does == KEEP else (part, None)
-    low, high, further, words, shown = tensors[8:13]
-    person = Person(low, high, further, words if does == SPEAK else None)
+    low, high, further, lips_row, words, shown = tensors[8:14]
+    person = Person(low, high, further, lips_row, words if does == SPEAK else None)
     where = Where(region, mouth, lips, eyes, brows)
-    change, memory = changes(seen, where, person, shown, Memory(*tensors[13:]))
+    change, memory = changes(seen, where, person, shown, Memory(*tensors[14:]))
     return [*change.tensors(), *memory]
 
 
@@ -180,13 +183,13 @@ def changes(
         unlike = unlikely(seen.original, mouth, where.region)
         if small:
             ease = partial(eased, pace=LINE_PACE)
-            lines, last = frames.followed(met(unlike, mouth), memory.met, ease)
+            lines, last = frames.followed(met(unlike, mouth, person.lips), memory.met, ease)
             line, memory = torch.stack(lines), memory._replace(met=last)
         told = seen.original, flow, mouth, where.region
         if person.words is None or not small:
             opening, shut, memory = opened_along(*told, unlike, memory, frames)
         else:
-            opening, shut, memory = spoken_along(*told, unlike, person.words, line, memory, frames)
+            opening, shut, memory = spoken_along(*told, person.words, line, memory, frames)
         flow = opening.flow
     mask = torch.maximum(changed(seen), moving(flow * (1 + further))) * where.region
     flow = flow * mask

@@ -17,13 +17,16 @@ from .opening import light_of, teeth
 from .sampling import across, at_rows, blur
 
 
-def met(unlike: Tensor, mouth: Tensor) -> Tensor:
-    """Of each frame, in pixels; unlike ``[B, 1, S, S]``."""
+def met(unlike: Tensor, mouth: Tensor, lips: Tensor) -> Tensor:
+    """Of each frame, in pixels; unlike ``[B, 1, S, S]``, lips ``[B, 1, 1, 1]``, infinite where that
+    is not known."""
     side = mouth.shape[-1]
     rows = torch.arange(side, dtype=torch.float32, device=mouth.device)[:, None]
     middle = _total(mouth * rows) / (_total(mouth) + 1e-6) - on_cpu.ABOVE * side
-    weight = central(mouth)
-    return _found(unlike, middle.expand_as(weight), on_cpu.NEAR, weight)
+    known, weight = lips.isfinite(), central(mouth)
+    row = torch.where(known, (lips - on_cpu.ABOVE_PARTING) * side, middle)
+    near = torch.where(known, on_cpu.NEAR_PARTING, on_cpu.NEAR)
+    return _found(unlike, row.expand_as(weight), near, weight)
 
 
 def parted(unlike: Tensor, row: Tensor, weight: Tensor) -> Tensor:
@@ -31,7 +34,7 @@ def parted(unlike: Tensor, row: Tensor, weight: Tensor) -> Tensor:
     return _found(unlike, row - above, on_cpu.NEAR_PARTING, weight)
 
 
-def _found(unlike: Tensor, row: Tensor, near: float, weight: Tensor) -> Tensor:
+def _found(unlike: Tensor, row: Tensor, near: float | Tensor, weight: Tensor) -> Tensor:
     side = unlike.shape[-1]
     off = torch.linspace(-on_cpu.FAR, on_cpu.FAR, on_cpu.STEPS, device=row.device)[:, None]
     cost = at_rows(unlike, row + off * side)
@@ -42,7 +45,7 @@ def _found(unlike: Tensor, row: Tensor, near: float, weight: Tensor) -> Tensor:
 
 
 def _likeliest(
-    cost: Tensor, off: Tensor, expected: Tensor | float, spread: float
+    cost: Tensor, off: Tensor, expected: Tensor | float, spread: float | Tensor
 ) -> tuple[Tensor, Tensor]:
     likely = (-cost - 0.5 / spread**2 * (off - expected).square()).softmax(2)
     mean = (likely * off).sum(2, keepdim=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import mouth as on_cpu
 from ..lip_line import LINE_PACE
-from ..opening import OPENS_FROM, WORDS_FROM, WORDS_TO
+from ..opening import OPENS_FROM, WORDS_TO
 from .corners import central
 from .inside import cavity, enamel, teeth_edge, were_shut
 from .lip_line import parted
@@ -39,14 +39,13 @@ class Gap:
 
 class Memory(NamedTuple):
     """What a shot's frames so far leave behind. met, line: the row in which lips meet, and in which
-    they part, ``[1, 1, S]``; spoken, parting, shut, seen_shut ``[]``; together ``[2]``, that of
+    they part, ``[1, 1, S]``; parting, shut, seen_shut ``[]``; together ``[2]``, that of
     :mod:`.lips`; shading, that of :mod:`.difference`, ``[3, S, S]``. What no frame has told is
     infinite.
     """
 
     met: Tensor
     line: Tensor
-    spoken: Tensor
     parting: Tensor
     shut: Tensor
     seen_shut: Tensor
@@ -63,7 +62,7 @@ class Memory(NamedTuple):
 
         line, shading = unknown(1, 1, side), unknown(3, side, side)
         shut = torch.ones((), device=pictures.device)
-        told = unknown(), unknown(), shut, unknown(), unknown(2)
+        told = unknown(), shut, unknown(), unknown(2)
         return cls(line, line.clone(), *told, shading)
 
 
@@ -84,15 +83,13 @@ class Frames:
         values: Iterable[Tensor],
         before: Tensor,
         ease: Callable[[Tensor, Tensor, int], Tensor],
-        *,
-        begins: bool = True,
     ) -> tuple[list[Tensor], Tensor]:
         """What is measured of each frame, ``ease(before, now, k)`` bit by bit, and the last; where
-        nothing was before, it ``begins`` with what is measured."""
+        nothing was before, it begins with what is measured."""
         out = []
         for k, now in enumerate(values):
             # In every frame: one that does not count leaves nothing, and rows are looked up by it.
-            known = torch.where(torch.isinf(before), now, before) if begins else before
+            known = torch.where(torch.isinf(before), now, before)
             out.append(ease(known, now, k))
             before = torch.where(self.count[k], out[-1], before)
         return out, before
@@ -132,33 +129,20 @@ def spoken_along(
     flow: Tensor,
     mouth: Tensor,
     face: Tensor,
-    unlike: Tensor,
     words: Tensor,
-    met: Tensor,
+    line: Tensor,
     memory: Memory,
     frames: Frames,
 ) -> tuple[Opening, Tensor, Memory]:
     """As :meth:`on_cpu.Mouth.spoken`; words: how far apart lips are by what is said and by what is
-    read in the film, ``[B, 2, 1, 1]``; met: ``[B, 1, 1, S]``. -> as :func:`opened_along`."""
+    read in the film, ``[B, 2, 1, 1]``; line: ``[B, 1, 1, S]``. -> as :func:`opened_along`."""
     said, filmed = words.split(1, 1)
-    opens = ((said - filmed).flatten() > WORDS_FROM).unbind()
-
-    def where_they_part(before: Tensor, now: Tensor, k: int) -> Tensor:
-        new = torch.where(torch.isinf(before), now, eased(before, now, k, LINE_PACE))
-        return torch.where(opens[k], new, before)
-
-    row, weight = origin(flow, mouth)
-    height = weighed(met, central(mouth))
-    found = height + weighed(parted(unlike, row, weight) - met, weight)
-    heights, spoken = frames.followed(found, memory.spoken, where_they_part, begins=False)
-    known = torch.stack(heights)
-    line = met + torch.where(torch.isinf(known), 0, known - height).view(-1, 1, 1, 1)
     shut = were_shut(pictures, face, line, central(mouth))
     seen, last = frames.followed(shut, memory.seen_shut, eased)
     wide = (filmed - on_cpu.QUIET).clamp(0, on_cpu.TOO_WIDE)
     further = said - filmed + torch.stack(seen).view(-1, 1, 1, 1) * wide
     told = (further.flatten() >= WORDS_TO).unbind()
-    closed, memory = _shut(shut, told, memory._replace(seen_shut=last, spoken=spoken), frames)
+    closed, memory = _shut(shut, told, memory._replace(seen_shut=last), frames)
     return opened_by_words(flow, line, mouth, further), closed, memory
 
 
@@ -173,11 +157,6 @@ def _shut(
 
     closed, last = frames.followed(shut, memory.shut, less)
     return torch.stack(closed).view(-1, 1, 1, 1), memory._replace(shut=last)
-
-
-def weighed(row: Tensor, weight: Tensor) -> Tensor:
-    """The mean of each frame's ``row``, both ``[B, 1, 1, S]``. ``[B]``"""
-    return ((row * weight).sum((2, 3)) / (weight.sum((2, 3)) + 1e-6)).flatten()
 
 
 def inside(
