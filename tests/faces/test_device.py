@@ -83,6 +83,11 @@ def planes_of(layout: str, seed: int = 0) -> tuple[np.ndarray, ...]:
     )  # fmt: skip
 
 
+def ones(number: float, n: int = 1) -> torch.Tensor:
+    """Of each of n frames, ``[n, 1, 1, 1]``."""
+    return torch.full((n, 1, 1, 1), number, device=DEVICE)
+
+
 SMUDGE = 8 * soft(4, 3, 4) * (FACE > 0.9)[..., None]
 RENDERED = host.Renderings(picture(2), picture(2), picture(2) + SMUDGE)
 SEEN = device.Renderings(
@@ -108,7 +113,14 @@ PAIRS = {
     "moving": (host.moving(FLOW * 0.1), device.moving(there(FLOW * 0.1))),
     "changed": (host.changed(RENDERED), device.changed(SEEN)),
     "unlikely": (UNLIKE, lip_line_there.unlikely(there(picture(2)), there(FACE), there(FACE))),
-    "met": (lip_line.met(UNLIKE, FACE), lip_line_there.met(there(UNLIKE), there(FACE))),
+    "met": (
+        lip_line.met(UNLIKE, FACE),
+        lip_line_there.met(there(UNLIKE), there(FACE), ones(device.UNKNOWN)),
+    ),
+    "met near": (
+        lip_line.met(UNLIKE, FACE, 0.6),
+        lip_line_there.met(there(UNLIKE), there(FACE), ones(0.6)),
+    ),
     "parted": (
         lip_line.parted(UNLIKE, ROW, WEIGHT),
         lip_line_there.parted(there(UNLIKE), there(ROW), there(WEIGHT)),
@@ -135,9 +147,7 @@ PAIRS = {
     ),
     "held_up": (
         corners.held_up(BENT, FACE, 0.3),
-        corners_there.held_up(
-            there(BENT), there(FACE), torch.full((1, 1, 1, 1), 0.3, device=DEVICE)
-        ),
+        corners_there.held_up(there(BENT), there(FACE), ones(0.3)),
     ),
     "held_level": (
         brows.held_level(FROWN, FACE),
@@ -232,6 +242,10 @@ def part(rows: slice) -> np.ndarray:
     return cv2.GaussianBlur(mask, (0, 0), 1.5) * FACE
 
 
+#: Where lips are known to be, in three frames.
+LIPS_AT = (None, 0.72, 0.7)
+
+
 def opening_mouth() -> tuple[list[host.Renderings], np.ndarray, np.ndarray]:
     """Three frames of lips that part, a brow that is raised and skin that moves, where lips are,
     and where lids are."""
@@ -263,7 +277,8 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
     """Further than the renderer says, with lips that may part or stay as they were; a small
     renderer and one that draws well enough for tears."""
     seen, mouth, eyes = opening_mouth()
-    seen = [enlarged(one, times) for one in seen]
+    pairs = zip(seen, LIPS_AT, strict=True)
+    seen = [replace(enlarged(one, times), lips=row) for one, row in pairs]
     masks = (FACE, mouth, eyes, part(slice(8, 26)))
     face, mouth, eyes, brows = (cv2.resize(m, None, fx=times, fy=times) for m in masks)
     lips = (None, mouth) if kept else (mouth, None)
@@ -273,9 +288,10 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
     for one, flow in zip(seen, flows, strict=True):
         palette.learn(one.original, face)
         exact.append(differ(one, face, palette, *lips, eyes, brows))
-        told.append(np.concatenate([*palette.ranges, [reach(flow, one.expected)]]))
+        lips_at = device.UNKNOWN if one.lips is None else one.lips
+        told.append(np.concatenate([*palette.ranges, [reach(flow, one.expected), lips_at]]))
     person = torch.from_numpy(np.stack(told))[..., None, None].float()
-    person = person.to(DEVICE).split([3, 3, 1], dim=1)
+    person = person.to(DEVICE).split([3, 3, 1, 1], dim=1)
     assert float(person[2].min()) > 0.1
     pictures = [there(*(getattr(one, name) for one in seen)) for name in PICTURES]
     masks = [None if mask is None else there(*[mask] * 3) for mask in (face, *lips, eyes, brows)]
@@ -337,7 +353,7 @@ def test_corners_are_held_alike(monkeypatch, kept, times):
     told = [there(getattr(seen, name)) for name in PICTURES]
     told.append(there(host.blur(seen.motion, host.MOTION_SIGMA)))
     told += [there(masks[0]), there(masks[1]), *map(there, masks[2:]), low, high]
-    told.append(torch.ones(1, 1, 1, 1, device=DEVICE))
+    told += [ones(1.0), ones(device.UNKNOWN)]
     found = here(differ_told(device.Differ(), told, kept).flow)
     assert np.abs(found - held).max() < 2e-3
     monkeypatch.setattr(host, "held_up", lambda flow, *_: flow)
@@ -411,7 +427,7 @@ def speaking() -> list[torch.Tensor]:
     brows = part(slice(8, 26))
     masks = [there(*[mask] * len(seen)) for mask in (FACE, mouth, eyes, brows)]
     low = torch.linspace(0, 20, 18, device=DEVICE).view(6, 3, 1, 1)
-    person = [low, 200 + low, torch.full((6, 1, 1, 1), 0.3, device=DEVICE)]
+    person = [low, 200 + low, ones(0.3, 6), ones(0.7, 6)]
     person.append(torch.linspace(0, 0.6, 12, device=DEVICE).flip(0).view(6, 2, 1, 1))
     return [*pictures, there(*flows), *masks, *person]
 
@@ -420,7 +436,7 @@ def differ_told(differ: device.Differ, told: list[torch.Tensor], does: int) -> d
     """In order of :func:`speaking`; does: what lips do."""
     lips = (None, told[5]) if does == device.KEEP else (told[5], None)
     where = device.Where(told[4], *lips, *told[6:8])
-    person = device.Person(*told[8 : 12 if does == device.SPEAK else 11])
+    person = device.Person(*told[8 : 13 if does == device.SPEAK else 12])
     return differ(device.Renderings(*told[:4]), where, person)
 
 

@@ -133,7 +133,9 @@ def test_where_nothing_is_seen_lips_part_as_the_renderer_says():
     """A little above, as on people."""
     plain = np.full((SIZE, SIZE, 3), SKIN, np.float32)
     for row in (40.0, 50.0):
-        assert line_of(plain, row) == pytest.approx(row - 0.6, abs=0.3)
+        whole = met(unlikely(plain, MOUTH, EVERYWHERE), MOUTH, row / SIZE)
+        assert whole[0, 26:39] == pytest.approx(row - 1.2, abs=0.3)
+        assert line_of(plain, row) == pytest.approx(row - 1.2, abs=0.3)
 
 
 def test_a_nose_that_shines_is_no_row_of_teeth():
@@ -141,3 +143,14 @@ def test_a_nose_that_shines_is_no_row_of_teeth():
     picture = face((-2, -1, TEETH), (0, 0, (110, 65, 60)), (-3, -3, DARK), line=46)
     picture[34:40, 25:40] = SHINE
     assert np.median(line_of(seen(picture), 45)) > 45
+
+
+@pytest.mark.parametrize("lips", [45.0, 47.0])
+def test_a_collar_and_a_beards_edge_are_not_lips(lips):
+    """They are darker, and only the renderer knows that they do not open."""
+    picture = face((0, 0, (110, 70, 65)))
+    picture[54:] = DARK
+    picture[34:37] = (60, 45, 40)
+    unlike = unlikely(seen(picture), MOUTH, EVERYWHERE)
+    assert met(unlike, MOUTH, lips / SIZE)[0, 24:41] == pytest.approx(LINE, abs=1.0)
+    assert np.abs(met(unlike, MOUTH)[0, 24:41] - LINE).max() > 4
