@@ -192,3 +192,15 @@ def test_a_slit_shows_no_tongue():
     depth, height = arched(1.0)
     colour = inside.cavity(SHUT, EVERYWHERE, depth, height)
     assert np.ptp(colour, axis=(0, 1)).max() < 1e-3
+
+
+@pytest.mark.parametrize(("share", "coloured"), [(0.0, False), (1.0, True)])
+def test_a_film_in_black_and_white_has_grey_mouths(share, coloured):
+    """Dark, tongue and teeth."""
+    grey = SHUT.mean(-1, keepdims=True)
+    after = shown(picture := grey + share * (SHUT - grey), change(picture, 8.0))
+    seen = after[(change(picture, 8.0).gap.edge > 1) & (MOUTH > 0)]
+    assert len(seen) > 30
+    assert np.ptp(seen.mean(-1)) > 30, "teeth, and the dark"
+    assert (np.ptp(seen, axis=-1).max() > 10) == coloured
+    assert (np.ptp(seen, axis=-1).max() < 2) != coloured

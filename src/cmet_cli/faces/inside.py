@@ -44,6 +44,9 @@ OPEN, SHUT = 0.6, 0.9
 #: here; so little of their light is left where the gap has the share of its height of a corner.
 WHITER, ENAMEL, CAST = 0.2, np.array([1.0, 0.95, 0.86], np.float32), np.float32(0.25)
 SHADOW, SHADOW_TO, BESIDE = 0.4, 0.018, 0.25
+#: A film whose faces are hardly coloured, from and to these shares of their lightest colour, has no
+#: colours in mouths either.
+GREY, COLOURED = 0.02, 0.1
 
 
 def cavity(
@@ -57,7 +60,7 @@ def cavity(
     tongue = tongue * (1 - LOW * smoothstep(depth, LOW_FROM, 1.0))
     tongue = (tongue * smoothstep(tall / len(picture), HIDDEN, LIT))[..., None]
     mean = _colour(picture, face)
-    return np.asarray(mean * (PALATE + tongue * (TONGUE - PALATE)), np.float32)
+    return _as_coloured(mean * (PALATE + tongue * (TONGUE - PALATE)), mean)
 
 
 def were_shut(picture: np.ndarray, face: np.ndarray, line: np.ndarray, weight: np.ndarray) -> float:
@@ -101,7 +104,14 @@ def enamel(
     shade = shade * (BESIDE + (1 - BESIDE) * front)
     mean = _colour(picture, face)
     white = ENAMEL * (1 + CAST * (mean / (mean @ LUMA + PLAIN) - 1))
-    return np.asarray((light + WHITER * (255 - light)) * shade[..., None] * white, np.float32)
+    return _as_coloured((light + WHITER * (255 - light)) * shade[..., None] * white, mean)
+
+
+def _as_coloured(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """``[S, S, 3]``, with no more colour than the film of this face's colour ``[3]`` has."""
+    share = smoothstep(1 - face.min() / (face.max() + PLAIN), GREY, COLOURED)
+    grey = (picture @ LUMA)[..., None]
+    return np.asarray(grey + share * (picture - grey), np.float32)
 
 
 def _of_highest(tall: np.ndarray) -> np.ndarray:

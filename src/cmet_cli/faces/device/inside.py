@@ -23,7 +23,8 @@ def cavity(pictures: Tensor, face: Tensor, depth: Tensor, height: Tensor) -> Ten
     tongue = tongue * (1 - on_cpu.LOW * smoothstep(depth, on_cpu.LOW_FROM, 1.0))
     tongue = tongue * smoothstep(tall / side, on_cpu.HIDDEN, on_cpu.LIT)
     palate, flesh = (column(c, pictures.device) for c in (on_cpu.PALATE, on_cpu.TONGUE))
-    return _colour(pictures, face) * (palate + tongue * (flesh - palate))
+    mean = _colour(pictures, face)
+    return _as_coloured(mean * (palate + tongue * (flesh - palate)), mean)
 
 
 def were_shut(pictures: Tensor, face: Tensor, line: Tensor, weight: Tensor) -> Tensor:
@@ -61,7 +62,14 @@ def enamel(pictures: Tensor, face: Tensor, below: Tensor, height: Tensor) -> Ten
     mean = _colour(pictures, face)
     cast = mean / (luma(mean) + on_cpu.PLAIN) - 1
     white = column(on_cpu.ENAMEL, pictures.device) * (1 + float(on_cpu.CAST) * cast)
-    return (light + on_cpu.WHITER * (255 - light)) * shade * white
+    return _as_coloured((light + on_cpu.WHITER * (255 - light)) * shade * white, mean)
+
+
+def _as_coloured(pictures: Tensor, face: Tensor) -> Tensor:
+    least, most = face.aminmax(dim=1, keepdim=True)
+    share = smoothstep(1 - least / (most + on_cpu.PLAIN), on_cpu.GREY, on_cpu.COLOURED)
+    grey = luma(pictures)
+    return grey + share * (pictures - grey)
 
 
 def _of_highest(tall: Tensor) -> Tensor:
