@@ -352,6 +352,18 @@ def test_words_part_lips_as_far_as_they_say(further):
     assert none.edge.max() < 0
 
 
+def test_a_smile_does_not_part_its_corners():
+    """It draws out what is about them, more than a mouth that opens a little does its middle."""
+    flow, line = opens(0.5), np.full((1, SIZE), LINE, np.float32)
+    for off in (-12, 12):
+        flow = flow + np.roll(opens(4.0), off, axis=1)
+    out = opened_by_words(flow, line, MOUTH, 0.2)
+    high = np.maximum(out.edge, 0).sum(0)
+    assert high[MIDDLE] > 0.2
+    assert high[: MIDDLE - 9].max() == high[MIDDLE + 10 :].max() == 0
+    assert high.max() < 2 * high[MIDDLE]
+
+
 def test_a_wider_rendering_is_not_narrowed():
     flow, line = opens(8.0), np.full((1, SIZE), LINE, np.float32)
     little, all_of_it = (opened_by_words(flow, line, MOUTH, by).height for by in (0.2, 0.5))

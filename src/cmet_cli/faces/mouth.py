@@ -133,11 +133,6 @@ class Mouth:
         return Gap(edge, cavity(picture, face, depth, height), white)
 
 
-def weighed(row: np.ndarray, weight: np.ndarray) -> float:
-    """The mean of ``row``, both ``[1, S]``."""
-    return float((row * weight).sum() / (weight.sum() + np.float32(1e-6)))
-
-
 def eased(before: Eased | None, now: Eased, pace: float = PACE) -> Eased:
     """What is measured of a shot's frames, followed bit by bit."""
     return now if before is None else before + pace * (now - before)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .corners import central
+from .corners import central, offsets
 from .fields import LUMA, PLAIN, across, at_rows, smoothstep
 
 #: How far lips carry on what is beside them, in shares of the side: a wide open mouth's height.
@@ -29,9 +29,10 @@ GIVE = 0.05
 #: Words part lips from so much further on, and all the way from there. A widest opening is so high,
 #: in shares of the side (in the drawn world 0.1), and the upper lip does such a share of it. What a
 #: renderer does of it lies so near to the line, and tells how wide the mouth is, as far as that is
-#: more than this; a column opens from and to these shares of what the widest one does.
+#: more than this; a column opens from and to these shares of what the middle does. No mouth is
+#: wider than this to either side of its middle, a lens.
 WORDS_FROM, WORDS_TO, WIDEST, UPPER = 0.04, 0.14, 0.08, 0.2
-NEAR, PLAIN_WIDE, SPOKEN_FROM, SPOKEN_TO = 0.12, 0.1, 0.3, 0.8
+NEAR, PLAIN_WIDE, SPOKEN_FROM, SPOKEN_TO, LENS = 0.12, 0.1, 0.3, 0.8, 0.18
 # Gaussian sigmas in shares of the side, along the mouth.
 ORIGIN_SIGMA, PARTS_SIGMA = 0.03, 0.015
 #: Teeth are less red than the face and not dark: shares of its redness and its light.
@@ -96,10 +97,12 @@ def opened_by_words(
     lips = mouth * (1 - smoothstep(np.abs(_rows(len(flow)) - line) / side, NEAR / 2, NEAR))
     wide = across((drawn_out(down) * lips).max(0, keepdims=True), PARTS_SIGMA)
     wide = wide + np.float32(PLAIN_WIDE) * central(mouth)
-    wide = wide / wide.max()
+    # Corners that smile draw out what is about them, too.
+    lens = np.maximum(1 - np.square(offsets(mouth)[None] / np.float32(LENS)), 0)
+    wide = np.minimum(wide / weighed(wide, central(mouth)), 1) * lens
     share = smoothstep(np.float32(further), WORDS_FROM, WORDS_TO)
     got = np.maximum(at_rows(upper - lower, line), 0)
-    more = np.maximum(wide * np.float32(further * WIDEST) * side - got, 0)
+    more = np.maximum(wide * np.float32(further * WIDEST) * side - got, (lens - 1) * got)
     more = share * across(more, PARTS_SIGMA)
     moved = upper + UPPER * more, lower - (1 - UPPER) * more
     parts = smoothstep(wide, SPOKEN_FROM, SPOKEN_TO)
@@ -126,6 +129,11 @@ def _opening(
     over = np.float32(OVER * side) * smoothstep(deep, 0.0, DEEP)
     height = np.maximum(upper - lower, 0) * (mouth > 0)  # a raised brow opens something, too
     return Opening(out, inside - tapered(parts), over, upper - line, height, share)
+
+
+def weighed(row: np.ndarray, weight: np.ndarray) -> float:
+    """The mean of ``row``, both ``[1, S]``."""
+    return float((row * weight).sum() / (weight.sum() + np.float32(1e-6)))
 
 
 def tapered(share: np.ndarray) -> np.ndarray:

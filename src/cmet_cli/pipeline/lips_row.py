@@ -14,8 +14,7 @@ from ..backends.base import Backend, Jaw, MovingBackend
 from ..faces.areas import area_mask
 from ..faces.difference import DRAWS_NEW_PX, MOTION_SIGMA
 from ..faces.fields import blur
-from ..faces.mouth import weighed
-from ..faces.opening import origin
+from ..faces.opening import origin, weighed
 from ..faces.placement import Placement
 
 #: Lips are opened by this share of a widest opening.

@@ -15,7 +15,7 @@ from torch import Tensor
 from .. import opening as on_cpu
 from ..fields import PLAIN
 from .colour import luma
-from .corners import central
+from .corners import central, offsets
 from .sampling import across, at_rows, smoothstep
 
 
@@ -60,10 +60,12 @@ def opened_by_words(flow: Tensor, line: Tensor, mouth: Tensor, further: Tensor) 
     lips = mouth * (1 - smoothstep(off, on_cpu.NEAR / 2, on_cpu.NEAR))
     wide = across((drawn_out(down) * lips).amax(2, keepdim=True), on_cpu.PARTS_SIGMA)
     wide = wide + on_cpu.PLAIN_WIDE * central(mouth)
-    wide = wide / wide.amax(3, keepdim=True)
+    lens = (1 - (offsets(mouth) / on_cpu.LENS).square()).clamp(min=0)
+    middle = _total(wide * central(mouth)) / (_total(central(mouth)) + 1e-6)
+    wide = (wide / middle).clamp(max=1) * lens
     share = smoothstep(further, on_cpu.WORDS_FROM, on_cpu.WORDS_TO)
     got = at_rows(upper - lower, line).clamp(min=0)
-    more = (wide * (further * on_cpu.WIDEST) * side - got).clamp(min=0)
+    more = torch.maximum(wide * (further * on_cpu.WIDEST) * side - got, (lens - 1) * got)
     more = share * across(more, on_cpu.PARTS_SIGMA)
     moved = upper + on_cpu.UPPER * more, lower - (1 - on_cpu.UPPER) * more
     parts = smoothstep(wide, on_cpu.SPOKEN_FROM, on_cpu.SPOKEN_TO)
