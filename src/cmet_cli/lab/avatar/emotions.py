@@ -98,6 +98,7 @@ _FACES = {
         "corner_left": -0.30,
         "corner_right": -0.30,
         "lip_stretch": 0.70,
+        "jaw_drop": 0.12,
     },
     "happy": {
         "corner_left": 1.00,
