@@ -26,7 +26,7 @@ JAW = Jaw(np.array([0.5], np.float32), np.ones(1, np.float32), 0.4)
 class Opening(ToyBackend):
     """Draws out its pictures about a row, as far as codes say."""
 
-    row, asked = 40.0, 0
+    row = 40.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,6 @@ class Opening(ToyBackend):
         self.crop = replace(self.crop, size_px=SIDE)
 
     def render_moving(self, source: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
-        type(self).asked += 1
         far = torch.arange(SIDE, dtype=torch.float32)[:, None] - self.row
         flow = torch.zeros(len(codes), SIDE, SIDE, 2)
         flow[..., 1] = codes[:, :1, None] * -3 * torch.tanh(far / 3)
@@ -44,9 +43,8 @@ class Opening(ToyBackend):
         return None
 
 
-def placed(offset: float = 0.0, cut: int = N) -> Placement:
+def placed(cut: int = N) -> Placement:
     place = Placement.everywhere(N, SIDE)
-    place.head_offsets[:, 1] = offset
     place.shots[cut:] = 1
     return place
 
@@ -67,7 +65,7 @@ def test_where_the_renderer_opens_lips_is_where_they_are():
 
 
 def test_it_goes_along_with_the_head():
-    row, place = LipsRow(Opening(), placed()), placed()
+    place = placed()
     place.head_offsets[5, 1] = 0.05
     row = LipsRow(Opening(), place)
     first = looked(row, 0)

@@ -96,10 +96,11 @@ def opened_by_words(
     # A jaw that rises draws out the chin, too.
     lips = mouth * (1 - smoothstep(np.abs(_rows(len(flow)) - line) / side, NEAR / 2, NEAR))
     wide = across((drawn_out(down) * lips).max(0, keepdims=True), PARTS_SIGMA)
-    wide = wide + np.float32(PLAIN_WIDE) * central(mouth)
+    middle = central(mouth)
+    wide = wide + np.float32(PLAIN_WIDE) * middle
     # Corners that smile draw out what is about them, too.
     lens = np.maximum(1 - np.square(offsets(mouth)[None] / np.float32(LENS)), 0)
-    wide = np.minimum(wide / weighed(wide, central(mouth)), 1) * lens
+    wide = np.minimum(wide / weighed(wide, middle), 1) * lens
     share = smoothstep(np.float32(further), WORDS_FROM, WORDS_TO)
     got = np.maximum(at_rows(upper - lower, line), 0)
     more = np.maximum(wide * np.float32(further * WIDEST) * side - got, (lens - 1) * got)

@@ -184,7 +184,9 @@ class FacePainter:
         return list(images), list(flows)
 
     def _lips_in(self, run: list[Frame], originals: Crops) -> list[float | None]:
-        """Where each frame's lips are, in shares of the crop's side."""
+        """Where each frame's lips are, in shares of the crop's side; None where nobody asks."""
+        if self._settings.keep_lips:
+            return [None] * len(run)
         rows = list[float | None]()
         for k, frame in enumerate(run):
             if self._lips.is_due(frame.index):

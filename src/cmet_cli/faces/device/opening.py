@@ -59,10 +59,11 @@ def opened_by_words(flow: Tensor, line: Tensor, mouth: Tensor, further: Tensor) 
     off = (_rows(flow) - line).abs() / side
     lips = mouth * (1 - smoothstep(off, on_cpu.NEAR / 2, on_cpu.NEAR))
     wide = across((drawn_out(down) * lips).amax(2, keepdim=True), on_cpu.PARTS_SIGMA)
-    wide = wide + on_cpu.PLAIN_WIDE * central(mouth)
+    middle = central(mouth)
+    wide = wide + on_cpu.PLAIN_WIDE * middle
     lens = (1 - (offsets(mouth) / on_cpu.LENS).square()).clamp(min=0)
-    middle = _total(wide * central(mouth)) / (_total(central(mouth)) + 1e-6)
-    wide = (wide / middle).clamp(max=1) * lens
+    mean = _total(wide * middle) / (_total(middle) + 1e-6)
+    wide = (wide / mean).clamp(max=1) * lens
     share = smoothstep(further, on_cpu.WORDS_FROM, on_cpu.WORDS_TO)
     got = at_rows(upper - lower, line).clamp(min=0)
     more = torch.maximum(wide * (further * on_cpu.WIDEST) * side - got, (lens - 1) * got)
