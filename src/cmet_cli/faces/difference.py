@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 
 from .brows import held_level, kept_together
+from .bulges import bare_skin, bulging, forehead
 from .corners import held_up
 from .fields import LUMA, PLAIN, blur, down_mean, over_channels, smoothstep, stretch, warp
+from .furrows import Furrowed, Furrows
 from .lip_line import LINE_PACE, met, unlikely
 from .lips import Lips
 from .mouth import PACE, Gap, Mouth, Words, eased
@@ -81,21 +83,25 @@ class Difference:
     """flow: float32 ``[S, S, 2]``, where each pixel comes from, relative, in pixels of the crop;
     residual: RGB float32 ``[S, S, 3]``, what is added after the motion; tear: float32 ``[S, S]`` in
     [0, 1], where the moved pixels' fine detail gives way. All are 0 where nothing changed.
-    gap: what lies between lips that part, over all that.
+    furrows: lines in the skin, by which all but the residual is darker; gap: what lies between lips
+    that part, over all that.
     """
 
     flow: np.ndarray
     residual: np.ndarray
     tear: np.ndarray
     gap: Gap | None = None
+    furrows: Furrows | None = None
 
     def scaled(self, weight: float) -> Difference:
         """A part of the change, for a face that fades in or out."""
         if weight >= 1.0:
             return self
         share = np.float32(weight)
+        flow, residual, tear = (part * share for part in (self.flow, self.residual, self.tear))
         gap = None if self.gap is None else self.gap.scaled(weight)
-        return Difference(self.flow * share, self.residual * share, self.tear * share, gap)
+        furrows = None if self.furrows is None else self.furrows.scaled(weight)
+        return Difference(flow, residual, tear, gap, furrows)
 
 
 class Differ:
@@ -107,7 +113,7 @@ class Differ:
         self._own_motion: bool | None = None  # whether the renderer's motion is used
         self._shading: np.ndarray | None = None
         self._line: np.ndarray | None = None  # the row in which lips meet, parted or not
-        self._mouth, self._lips = Mouth(), Lips()
+        self._mouth, self._lips, self._furrowed = Mouth(), Lips(), Furrowed()
         self._reach = Reach()
 
     def __call__(
@@ -170,14 +176,21 @@ class Differ:
             flow = held_level(flow, brows) if small else flow
             flow = kept_together(flow, seen.original, brows)
         skin = warp(seen.original, flow)
-        gap = None
+        gap, furrows = None, None
+        if small:  # a larger renderer draws these itself
+            bare = bare_skin(skin, region) * mask
+            if brows is not None:
+                furrows = self._furrowed(flow, bare, brows, mouth, self._line)
+            for part in (mouth, eyes, None if brows is None else forehead(brows)):
+                bare = bare if part is None else bare * (1 - part)
+            wanted = wanted + bulging(flow, skin, bare)
         if opening is not None and new is not None:
             edge = new[..., 0] + opening.over * (1 - teeth(skin, region))
             if small:
                 gap = self._mouth.inside(edge, new[..., 1], new[..., 2], seen.original, region)
             else:
                 gap = Gap(edge, skin + palette.limited(skin, drawn - skin))
-        return Difference(flow, palette.limited(skin, wanted), tear, gap)
+        return Difference(flow, palette.limited(skin, wanted), tear, gap, furrows)
 
     def _steadied(self, residual: np.ndarray, tear: np.ndarray) -> np.ndarray:
         """Shading comes and goes slowly, so it is taken over bit by bit; what tore is of now."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from ..media.pixels import ColourConverter, PixelFormat
 from .difference import Difference
 from .fields import over_channels, smoothstep, warp
+from .furrows import LEAST_DEPTH, Furrows, darkened
 from .geometry import Square, crop_to_plane, plane_rectangle
 from .grain import detail_change, with_detail
 from .mouth import Gap
@@ -43,6 +45,8 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     """
     touched = over_channels(np.logical_or, change.flow)
     touched |= over_channels(np.logical_or, change.residual)
+    if change.furrows is not None:
+        touched |= over_channels(np.logical_or, change.furrows.depth)
     between = np.zeros_like(touched) if change.gap is None else near(change.gap.edge)
     if not (touched.any() or between.any()):
         return planes
@@ -53,8 +57,11 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     if float(change.tear.max()) > LEAST_TEAR:
         # Where motion draws out one fine row, no blur of it is what the crop shows there.
         residual += change.tear[..., None] * coarse
+    if change.furrows is not None:
+        furrows = _in_numbers(change.furrows, moved, coarse, target.converter)
+        change = replace(change, furrows=furrows)
     inside = [to_yuv(layer.colour) for layer in _layers(change.gap)]
-    out, peak = [], 2**target.layout.bits - 1
+    out, peak, offset = [], 2**target.layout.bits - 1, float(target.converter.offset[0])
     motions: dict[tuple[int, ...], _Motion | None] = {}  # both chroma planes have the same
     for c, plane in enumerate(planes):
         sub = (1, 1) if c == 0 else (target.layout.sub_x, target.layout.sub_y)
@@ -70,9 +77,22 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
         motion = motions[sub]
         if motion is not None:
             new = [colour[..., c] for colour in inside]
-            plane = _repaint(plane, residual[..., c], new, motion, peak)
+            black = offset if c == 0 or target.layout.rgb else None
+            plane = _repaint(plane, residual[..., c], new, motion, black, peak)
         out.append(plane)
     return tuple(out)
+
+
+def _in_numbers(
+    furrows: Furrows, moved: np.ndarray, coarse: np.ndarray, converter: ColourConverter
+) -> Furrows:
+    """With depths as shares of the planes' numbers, which a curve for HDR makes other ones."""
+    numbers, black = coarse[..., 0], converter.offset[0]
+    less = [
+        numbers - converter.to_yuv(moved * (1 - depth[..., None]))[..., 0]
+        for depth in np.moveaxis(furrows.depth, -1, 0)
+    ]
+    return Furrows(np.stack(less, -1) / np.maximum(numbers - black, 1)[..., None], furrows.phase)
 
 
 def _layers(gap: Gap | None) -> list[Gap]:
@@ -215,7 +235,8 @@ class _Motion:
 
     source: the part of the plane that they come from; x, y: from where in it, ``[h, w]`` of the
     window; detail: how much more of their fine detail is shown, None where all of it is as it is;
-    tear: where the plane's own numbers give way to the crop's, None where they nowhere do. float32.
+    tear: where the plane's own numbers give way to the crop's, furrows: which share of the light
+    lines take, None where they nowhere do. float32.
     """
 
     window: _Window
@@ -224,6 +245,7 @@ class _Motion:
     y: np.ndarray
     detail: np.ndarray | None
     tear: np.ndarray | None
+    furrows: np.ndarray | None
     gap: _Mask | None
 
     @classmethod
@@ -250,11 +272,22 @@ class _Motion:
         gap = None
         if change.gap is not None and between is not None:
             gap = _Mask.of(change.gap, between, window)
-        # Thinned out planes have no detail of a camera's.
+        # Thinned out planes have no detail of a camera's, and no lines.
+        furrows = _lines(change.furrows, window) if full else None
         detail = detail_change(change.flow) if full else None
         if detail is not None:
             detail = window.enlarged(detail)
-        return cls(window, (rows, columns), x, y, detail, tear, gap)
+        return cls(window, (rows, columns), x, y, detail, tear, furrows, gap)
+
+
+def _lines(furrows: Furrows | None, window: _Window) -> np.ndarray | None:
+    """Which share of the light they take, float32 ``[h, w]``."""
+    if furrows is None:
+        return None
+    kinds = np.moveaxis(np.stack([furrows.depth, furrows.phase]), -1, 0)
+    seen = [kind for kind in kinds if kind[0].max() >= LEAST_DEPTH]
+    lines = [darkened(window.enlarged(depth), window.enlarged(phase)) for depth, phase in seen]
+    return functools.reduce(np.add, lines) if lines else None
 
 
 def _span(at: np.ndarray, size: int) -> slice:
@@ -268,9 +301,11 @@ def _repaint(
     added: np.ndarray,
     inside: Sequence[np.ndarray],
     motion: _Motion,
+    black: float | None,
     peak: int,
 ) -> np.ndarray:
-    """added: what is added; inside: the numbers in the gap, if there is one. Of crop's pixels."""
+    """added: what is added; inside: the numbers in the gap, if there is one. Of crop's pixels.
+    black: the number that shows no light; None of a plane that tells none."""
     window, gap = motion.window, motion.gap
     # At whole places this gives the pixels themselves, so that nothing changes where nothing moves.
     # OpenCV's cubic is four times as fast on float32 as on bytes, and rounds nothing.
@@ -283,6 +318,8 @@ def _repaint(
     )
     if motion.detail is not None:
         new = with_detail(new, motion.detail)
+    if motion.furrows is not None and black is not None:
+        new = new - (new - np.float32(black)) * motion.furrows
     if motion.tear is not None:
         new = new * (1 - motion.tear)
     more = window.enlarged(added)

@@ -17,8 +17,10 @@ from .. import difference as on_cpu
 from ..lip_line import LINE_PACE
 from ..mouth import PACE
 from .brows import held_level, kept_together
+from .bulges import bare_skin, bulging, forehead
 from .colour import limited, luma
 from .corners import held_up
+from .furrows import Furrows, furrowed
 from .lip_line import met, unlikely
 from .lips import kept_together as lips_together
 from .mouth import Frames, Gap, Memory, eased, inside, opened_along, spoken_along
@@ -79,20 +81,24 @@ class Difference:
     residual: Tensor
     tear: Tensor
     gap: Gap | None = None
+    furrows: Furrows | None = None
 
     def scaled(self, weights: Tensor) -> Difference:
         """A part of each change; weights up to 1, ``[B, 1, 1, 1]``."""
         gap = None if self.gap is None else self.gap.scaled(weights)
         flow, residual, tear = (f * weights for f in (self.flow, self.residual, self.tear))
-        return Difference(flow, residual, tear, gap)
+        furrows = None if self.furrows is None else self.furrows.scaled(weights)
+        return Difference(flow, residual, tear, gap, furrows)
 
     def of(self, frames: slice) -> Difference:
         """Of some of the frames."""
         return _difference([t[frames] for t in self.tensors()])
 
     def tensors(self) -> list[Tensor]:
-        """All of it, layer by layer of the gap."""
-        return [self.flow, self.residual, self.tear, *_layers(self.gap)]
+        """All of it, furrows of no kind where there are none, layer by layer of the gap."""
+        none, lines = self.flow[:, :0], self.furrows
+        furrows = [none, none] if lines is None else [lines.depth, lines.phase]
+        return [self.flow, self.residual, self.tear, *furrows, *_layers(self.gap)]
 
 
 def _layers(gap: Gap | None) -> Iterator[Tensor]:
@@ -103,11 +109,12 @@ def _layers(gap: Gap | None) -> Iterator[Tensor]:
 
 def _difference(tensors: Sequence[Tensor]) -> Difference:
     """From what :meth:`Difference.tensors` gives."""
-    gap, (flow, residual, tear, *layers) = None, tensors
+    gap, (flow, residual, tear, depth, phase, *layers) = None, tensors
     while layers:
         *layers, edge, colour = layers
         gap = Gap(edge, colour, gap)
-    return Difference(flow, residual, tear, gap)
+    furrows = Furrows(depth, phase) if depth.shape[1] else None
+    return Difference(flow, residual, tear, gap, furrows)
 
 
 class Differ:
@@ -217,15 +224,20 @@ def changes(
         flow = held_level(flow, where.brows)
     flow = kept_together(flow, seen.original, where.brows)
     skin = warp(seen.original, flow)
+    gap, furrows = None, None
+    if small:
+        bare, meet = bare_skin(skin, where.region) * mask, None if mouth is None else line
+        furrows, memory = furrowed(flow, bare, where.brows, mouth, meet, memory, frames)
+        bare = bare * (1 - where.eyes) * (1 - forehead(where.brows))
+        wanted = wanted + bulging(flow, skin, bare if mouth is None else bare * (1 - mouth))
     residual = limited(skin, wanted, person.low, person.high)
-    gap = None
     if opening is not None:
         edge = edge + opening.over * (1 - teeth(skin, where.region))
         if small:
             gap = inside(edge, below, height, shut, seen.original, where.region)
         else:
             gap = Gap(edge, skin + limited(skin, drawn - skin, person.low, person.high))
-    return Difference(flow, residual, tear, gap), memory._replace(shading=shading)
+    return Difference(flow, residual, tear, gap, furrows), memory._replace(shading=shading)
 
 
 def _steadied(

@@ -40,8 +40,8 @@ class Gap:
 class Memory(NamedTuple):
     """What a shot's frames so far leave behind. met, line: the row in which lips meet, and in which
     they part, ``[1, 1, S]``; parting, shut, seen_shut ``[]``; together ``[2]``, that of
-    :mod:`.lips`; shading, that of :mod:`.difference`, ``[3, S, S]``. What no frame has told is
-    infinite.
+    :mod:`.lips`; furrows ``[4]``, that of :mod:`.furrows`; shading, that of :mod:`.difference`,
+    ``[3, S, S]``. What no frame has told is infinite.
     """
 
     met: Tensor
@@ -50,6 +50,7 @@ class Memory(NamedTuple):
     shut: Tensor
     seen_shut: Tensor
     together: Tensor
+    furrows: Tensor
     shading: Tensor
 
     @classmethod
@@ -62,7 +63,7 @@ class Memory(NamedTuple):
 
         line, shading = unknown(1, 1, side), unknown(3, side, side)
         shut = torch.ones((), device=pictures.device)
-        told = unknown(), shut, unknown(), unknown(2)
+        told = unknown(), shut, unknown(), unknown(2), unknown(4)
         return cls(line, line.clone(), *told, shading)
 
 

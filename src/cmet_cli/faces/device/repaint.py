@@ -17,6 +17,7 @@ from ..geometry import crop_to_plane, plane_rectangle
 from ..repaint import Axis, Planes, Target, margin_of
 from .colour import DeviceColour
 from .difference import Difference
+from .furrows import Furrows, darkened
 from .grain import detail_change, with_detail
 from .mouth import Gap
 from .planes import alike, downloaded, numbers, rounded, uploaded
@@ -36,6 +37,8 @@ def repaint(
     crops: ``[B, 3, S, S]``; targets: one a frame, of one layout.
     """
     touched = (change.flow != 0).any(1, keepdim=True) | (change.residual != 0).any(1, keepdim=True)
+    if change.furrows is not None:
+        touched = touched | (change.furrows.depth != 0).any(1, keepdim=True)
     near = touched if change.gap is None else touched | _near(change.gap.edge)
     extents = _extents(change, near)
     layout, colour = targets[0].layout, DeviceColour(targets[0].converter)
@@ -47,6 +50,9 @@ def repaint(
     tear = change.tear * numbers(torn, crops.device).view(-1, 1, 1, 1)
     detail, added = detail_change(change.flow), residual + tear * coarse
     far = on_cpu.SOFT_EDGE * crops.shape[-1] + on_cpu.NEAR_PX
+    furrows, black = [], float(targets[0].converter.offset[0])
+    if change.furrows is not None:
+        furrows = [*_in_numbers(change.furrows, moved, coarse, colour, black)]
     layers = [
         (layer.edge.clamp(-far, far), colour.to_yuv(layer.colour)) for layer in _layers(change.gap)
     ]
@@ -61,22 +67,32 @@ def repaint(
             parts = [rectangle(planes[w.frame][c], *w.source) for w in windows for c in which]
             parts_there = uploaded(parts, crops.device).unflatten(0, (len(windows), len(which)))
             at = numbers([w.frame for w in windows], crops.device).long()
-            fields = [
-                change.flow,
-                tear,
-                detail * (sub == (1, 1)),
-                added[:, which.start : which.stop],
-            ]
+            # Of planes with a number for each pixel, as on the CPU.
+            lines = furrows if sub == (1, 1) else []
+            fields = [change.flow, tear, detail * (sub == (1, 1)), *lines]
+            fields.append(added[:, which.start : which.stop])
             for edge, inside in layers:
                 fields += [edge, inside[:, which.start : which.stop]]
             there = torch.cat(fields, dim=1)[at]
-            done.append((_repainted(parts_there, there, windows, layout.bits), which, windows))
+            kinds = sum(field.shape[1] for field in lines) // 2
+            lit = numbers([float(c == 0 or layout.rgb) for c in which], crops.device)
+            new = _repainted(parts_there, there, windows, layout.bits, kinds, lit, black)
+            done.append((new, which, windows))
     out = [list(frame) for frame in planes]
     for host, (_, which, windows) in zip(downloaded([d[0] for d in done]), done, strict=True):
         for new, window in zip(host, windows, strict=True):
             for plane, c in zip(new, which, strict=True):
                 out[window.frame][c] = window.pasted(planes[window.frame][c], plane)
     return [tuple(frame) for frame in out]
+
+
+def _in_numbers(
+    furrows: Furrows, moved: Tensor, coarse: Tensor, colour: DeviceColour, black: float
+) -> tuple[Tensor, Tensor]:
+    """Depth and phase."""
+    told, kinds = coarse[:, :1], furrows.depth.split(1, dim=1)
+    less = [told - colour.to_yuv(moved * (1 - depth))[:, :1] for depth in kinds]
+    return torch.cat(less, dim=1) / (told - black).clamp(min=1), furrows.phase
 
 
 def _layers(gap: Gap | None) -> list[Gap]:
@@ -195,12 +211,21 @@ class _Window:
         return out
 
 
-def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int) -> Tensor:
+def _repainted(
+    source: Tensor,
+    fields: Tensor,
+    windows: list[_Window],
+    bits: int,
+    kinds: int,
+    lit: Tensor,
+    black: float,
+) -> Tensor:
     """Planes' new numbers ``[n, P, h, w]``, each window in its upper left corner.
 
     source: the planes' numbers there ``[n, P, h', w']``; fields: flow, tear, how much more
-    detail, what is added and, where lips may part, how far inside the gap and what is there, and of
-    teeth in it the same, on the crop's grid ``[n, C, S, S]``.
+    detail, furrows' depths and phases, what is added and, where lips may part, how far inside the
+    gap and what is there, and of teeth in it the same, on the crop's grid ``[n, C, S, S]``; kinds:
+    how many of furrows; lit: which planes they darken, 0 or 1 ``[P]``; black: no light in those.
     """
     fine = _enlarged(fields, windows)
     where = []
@@ -212,8 +237,12 @@ def _repainted(source: Tensor, fields: Tensor, windows: list[_Window], bits: int
         where.append(at_steps(place + fine[:, k] * scale))
     x, y = where
     new = sampled(source, x, y, "bicubic")
-    added, layers = fine[:, 4:].tensor_split([source.shape[1]], dim=1)
-    new = with_detail(new, fine[:, 3:4]) * (1 - fine[:, 2:3]) + added
+    ends = [kinds, 2 * kinds, 2 * kinds + source.shape[1]]
+    depth, phase, added, layers = fine[:, 4:].tensor_split(ends, dim=1)
+    new = with_detail(new, fine[:, 3:4])
+    if kinds:
+        new = new - (new - black) * darkened(depth, phase) * lit.view(-1, 1, 1)
+    new = new * (1 - fine[:, 2:3]) + added
     if layers.shape[1]:
         soft = on_cpu.SOFT_EDGE * fields.shape[-1]
         parts = layers.split(1 + source.shape[1], dim=1)
