@@ -11,7 +11,17 @@ import pytest
 import torch
 
 from cmet_cli import EmotionEditor
-from cmet_cli.faces import brows, corners, fields, inside, lip_line, lips, mouth, opening
+from cmet_cli.faces import (
+    brows,
+    corners,
+    fields,
+    furrows,
+    inside,
+    lip_line,
+    lips,
+    mouth,
+    opening,
+)
 from cmet_cli.faces import difference as host
 from cmet_cli.faces import repaint as painting
 from cmet_cli.faces.blend import face_mask, head_mask
@@ -21,6 +31,7 @@ from cmet_cli.faces.device import brows as brows_there
 from cmet_cli.faces.device import colour, crop, recorded, sampling
 from cmet_cli.faces.device import corners as corners_there
 from cmet_cli.faces.device import difference as device
+from cmet_cli.faces.device import furrows as furrows_there
 from cmet_cli.faces.device import inside as inside_there
 from cmet_cli.faces.device import lip_line as lip_line_there
 from cmet_cli.faces.device import lips as lips_there
@@ -152,6 +163,14 @@ PAIRS = {
     "held_level": (
         brows.held_level(FROWN, FACE),
         brows_there.held_level(there(FROWN), there(FACE)),
+    ),
+    "bare_skin": (
+        furrows.bare_skin(picture(2), FACE),
+        furrows_there.bare_skin(there(picture(2)), there(FACE)),
+    ),
+    "forehead": (
+        furrows.forehead(picture(2)[..., 0]),
+        furrows_there.forehead(there(picture(2)[..., 0])),
     ),
     "teeth_edge": (
         inside.teeth_edge(OPENED.below, OPENED.height, 0.7),
@@ -311,6 +330,11 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
             wanted, got = getattr(change, name), here(getattr(found, name)[k : k + 1])
             assert np.abs(wanted).max() >= most
             assert np.abs(wanted - got).max() < 2e-3
+        assert (change.furrows is None) == (found.furrows is None) == (times > 1)
+        for name in () if times > 1 else ("depth", "phase"):
+            wanted, got = (getattr(of.furrows, name) for of in (change, found))
+            assert np.abs(wanted).max() > 0.1
+            assert np.abs(wanted - here(got[k : k + 1])).max() < 2e-3
         assert (change.gap is None) == (found.gap is None) == kept
         for layer in () if kept else ("", "teeth"):
             if layer and times > 1:  # it draws them itself
@@ -321,6 +345,35 @@ def test_what_changed_is_found_alike_frame_after_frame(kept, times):
                 wanted, got = getattr(ours, name), here(getattr(theirs, name)[k : k + 1])
                 # Whether lips were shut is a steep step of what is seen, and a tongue's rim is one.
                 assert np.abs(wanted - got).max() < (1e-2 if layer else 4e-3)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_lines_in_skin_are_found_alike_frame_after_frame(kept):
+    """Brows that come down, a forehead that is pressed together, cheeks that rise."""
+    row, column = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+    flow = 0.1 * FLOW
+    flow[..., 1] -= 4 * np.exp(-np.square((column - 32) / 10) - np.square((row - 27) / 6))
+    flow[..., 1] += np.interp(row, [8, 17, 21], [0, 5, 0]) + np.interp(row, [34, 41, 50], [0, 2, 0])
+    brows, mouth = part(slice(18, 31)), part(slice(36, 56))
+    lips = (None, None) if kept else (mouth, ROW)
+    flows, face = [share * flow for share in (0.5, 1.0, 0.7)], furrows.Furrowed()
+    exact = [face(one, FACE, brows, *lips) for one in flows]
+    masks = [None if mask is None else there(*[mask] * 3) for mask in (FACE, brows, *lips)]
+    frames = mouth_there.Frames.of(torch.ones(3, dtype=torch.bool, device=DEVICE))
+    memory = mouth_there.Memory.before(there(picture(1)))
+    found, memory = furrows_there.furrowed(there(*flows), *masks, memory, frames)
+    assert exact[0].depth.shape[-1] == (2 if kept else 3)
+    assert min(one.depth[..., k].max() for one in exact for k in range(3 - kept)) > 0.03
+    for name in ("depth", "phase"):
+        for k, one in enumerate(exact):
+            wanted, got = getattr(one, name), here(getattr(found, name)[k : k + 1])
+            assert np.abs(wanted - got).max() < 2e-3
+    told = len(face._told)
+    np.testing.assert_allclose(face._told, memory.furrows[:told].cpu().numpy(), atol=1e-5)
+    dark = sum(furrows.darkened(exact[1].depth[..., k], exact[1].phase[..., k]) for k in range(2))
+    got = furrows_there.darkened(found.depth[1:2, :2], found.phase[1:2, :2])
+    assert np.abs(dark - here(got)).max() < 2e-3
+    assert dark.max() > 0.05
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -703,6 +756,35 @@ def test_planes_are_repainted_alike_and_what_is_not_touched_stays(
             # A place that falls between two of OpenCV's may go either way; grain adds a quarter.
             assert (apart > 0).sum() < 0.005 * touched
             assert (apart > level * (1.25 if grain else 1)).sum() <= 1 + 1e-4 * touched
+
+
+@pytest.mark.parametrize(("layout", "transfer"), KINDS)
+def test_lines_in_skin_are_drawn_alike(layout, transfer):
+    kind = FORMATS[layout]
+    converter = ColourConverter(Colour(transfer=transfer), kind, HEIGHT)
+    frames = [planes_of(layout, 10 * k) for k in range(len(SQUARES))]
+    crops = [crop_rgb(p, s, SIZE, kind, converter) for p, s in zip(frames, SQUARES, strict=True)]
+    still, inside = np.zeros((SIZE, SIZE, 6), np.float32), np.where(FACE > 0.2, FACE, 0)[..., None]
+    lines = [
+        furrows.Furrows(0.4 * inside * np.abs(soft(k, 2, 4.0)).clip(0, 1), 8 * soft(k + 5, 2, 8.0))
+        for k in range(len(SQUARES))
+    ]
+    targets = [Target(square, kind, converter) for square in SQUARES]
+    together = device.Difference(
+        *there(*[still] * len(SQUARES)).split([2, 3, 1], dim=1),
+        furrows=furrows_there.Furrows(
+            there(*(one.depth for one in lines)), there(*(one.phase for one in lines))
+        ),
+    )
+    found = repaint_there(frames, there(*crops), together, targets)
+    for k, (old, new) in enumerate(zip(frames, found, strict=True)):
+        change = host.Difference(still[..., :2], still[..., :3], still[..., 0], furrows=lines[k])
+        exact = repaint(old, crops[k], change, targets[k])
+        for c, (a, b, before) in enumerate(zip(exact, new, old, strict=True)):
+            assert (a != before).any() == (c == 0 or kind.rgb)
+            apart = np.abs(a.astype(int) - b.astype(int))
+            assert apart.max() <= 1
+            assert (apart > 0).sum() <= 1 + 0.005 * (a != before).sum()
 
 
 def test_no_change_gives_the_planes_themselves():

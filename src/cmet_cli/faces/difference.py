@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 
 from .brows import held_level, kept_together
-from .bulges import bare_skin, bulging, forehead
 from .corners import held_up
 from .fields import LUMA, PLAIN, blur, down_mean, over_channels, smoothstep, stretch, warp
-from .furrows import Furrowed, Furrows
+from .furrows import Furrowed, Furrows, bare_skin
 from .lip_line import LINE_PACE, met, unlikely
 from .lips import Lips
 from .mouth import PACE, Gap, Mouth, Words, eased
@@ -177,13 +176,9 @@ class Differ:
             flow = kept_together(flow, seen.original, brows)
         skin = warp(seen.original, flow)
         gap, furrows = None, None
-        if small:  # a larger renderer draws these itself
+        if small and brows is not None:  # a larger renderer draws these itself
             bare = bare_skin(skin, region) * mask
-            if brows is not None:
-                furrows = self._furrowed(flow, bare, brows, mouth, self._line)
-            for part in (mouth, eyes, None if brows is None else forehead(brows)):
-                bare = bare if part is None else bare * (1 - part)
-            wanted = wanted + bulging(flow, skin, bare)
+            furrows = self._furrowed(flow, bare, brows, mouth, self._line)
         if opening is not None and new is not None:
             edge = new[..., 0] + opening.over * (1 - teeth(skin, region))
             if small:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .bulges import forehead, pressed
 from .corners import at_off, column_means, offsets
-from .fields import blur, smoothstep
+from .fields import LUMA, area, blur, smoothstep
 from .mouth import eased
+from .opening import light_of
 
 #: What is measured of a frame for that, beside the frames before.
 FURROW_PACE = 0.2
@@ -25,9 +25,13 @@ NARROW, UNEVEN = 0.13, 0.2
 #: Nothing is seen of a line that takes less than such a share of the light.
 LEAST_DEPTH = 0.01
 
+#: Bare skin is at least so light (a mean over the first), in shares of the face's light: hardly and
+#: surely. Neither beards nor fringes have furrows.
+SKIN, DARK_TO, BARE_FROM = 0.012, 0.45, 0.8
+
 #: Across the forehead: so far from each other; deep by so much of how much skin is pressed together
-#: (a mean over the next), up to the last.
-APART, RAISED, PRESSED, MOST_RAISED = 0.05, 0.7, 0.02, 0.35
+#: (a mean over the next; more than so many times does not count), up to the last.
+APART, RAISED, PRESSED, MOST_PRESSED, MOST_RAISED = 0.05, 0.7, 0.02, 3.0, 0.35
 #: Above the middle of where brows may be raised to, from none to all.
 ABOVE_FROM, ABOVE_TO = 0.05, 0.075
 #: They follow the brows, up and down by the first over each, less and less up to the forehead's top
@@ -102,13 +106,26 @@ class Furrowed:
         return Furrows(depth.astype(np.float32), phase.astype(np.float32))
 
 
+def bare_skin(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Where no hair is, float32 ``[S, S]`` in [0, 1]. picture: RGB ``[S, S, 3]`` in [0, 255];
+    face: where to look how light it is ``[S, S]``."""
+    light = blur(picture @ LUMA, SKIN) / np.float32(light_of(picture, face))
+    return smoothstep(light, DARK_TO, BARE_FROM)
+
+
+def forehead(brows: np.ndarray) -> np.ndarray:
+    """Brows and all above them. float32 ``[S, S]``."""
+    return np.maximum.accumulate(brows[::-1])[::-1]
+
+
 def across_forehead(
     flow: np.ndarray, bare: np.ndarray, beside: np.ndarray, up: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """bare: the forehead's skin; beside: how far columns are to the right of its middle ``[S]``;
     up: how far above the brows' middle each pixel comes from ``[S, S]``. -> depth and phase, as
     are those of the others."""
-    deep = np.float32(RAISED / MOST_RAISED) * blur(pressed(flow) * bare, PRESSED)
+    pressed = np.log(np.clip(area(flow), 1, np.float32(MOST_PRESSED)))
+    deep = np.float32(RAISED / MOST_RAISED) * blur(pressed * bare, PRESSED)
     depth = np.float32(MOST_RAISED) * np.tanh(deep) * bare * smoothstep(up, ABOVE_FROM, ABOVE_TO)
     turn = np.float32(2 * np.pi) * beside
     flatter = 1 - np.float32(FLATTER) * smoothstep(up, FLAT_FROM, FLAT_TO)
@@ -157,8 +174,7 @@ def lifted(
 
 def darkened(depth: np.ndarray, phase: np.ndarray) -> np.ndarray:
     """The share of the light that lines take, below 0 between them; both ``[h, w]``. float32."""
-    which = np.rint(phase)
-    line = np.exp(np.float32(-0.5 / NARROW**2) * np.square(phase - which))
+    line = np.exp(np.float32(-0.5 / NARROW**2) * np.square(phase - np.rint(phase)))
     between = np.float32(np.sqrt(2 * np.pi) * NARROW)  # a line's mean
-    turns = np.float32(1 - UNEVEN) + np.float32(UNEVEN) * np.cos(np.float32(2.4) * which)
+    turns = np.float32(1 - UNEVEN) + np.float32(UNEVEN) * np.cos(np.float32(2.4) * phase)
     return np.asarray(depth * turns * (line - between), np.float32)

@@ -46,7 +46,7 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
     touched = over_channels(np.logical_or, change.flow)
     touched |= over_channels(np.logical_or, change.residual)
     if change.furrows is not None:
-        touched |= over_channels(np.logical_or, change.furrows.depth)
+        touched |= change.furrows.depth.any(-1)
     between = np.zeros_like(touched) if change.gap is None else near(change.gap.edge)
     if not (touched.any() or between.any()):
         return planes

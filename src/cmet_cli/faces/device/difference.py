@@ -17,10 +17,9 @@ from .. import difference as on_cpu
 from ..lip_line import LINE_PACE
 from ..mouth import PACE
 from .brows import held_level, kept_together
-from .bulges import bare_skin, bulging, forehead
 from .colour import limited, luma
 from .corners import held_up
-from .furrows import Furrows, furrowed
+from .furrows import Furrows, bare_skin, furrowed
 from .lip_line import met, unlikely
 from .lips import kept_together as lips_together
 from .mouth import Frames, Gap, Memory, eased, inside, opened_along, spoken_along
@@ -228,8 +227,6 @@ def changes(
     if small:
         bare, meet = bare_skin(skin, where.region) * mask, None if mouth is None else line
         furrows, memory = furrowed(flow, bare, where.brows, mouth, meet, memory, frames)
-        bare = bare * (1 - where.eyes) * (1 - forehead(where.brows))
-        wanted = wanted + bulging(flow, skin, bare if mouth is None else bare * (1 - mouth))
     residual = limited(skin, wanted, person.low, person.high)
     if opening is not None:
         edge = edge + opening.over * (1 - teeth(skin, where.region))

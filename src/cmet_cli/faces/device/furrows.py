@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from .. import furrows as on_cpu
-from .bulges import forehead, pressed
+from .colour import luma
 from .corners import at_off, column_means, offsets
 from .mouth import Frames, Memory, eased
-from .sampling import blur, smoothstep
+from .opening import light_of
+from .sampling import area, blur, smoothstep
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +70,21 @@ def furrowed(
     return Furrows(depth, phase), memory._replace(furrows=last)
 
 
+def bare_skin(pictures: Tensor, face: Tensor) -> Tensor:
+    """pictures ``[B, 3, S, S]``."""
+    light = blur(luma(pictures), on_cpu.SKIN) / light_of(pictures, face)
+    return smoothstep(light, on_cpu.DARK_TO, on_cpu.BARE_FROM)
+
+
+def forehead(brows: Tensor) -> Tensor:
+    return brows.flip(2).cummax(2).values.flip(2)
+
+
 def across_forehead(
     flow: Tensor, bare: Tensor, beside: Tensor, up: Tensor
 ) -> tuple[Tensor, Tensor]:
-    deep = on_cpu.RAISED / on_cpu.MOST_RAISED * blur(pressed(flow) * bare, on_cpu.PRESSED)
+    pressed = area(flow).clamp(1, on_cpu.MOST_PRESSED).log()
+    deep = on_cpu.RAISED / on_cpu.MOST_RAISED * blur(pressed * bare, on_cpu.PRESSED)
     depth = on_cpu.MOST_RAISED * deep.tanh() * bare
     depth = depth * smoothstep(up, on_cpu.ABOVE_FROM, on_cpu.ABOVE_TO)
     turn = 2 * np.pi * beside
@@ -123,10 +135,9 @@ def lifted(down: Tensor, off: Tensor, row: Tensor, line: Tensor) -> list[Tensor]
 
 def darkened(depth: Tensor, phase: Tensor) -> Tensor:
     """Of all kinds together, ``[n, 1, h, w]`` of ``[n, K, h, w]``."""
-    which = phase.round()
-    line = (-0.5 / on_cpu.NARROW**2 * (phase - which).square()).exp()
+    line = (-0.5 / on_cpu.NARROW**2 * (phase - phase.round()).square()).exp()
     between = float(np.sqrt(2 * np.pi) * on_cpu.NARROW)
-    turns = 1 - on_cpu.UNEVEN + on_cpu.UNEVEN * (2.4 * which).cos()
+    turns = 1 - on_cpu.UNEVEN + on_cpu.UNEVEN * (2.4 * phase).cos()
     return (depth * turns * (line - between)).sum(1, keepdim=True)
 
 
