@@ -354,11 +354,10 @@ def test_lines_in_skin_are_found_alike_frame_after_frame(kept):
     flow = 0.1 * FLOW
     flow[..., 1] -= 4 * np.exp(-np.square((column - 32) / 10) - np.square((row - 27) / 6))
     flow[..., 1] += np.interp(row, [8, 17, 21], [0, 5, 0]) + np.interp(row, [34, 41, 50], [0, 2, 0])
-    brows, mouth = part(slice(18, 31)), part(slice(36, 56))
-    lips = (None, None) if kept else (mouth, ROW)
+    brows, line = part(slice(18, 31)), None if kept else ROW
     flows, face = [share * flow for share in (0.5, 1.0, 0.7)], furrows.Furrowed()
-    exact = [face(one, FACE, brows, *lips) for one in flows]
-    masks = [None if mask is None else there(*[mask] * 3) for mask in (FACE, brows, *lips)]
+    exact = [face(one, FACE, brows, line) for one in flows]
+    masks = [None if mask is None else there(*[mask] * 3) for mask in (FACE, brows, line)]
     frames = mouth_there.Frames.of(torch.ones(3, dtype=torch.bool, device=DEVICE))
     memory = mouth_there.Memory.before(there(picture(1)))
     found, memory = furrows_there.furrowed(there(*flows), *masks, memory, frames)

@@ -9,8 +9,10 @@ from cmet_cli.faces.difference import Difference
 from cmet_cli.faces.fields import LUMA
 from cmet_cli.faces.furrows import (
     APART,
+    CENTRE,
     FROWN_APART,
     LEAST_DEPTH,
+    STEEPER,
     Furrowed,
     Furrows,
     bare_skin,
@@ -26,7 +28,6 @@ ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE].astype(np.float32)
 BARE = np.ones((SIZE, SIZE), np.float32)
 COLOUR = np.full((SIZE, SIZE, 3), (190, 140, 120), np.float32)
 BROWS = ((ROWS > 14) & (ROWS < 27)).astype(np.float32)
-MOUTH = ((ROWS > 38) & (ROWS < 54)).astype(np.float32)
 LINE = np.full((1, SIZE), LIPS, np.float32)
 STILL = np.zeros((SIZE, SIZE, 2), np.float32)
 FOREHEAD, FROWN, FOLDS = range(3)
@@ -49,7 +50,7 @@ def lifting(left: float, right: float) -> np.ndarray:
 
 
 def furrows(flow: np.ndarray, bare: np.ndarray = BARE) -> Furrows | None:
-    return Furrowed()(flow, bare, BROWS, MOUTH, LINE)
+    return Furrowed()(flow, bare, BROWS, LINE)
 
 
 def drawn(found: Furrows, kind: int, times: int = 8) -> np.ndarray:
@@ -88,6 +89,24 @@ def test_lines_of_a_forehead_go_along_with_its_skin():
     last = min(len(low), len(high)) - 1
     risen = (low[-1 - last :] - high[-1 - last :]).mean() / 8
     assert 0.2 < risen < 1.6, "brows rise by one and a half pixels more"
+
+
+@pytest.mark.parametrize("degrees", [-15, 15])
+def test_lines_are_tilted_with_the_face(degrees):
+    """As the line of its lips is, which slopes a little less."""
+    slope = np.tan(np.radians(degrees)) / STEEPER
+    line = (LIPS + slope * (COLUMNS[:1] - 31.5)).astype(np.float32)
+    falls, faces = [], (Furrowed()(RAISED, BARE, BROWS, line), furrows(RAISED))
+    for phase in (found.phase[8:16, :, FOREHEAD] for found in faces):
+        across, down = (phase[:, 40] - phase[:, 24]) / 16, np.gradient(phase, axis=0)[:, 24:41]
+        falls.append(-across.mean() / down.mean())
+    assert np.degrees(np.arctan(falls[0] - falls[1])) == pytest.approx(degrees, abs=4)
+    at = [
+        lines(drawn(f, FROWN)[8 * 19 : 8 * 24].mean(0), 0.03).mean() / 8
+        for f in (Furrowed()(FROWNING, BARE, BROWS, line), furrows(FROWNING))
+    ]
+    way = np.sin(np.radians(degrees)) * CENTRE * SIZE  # brows are to a side of the middle
+    assert at[0] - at[1] == pytest.approx(way, abs=0.6)
 
 
 def test_a_frown_draws_two_lines_between_brows():
@@ -168,8 +187,8 @@ def test_a_forehead_is_the_brows_and_all_above_them():
 def test_lines_deepen_bit_by_bit():
     """What is measured of a frame trembles, and a line that does is seen."""
     face = Furrowed()
-    face(STILL, BARE, BROWS, MOUTH, LINE)
-    depths = [face(FROWNING + lifting(1, 1), BARE, BROWS, MOUTH, LINE).depth for _ in range(20)]
+    face(STILL, BARE, BROWS, LINE)
+    depths = [face(FROWNING + lifting(1, 1), BARE, BROWS, LINE).depth for _ in range(20)]
     for kind in (FROWN, FOLDS):
         first, second, *_, last = (depth[..., kind].max() for depth in depths)
         assert first < 0.5 * second + 0.5 * first < 0.7 * last

@@ -178,7 +178,7 @@ class Differ:
         gap, furrows = None, None
         if small and brows is not None:  # a larger renderer draws these itself
             bare = bare_skin(skin, region) * mask
-            furrows = self._furrowed(flow, bare, brows, mouth, self._line)
+            furrows = self._furrowed(flow, bare, brows, self._line)
         if opening is not None and new is not None:
             edge = new[..., 0] + opening.over * (1 - teeth(skin, region))
             if small:

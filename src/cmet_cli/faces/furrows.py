@@ -29,6 +29,11 @@ LEAST_DEPTH = 0.01
 #: surely. Neither beards nor fringes have furrows.
 SKIN, DARK_TO, BARE_FROM = 0.012, 0.45, 0.8
 
+#: A face turns about a centre so far below the middle of where brows may be. It is tilted by more
+#: than the line of its lips slopes, so far to either side of the middle, by the next (pictures that
+#: were turned by 6, 12 and 18 degrees), and that by no more than the last.
+CENTRE, SLOPE, STEEPER, STEEPEST = 0.15, 0.08, 1.2, 0.4
+
 #: Across the forehead: so far from each other; deep by so much of how much skin is pressed together
 #: (a mean over the next; more than so many times does not count), up to the last.
 APART, RAISED, PRESSED, MOST_PRESSED, MOST_RAISED = 0.05, 0.7, 0.02, 3.0, 0.35
@@ -79,31 +84,49 @@ class Furrowed:
         flow: np.ndarray,
         bare: np.ndarray,
         brows: np.ndarray,
-        mouth: np.ndarray | None = None,
         line: np.ndarray | None = None,
     ) -> Furrows | None:
         """None where none would be seen. flow: where each pixel comes from ``[S, S, 2]`` in pixels;
-        bare: where there is skin that may change; brows: where they may be raised to; mouth: where
-        lips may part, ``[S, S]`` in [0, 1]; line: the row in which they meet ``[1, S]``."""
-        side, beside = np.float32(len(flow)), offsets(brows)
+        bare: where there is skin that may change; brows: where they may be raised to, ``[S, S]`` in
+        [0, 1]; line: the row in which lips meet ``[1, S]``, without which a face is taken to be
+        upright."""
+        side, off = np.float32(len(flow)), offsets(brows)
         row = np.arange(len(flow), dtype=np.float32)[:, None]
         middle = (row * brows).sum() / (brows.sum() + np.float32(1e-6))
-        up = (middle - row - flow[..., 1]) / side  # lines go along with the skin
-        off = offsets(brows if mouth is None else mouth)
-        told = [at_off(-column_means(flow[..., 1], brows), beside) / side]
+        below = (row - middle) / side - np.float32(CENTRE)
+        seen = [at_off(-column_means(flow[..., 1], brows), off) / side]
         if line is not None:
-            told += lifted(flow[..., 1], off, row, at_off(line[0], off))
-        self._told = eased(self._told, np.array(told, np.float32), FURROW_PACE)
+            lips = (line[0] - middle) / side - np.float32(CENTRE)
+            seen += [sloping(lips, off), *lifted(flow[..., 1] / side, off, below, lips)]
+        told = self._told = eased(self._told, np.array(seen, np.float32), FURROW_PACE)
+        tilt = np.float32(0.0) if line is None else np.arctan(np.float32(STEEPER) * told[1])
+        # Lines of a forehead go along with its skin, those of a smile stay where its mouth is.
+        right, down = turned(off + flow[..., 0] / side, below + flow[..., 1] / side, tilt)
+        up = -down - np.float32(CENTRE)
         kinds = [
-            across_forehead(flow, bare * forehead(brows), beside, up),
-            between_brows(flow[..., 0], bare, beside, up, self._told[0]),
+            across_forehead(area(flow), bare * forehead(brows), right, up),
+            between_brows(bare, right, up, told[0]),
         ]
         if line is not None:
-            kinds.append(beside_nose(bare, off, row, self._told[1:]))
+            right, down = turned(off, below, tilt)
+            kinds.append(beside_nose(bare, right, down - np.cos(tilt) * told[2], told[3:]))
         if max(float(depth.max()) for depth, _ in kinds) < LEAST_DEPTH:
             return None
         depth, phase = (np.stack([kind[k] for kind in kinds], -1) for k in (0, 1))
         return Furrows(depth.astype(np.float32), phase.astype(np.float32))
+
+
+def turned(right: np.ndarray, down: np.ndarray, tilt: np.float32) -> tuple[np.ndarray, np.ndarray]:
+    """Places from a face's centre, as an upright one would have them; tilt: of its right side
+    downwards, in radians."""
+    cos, sin = np.cos(tilt), np.sin(tilt)
+    return right * cos + down * sin, down * cos - right * sin
+
+
+def sloping(lips: np.ndarray, off: np.ndarray) -> np.float32:
+    """How far the line of lips ``[S]`` falls to the right, by what it goes."""
+    left, right = (at_off(lips, off - np.float32(way * SLOPE)) for way in (-1, 1))
+    return np.clip((right - left) / np.float32(2 * SLOPE), -STEEPEST, STEEPEST)
 
 
 def bare_skin(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
@@ -119,15 +142,15 @@ def forehead(brows: np.ndarray) -> np.ndarray:
 
 
 def across_forehead(
-    flow: np.ndarray, bare: np.ndarray, beside: np.ndarray, up: np.ndarray
+    area: np.ndarray, bare: np.ndarray, right: np.ndarray, up: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """bare: the forehead's skin; beside: how far columns are to the right of its middle ``[S]``;
-    up: how far above the brows' middle each pixel comes from ``[S, S]``. -> depth and phase, as
+    """area: as of :func:`.fields.area`; bare: the forehead's skin; right, up: how far to the right
+    of the brows' middle and above it each pixel comes from, all ``[S, S]``. -> depth and phase, as
     are those of the others."""
-    pressed = np.log(np.clip(area(flow), 1, np.float32(MOST_PRESSED)))
+    pressed = np.log(np.clip(area, 1, np.float32(MOST_PRESSED)))
     deep = np.float32(RAISED / MOST_RAISED) * blur(pressed * bare, PRESSED)
     depth = np.float32(MOST_RAISED) * np.tanh(deep) * bare * smoothstep(up, ABOVE_FROM, ABOVE_TO)
-    turn = np.float32(2 * np.pi) * beside
+    turn = np.float32(2 * np.pi) * right
     flatter = 1 - np.float32(FLATTER) * smoothstep(up, FLAT_FROM, FLAT_TO)
     gull = np.float32(GULL) * np.cos(turn / np.float32(BROW)) * flatter
     uneven = np.float32(UNEVENLY) * np.sin(turn / np.float32(OFTEN) + np.float32(ASKEW) * up)
@@ -135,41 +158,42 @@ def across_forehead(
 
 
 def between_brows(
-    right: np.ndarray, bare: np.ndarray, beside: np.ndarray, up: np.ndarray, down: np.float32
+    bare: np.ndarray, right: np.ndarray, up: np.ndarray, down: np.float32
 ) -> tuple[np.ndarray, np.ndarray]:
-    """right: of the motion; down: how far the skin there comes down."""
-    off = beside + right / np.float32(len(right))
+    """down: how far the skin there comes down."""
     deep = min(100 * FROWNED * max(float(down), 0.0), MOST_FROWNED)
     tall = smoothstep(up, FROWN_FROM, FROWN_FULL) * (1 - smoothstep(up, FROWN_LESS, FROWN_TO))
-    wide = 1 - smoothstep(np.abs(off), 0.7 * FROWN_APART, FROWN_APART)
-    return np.float32(deep) * tall * wide * bare, off / np.float32(FROWN_APART) + np.float32(0.5)
+    wide = 1 - smoothstep(np.abs(right), 0.7 * FROWN_APART, FROWN_APART)
+    return np.float32(deep) * tall * wide * bare, right / np.float32(FROWN_APART) + np.float32(0.5)
 
 
 def beside_nose(
-    bare: np.ndarray, off: np.ndarray, row: np.ndarray, told: np.ndarray
+    bare: np.ndarray, right: np.ndarray, down: np.ndarray, cheeks: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """told: the row in which lips meet, and how far cheeks rise, left and right ``[3]``."""
-    down = (row / np.float32(len(bare)) - told[0] - np.float32(WING_UP)) / np.float32(
-        CORNER_DOWN - WING_UP
-    )
+    """right, down: of the middle of the lips ``[S, S]``; cheeks: how far they rise, left and right
+    ``[2]``."""
+    down = (down - np.float32(WING_UP)) / np.float32(CORNER_DOWN - WING_UP)
     along = np.clip(down, 0, 1)
     curve = WING + (CORNER - WING) * np.clip(down, -0.2, 1.3) + BENT * np.sin(np.pi * along)
-    phase = (np.abs(off) - curve) / np.float32(FOLD_WIDE)
-    deep = np.clip(100 * LIFTED * told[1:], 0, MOST_LIFTED)
+    phase = (np.abs(right) - curve) / np.float32(FOLD_WIDE)
+    deep = np.clip(100 * LIFTED * cheeks, 0, MOST_LIFTED)
     tall = smoothstep(down, -0.1, 0.25) * (1 - smoothstep(down, 0.75, 1.15))
     wide = 1 - smoothstep(np.abs(phase), FOLD_FULL, FOLD_TO)
-    return np.where(off < 0, deep[0], deep[1]) * tall * wide * bare, phase
+    return np.where(right < 0, deep[0], deep[1]) * tall * wide * bare, phase
 
 
 def lifted(
-    down: np.ndarray, off: np.ndarray, row: np.ndarray, line: np.float32
+    rise: np.ndarray, off: np.ndarray, below: np.ndarray, lips: np.ndarray
 ) -> list[np.float32]:
-    """The row of the lips' line, in shares of the side, and how far cheeks rise, left and right."""
-    side = np.float32(len(down))
-    high = np.exp(-0.5 * np.square(((row - line) / side - CHEEK_UP) / np.float32(CHEEK_HIGH)))
+    """Where the middle of the lips' line ``[S]`` is, and how far cheeks rise, left and right.
+
+    rise: ``[S, S]``; below: how far each row is below the centre ``[S, 1]``.
+    """
+    line = at_off(lips, off)
+    high = np.exp(-0.5 * np.square((below - line - CHEEK_UP) / np.float32(CHEEK_HIGH)))
     wide = [np.square((off - way * CHEEK) / np.float32(CHEEK_WIDE)) for way in (-1, 1)]
     cheeks = [high * np.exp(-0.5 * far) for far in wide]
-    return [line / side, *((down * c).sum() / c.sum() / side for c in cheeks)]
+    return [line, *((rise * c).sum() / c.sum() for c in cheeks)]
 
 
 def darkened(depth: np.ndarray, phase: np.ndarray) -> np.ndarray:

@@ -226,7 +226,7 @@ def changes(
     gap, furrows = None, None
     if small:
         bare, meet = bare_skin(skin, where.region) * mask, None if mouth is None else line
-        furrows, memory = furrowed(flow, bare, where.brows, mouth, meet, memory, frames)
+        furrows, memory = furrowed(flow, bare, where.brows, meet, memory, frames)
     residual = limited(skin, wanted, person.low, person.high)
     if opening is not None:
         edge = edge + opening.over * (1 - teeth(skin, where.region))

@@ -40,7 +40,7 @@ class Gap:
 class Memory(NamedTuple):
     """What a shot's frames so far leave behind. met, line: the row in which lips meet, and in which
     they part, ``[1, 1, S]``; parting, shut, seen_shut ``[]``; together ``[2]``, that of
-    :mod:`.lips`; furrows ``[4]``, that of :mod:`.furrows`; shading, that of :mod:`.difference`,
+    :mod:`.lips`; furrows ``[5]``, that of :mod:`.furrows`; shading, that of :mod:`.difference`,
     ``[3, S, S]``. What no frame has told is infinite.
     """
 
@@ -63,7 +63,7 @@ class Memory(NamedTuple):
 
         line, shading = unknown(1, 1, side), unknown(3, side, side)
         shut = torch.ones((), device=pictures.device)
-        told = unknown(), shut, unknown(), unknown(2), unknown(4)
+        told = unknown(), shut, unknown(), unknown(2), unknown(5)
         return cls(line, line.clone(), *told, shading)
 
 
