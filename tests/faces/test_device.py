@@ -369,6 +369,9 @@ def test_lines_in_skin_are_found_alike_frame_after_frame(kept):
             assert np.abs(wanted - got).max() < 2e-3
     told = len(face._told)
     np.testing.assert_allclose(face._told, memory.furrows[:told].cpu().numpy(), atol=1e-5)
+    faded = found.scaled(ones(0.5, 3))
+    assert torch.equal(faded.depth, 0.5 * found.depth)
+    assert faded.phase is found.phase
     dark = sum(furrows.darkened(exact[1].depth[..., k], exact[1].phase[..., k]) for k in range(2))
     got = furrows_there.darkened(found.depth[1:2, :2], found.phase[1:2, :2])
     assert np.abs(dark - here(got)).max() < 2e-3

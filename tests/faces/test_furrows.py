@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from cmet_cli.faces.difference import Difference
+from cmet_cli.faces.difference import Differ, Difference, Renderings
 from cmet_cli.faces.fields import LUMA
 from cmet_cli.faces.furrows import (
     APART,
@@ -20,6 +21,7 @@ from cmet_cli.faces.furrows import (
     forehead,
 )
 from cmet_cli.faces.geometry import Square
+from cmet_cli.faces.palette import Palette
 from cmet_cli.faces.repaint import Target, repaint
 from cmet_cli.media.pixels import FORMATS, Colour, ColourConverter
 
@@ -251,3 +253,23 @@ def test_lines_are_drawn_in_the_planes_own_light(layout, transfer):
 def test_black_stays_black():
     before, after, _ = painted("yuv420p", 0.5, light=0.0)
     assert np.array_equal(after[0], before[0])
+
+
+@pytest.mark.parametrize(("size", "furrowed"), [(64, True), (128, False)])
+def test_a_small_renderers_difference_has_lines_where_a_change_may_be(size, furrowed):
+    """A large one draws what it knows of them."""
+    picture, brows = (cv2.resize(field, (size, size)) for field in (COLOUR, BROWS))
+    motion = cv2.resize(RAISED, (size, size)) * np.float32(size / SIZE)
+    left = np.zeros((size, size), np.float32)
+    left[:, : size // 2] = 1
+    differ = Differ()
+    differ._own_motion = True
+    seen = Renderings(picture, picture, picture + 40, motion)
+    change = differ(seen, left, Palette(), brows=brows)
+    assert (change.furrows is not None) == furrowed
+    if furrowed:
+        assert change.furrows.depth[:, : size // 2].max() > 0.05
+        assert not change.furrows.depth[:, size // 2 :].any()
+        faded = change.scaled(0.25)
+        assert np.allclose(faded.furrows.depth, 0.25 * change.furrows.depth)
+        assert np.array_equal(faded.furrows.phase, change.furrows.phase)
