@@ -168,10 +168,6 @@ PAIRS = {
         furrows.bare_skin(picture(2), FACE),
         furrows_there.bare_skin(there(picture(2)), there(FACE)),
     ),
-    "forehead": (
-        furrows.forehead(picture(2)[..., 0]),
-        furrows_there.forehead(there(picture(2)[..., 0])),
-    ),
     "teeth_edge": (
         inside.teeth_edge(OPENED.below, OPENED.height, 0.7),
         inside_there.teeth_edge(OPENED_THERE.below, OPENED_THERE.height, 0.7),
@@ -369,9 +365,14 @@ def test_lines_in_skin_are_found_alike_frame_after_frame(kept):
             assert np.abs(wanted - got).max() < 2e-3
     told = len(face._told)
     np.testing.assert_allclose(face._told, memory.furrows[:told].cpu().numpy(), atol=1e-5)
-    faded = found.scaled(ones(0.5, 3))
+    nothing = torch.zeros(3, 6, SIZE, SIZE, device=DEVICE).split([2, 3, 1], dim=1)
+    faded = device.Difference(*nothing, furrows=found).scaled(ones(0.5, 3)).furrows
     assert torch.equal(faded.depth, 0.5 * found.depth)
     assert faded.phase is found.phase
+    still = mouth_there.Memory.before(there(picture(1)))
+    hardly, _ = furrows_there.furrowed(0.01 * there(*flows), *masks, still, frames)
+    assert furrows.Furrowed()(0.01 * flows[1], FACE, brows, line) is None
+    assert not hardly.depth.any()
     dark = sum(furrows.darkened(exact[1].depth[..., k], exact[1].phase[..., k]) for k in range(2))
     got = furrows_there.darkened(found.depth[1:2, :2], found.phase[1:2, :2])
     assert np.abs(dark - here(got)).max() < 2e-3

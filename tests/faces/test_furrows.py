@@ -18,7 +18,6 @@ from cmet_cli.faces.furrows import (
     Furrows,
     bare_skin,
     darkened,
-    forehead,
 )
 from cmet_cli.faces.geometry import Square
 from cmet_cli.faces.palette import Palette
@@ -174,16 +173,6 @@ def test_how_bare_skin_is_does_not_depend_on_how_light_it_is():
     light, dark = bare_skin(picture, BARE), bare_skin(picture * np.float32(0.4), BARE)
     assert np.abs(light - dark).max() < 0.2
     assert dark[:36].min() > 0.9
-
-
-def test_a_forehead_is_the_brows_and_all_above_them():
-    brows = np.zeros((SIZE, SIZE), np.float32)
-    brows[10:20, 20:40], brows[20:22, 20:40] = 1, 0.5
-    above = forehead(brows)
-    assert (above[:20, 20:40] == 1).all()
-    assert (above[20:22, 20:40] == 0.5).all()
-    assert not above[22:].any()
-    assert not above[:, :20].any()
 
 
 def test_lines_deepen_bit_by_bit():

@@ -104,7 +104,7 @@ class Furrowed:
         right, down = turned(off + flow[..., 0] / side, below + flow[..., 1] / side, tilt)
         up = -down - np.float32(CENTRE)
         kinds = [
-            across_forehead(area(flow), bare * forehead(brows), right, up),
+            across_forehead(area(flow), bare, right, up),
             between_brows(bare, right, up, told[0]),
         ]
         if line is not None:
@@ -136,15 +136,10 @@ def bare_skin(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
     return smoothstep(light, DARK_TO, BARE_FROM)
 
 
-def forehead(brows: np.ndarray) -> np.ndarray:
-    """Brows and all above them. float32 ``[S, S]``."""
-    return np.maximum.accumulate(brows[::-1])[::-1]
-
-
 def across_forehead(
     area: np.ndarray, bare: np.ndarray, right: np.ndarray, up: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """area: as of :func:`.fields.area`; bare: the forehead's skin; right, up: how far to the right
+    """area: as of :func:`.fields.area`; right, up: how far to the right
     of the brows' middle and above it each pixel comes from, all ``[S, S]``. -> depth and phase, as
     are those of the others."""
     pressed = np.log(np.clip(area, 1, np.float32(MOST_PRESSED)))

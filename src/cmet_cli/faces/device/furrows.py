@@ -60,7 +60,7 @@ def furrowed(
     right, down = turned(off + flow[:, :1] / side, below + flow[:, 1:] / side, tilt)
     up = -down - on_cpu.CENTRE
     kinds = [
-        across_forehead(area(flow), bare * forehead(brows), right, up),
+        across_forehead(area(flow), bare, right, up),
         between_brows(bare, right, up, frown),
     ]
     if line is not None:
@@ -88,10 +88,6 @@ def bare_skin(pictures: Tensor, face: Tensor) -> Tensor:
     """pictures ``[B, 3, S, S]``."""
     light = blur(luma(pictures), on_cpu.SKIN) / light_of(pictures, face)
     return smoothstep(light, on_cpu.DARK_TO, on_cpu.BARE_FROM)
-
-
-def forehead(brows: Tensor) -> Tensor:
-    return brows.flip(2).cummax(2).values.flip(2)
 
 
 def across_forehead(area: Tensor, bare: Tensor, right: Tensor, up: Tensor) -> tuple[Tensor, Tensor]:
