@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cmet_cli.faces import furrows as furrows_module
 from cmet_cli.faces.difference import Differ, Difference, Renderings
 from cmet_cli.faces.fields import LUMA
 from cmet_cli.faces.furrows import (
@@ -139,7 +140,7 @@ def test_deeper_the_more_moves_and_not_without_end():
             furrows(share * flow).depth[..., kind].max() for share in (0.3, 0.6, 9.0, 18.0)
         )
         assert 1.4 * some < more < most, kind
-        assert beyond == pytest.approx(most, rel=0.15)
+        assert beyond == pytest.approx(most, rel=0.25)
         assert most <= 0.5
 
 
@@ -198,10 +199,14 @@ def test_lines_are_dark_and_what_is_between_them_a_little_lighter():
     assert len(lines(dark, 0.1)) == 8
     assert (np.abs(phase[lines(dark, 0.1)] - np.arange(1, 9)) < 0.02).all()
     assert dark.min() > -0.15
-    assert np.ptp(dark[lines(dark, 0.1)]) > 0.03, "not all alike"
 
 
-PEAK = {8: 255, 10: 1023}
+def test_lines_of_a_forehead_are_not_all_alike(monkeypatch):
+    found = furrows(RAISED)
+    monkeypatch.setattr(furrows_module, "UNEVEN", 0.0)
+    even = furrows(RAISED)
+    share = found.depth[..., FOREHEAD] / np.maximum(even.depth[..., FOREHEAD], 1e-6)
+    assert np.ptp(share[even.depth[..., FOREHEAD] > 0.05]) > 0.2
 
 
 def painted(layout: str, depth: float, transfer: str | None = None, light: float = 150.0):

@@ -20,8 +20,9 @@ from .opening import light_of
 
 #: What is measured of a frame for that, beside the frames before.
 FURROW_PACE = 0.2
-#: A line is so wide, in shares of the distance to the next; lines are more and less deep in turn.
-NARROW, UNEVEN = 0.13, 0.2
+#: A line is so wide, in shares of the distance to the next; lines are more and less deep in turn,
+#: by so much, each so many radians further.
+NARROW, UNEVEN, TURNS = 0.13, 0.2, 2.4
 #: Nothing is seen of a line that takes less than such a share of the light.
 LEAST_DEPTH = 0.01
 
@@ -113,6 +114,7 @@ class Furrowed:
         if max(float(depth.max()) for depth, _ in kinds) < LEAST_DEPTH:
             return None
         depth, phase = (np.stack([kind[k] for kind in kinds], -1) for k in (0, 1))
+        depth = depth * (1 - UNEVEN + UNEVEN * np.cos(np.float32(TURNS) * phase))
         return Furrows(depth.astype(np.float32), phase.astype(np.float32))
 
 
@@ -193,7 +195,9 @@ def lifted(
 
 def darkened(depth: np.ndarray, phase: np.ndarray) -> np.ndarray:
     """The share of the light that lines take, below 0 between them; both ``[h, w]``. float32."""
-    line = np.exp(np.float32(-0.5 / NARROW**2) * np.square(phase - np.rint(phase)))
-    between = np.float32(np.sqrt(2 * np.pi) * NARROW)  # a line's mean
-    turns = np.float32(1 - UNEVEN) + np.float32(UNEVEN) * np.cos(np.float32(2.4) * phase)
-    return np.asarray(depth * turns * (line - between), np.float32)
+    line = np.square(phase - np.rint(phase))
+    line *= np.float32(-0.5 / NARROW**2)
+    np.exp(line, out=line)
+    line -= np.float32(np.sqrt(2 * np.pi) * NARROW)  # their mean
+    line *= depth
+    return np.asarray(line, np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +71,11 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
             )
             found = None
             if all_of_it is not None:
-                found = _Motion.of(change, all_of_it, gap, plane.shape, full=sub == (1, 1))
+                # Thinned out planes have no detail of a camera's, and no lines.
+                full, size = sub == (1, 1), plane.shape
+                told = change.furrows if full else None
+                lines = _Lines.all(told, all_of_it, size, target.square)
+                found = _Motion.of(change, all_of_it, gap, size, full, lines)
             motions[sub] = found
         motion = motions[sub]
         if motion is not None:
@@ -155,6 +158,14 @@ class _Window:
     x: Axis
     y: Axis
 
+    def inside(self, wider: _Window) -> tuple[slice, slice]:
+        """Its rows and columns in a wider window."""
+        rows, columns = (
+            slice(part.pixels.start - whole.pixels.start, part.pixels.stop - whole.pixels.start)
+            for part, whole in ((self.y, wider.y), (self.x, wider.x))
+        )
+        return rows, columns
+
     def enlarged(self, values: np.ndarray) -> np.ndarray:
         """Values of the crop's pixels ``[S, S]`` at the window's; those at the border go on beyond
         it. A cubic to two or four times the size, where it is cheap, and straight lines from there
@@ -200,8 +211,7 @@ class _Mask:
     what lies before it."""
 
     window: _Window
-    rows: slice
-    columns: slice
+    at: tuple[slice, slice]
     mask: np.ndarray
     teeth: np.ndarray | None
 
@@ -209,11 +219,7 @@ class _Mask:
     def of(cls, gap: Gap, window: _Window, within: _Window) -> _Mask:
         mask = _outlined(gap.edge, window)
         teeth = None if gap.teeth is None else _outlined(gap.teeth.edge, window)
-        rows, columns = (
-            slice(part.pixels.start - whole.pixels.start, part.pixels.stop - whole.pixels.start)
-            for part, whole in ((window.y, within.y), (window.x, within.x))
-        )
-        return cls(window, rows, columns, mask, teeth)
+        return cls(window, window.inside(within), mask, teeth)
 
     def colour(self, inside: Sequence[np.ndarray]) -> np.ndarray:
         """The numbers ``[h, w]`` in it, from those of the crop's pixels: behind, and of teeth."""
@@ -235,8 +241,7 @@ class _Motion:
 
     source: the part of the plane that they come from; x, y: from where in it, ``[h, w]`` of the
     window; detail: how much more of their fine detail is shown, None where all of it is as it is;
-    tear: where the plane's own numbers give way to the crop's, furrows: which share of the light
-    lines take, None where they nowhere do. float32.
+    tear: where the plane's own numbers give way to the crop's, None where they nowhere do. float32.
     """
 
     window: _Window
@@ -245,7 +250,7 @@ class _Motion:
     y: np.ndarray
     detail: np.ndarray | None
     tear: np.ndarray | None
-    furrows: np.ndarray | None
+    furrows: Sequence[_Lines]
     gap: _Mask | None
 
     @classmethod
@@ -256,6 +261,7 @@ class _Motion:
         between: _Window | None,
         shape: tuple[int, ...],
         full: bool,
+        furrows: Sequence[_Lines],
     ) -> _Motion:
         """full: whether the planes have a number for each pixel."""
         x, y = (
@@ -272,22 +278,35 @@ class _Motion:
         gap = None
         if change.gap is not None and between is not None:
             gap = _Mask.of(change.gap, between, window)
-        # Thinned out planes have no detail of a camera's, and no lines.
-        furrows = _lines(change.furrows, window) if full else None
         detail = detail_change(change.flow) if full else None
         if detail is not None:
             detail = window.enlarged(detail)
         return cls(window, (rows, columns), x, y, detail, tear, furrows, gap)
 
 
-def _lines(furrows: Furrows | None, window: _Window) -> np.ndarray | None:
-    """Which share of the light they take, float32 ``[h, w]``."""
-    if furrows is None:
-        return None
-    kinds = np.moveaxis(np.stack([furrows.depth, furrows.phase]), -1, 0)
-    seen = [kind for kind in kinds if kind[0].max() >= LEAST_DEPTH]
-    lines = [darkened(window.enlarged(depth), window.enlarged(phase)) for depth, phase in seen]
-    return functools.reduce(np.add, lines) if lines else None
+@dataclass(frozen=True)
+class _Lines:
+    """Furrows of one kind, where they are in a window. share: of the light that they take
+    ``[h, w]``."""
+
+    at: tuple[slice, slice]
+    share: np.ndarray
+
+    @classmethod
+    def all(
+        cls, furrows: Furrows | None, within: _Window, shape: tuple[int, ...], square: Square
+    ) -> list[_Lines]:
+        """In a plane with a number for each pixel."""
+        if furrows is None:
+            return []
+        kinds = np.moveaxis(np.stack([furrows.depth, furrows.phase]), -1, 0)
+        seen = [kind for kind in kinds if kind[0].max() >= LEAST_DEPTH]
+        windows = [_window(shape, depth != 0, square, (1, 1)) for depth, _ in seen]
+        return [
+            cls(window.inside(within), darkened(window.enlarged(depth), window.enlarged(phase)))
+            for window, (depth, phase) in zip(windows, seen, strict=True)
+            if window is not None
+        ]
 
 
 def _span(at: np.ndarray, size: int) -> slice:
@@ -318,14 +337,13 @@ def _repaint(
     )
     if motion.detail is not None:
         new = with_detail(new, motion.detail)
-    if motion.furrows is not None and black is not None:
-        new = new - (new - np.float32(black)) * motion.furrows
+    for lines in () if black is None else motion.furrows:
+        new[lines.at] -= (new[lines.at] - np.float32(black)) * lines.share
     if motion.tear is not None:
         new = new * (1 - motion.tear)
     more = window.enlarged(added)
     if gap is not None:
-        at = gap.rows, gap.columns
-        more[at] += gap.mask * (gap.colour(inside) - more[at] - new[at])
+        more[gap.at] += gap.mask * (gap.colour(inside) - more[gap.at] - new[gap.at])
     # One pass that adds, rounds and keeps within the type.
     depth = cv2.CV_8U if plane.dtype == np.uint8 else cv2.CV_16U
     new = cv2.add(new, more, dtype=depth)

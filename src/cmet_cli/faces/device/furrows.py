@@ -67,7 +67,8 @@ def furrowed(
         right, down = turned(off, below, tilt)
         kinds.append(beside_nose(bare, right, down - tilt.cos() * lips, cheeks))
     depth, phase = (torch.cat([kind[k] for kind in kinds], dim=1) for k in (0, 1))
-    depth = depth * (depth.amax((2, 3), keepdim=True) >= on_cpu.LEAST_DEPTH)
+    turns = 1 - on_cpu.UNEVEN + on_cpu.UNEVEN * (on_cpu.TURNS * phase).cos()
+    depth = depth * turns * (depth.amax((2, 3), keepdim=True) >= on_cpu.LEAST_DEPTH)
     return Furrows(depth, phase), memory._replace(furrows=last)
 
 
@@ -139,9 +140,8 @@ def lifted(rise: Tensor, off: Tensor, below: Tensor, lips: Tensor) -> list[Tenso
 def darkened(depth: Tensor, phase: Tensor) -> Tensor:
     """Of all kinds together, ``[n, 1, h, w]`` of ``[n, K, h, w]``."""
     line = (-0.5 / on_cpu.NARROW**2 * (phase - phase.round()).square()).exp()
-    between = float(np.sqrt(2 * np.pi) * on_cpu.NARROW)
-    turns = 1 - on_cpu.UNEVEN + on_cpu.UNEVEN * (2.4 * phase).cos()
-    return (depth * turns * (line - between)).sum(1, keepdim=True)
+    mean = float(np.sqrt(2 * np.pi) * on_cpu.NARROW)
+    return 1 - (1 - depth * (line - mean)).prod(1, keepdim=True)
 
 
 def _total(field: Tensor) -> Tensor:
