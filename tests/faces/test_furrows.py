@@ -209,7 +209,9 @@ def test_lines_of_a_forehead_are_not_all_alike(monkeypatch):
     assert np.ptp(share[even.depth[..., FOREHEAD] > 0.05]) > 0.2
 
 
-def painted(layout: str, depth: float, transfer: str | None = None, light: float = 150.0):
+def painted(
+    layout: str, depth: float, transfer: str | None = None, light: float = 150.0, side=256.0
+):
     """A grey picture with one line across its middle: planes before and after, and RGB of both."""
     kind = FORMATS[layout]
     converter = ColourConverter(Colour(transfer=transfer), kind, 256)
@@ -221,7 +223,7 @@ def painted(layout: str, depth: float, transfer: str | None = None, light: float
     lines_ = Furrows(deep[..., None].astype(np.float32), phase[..., None])
     nothing = np.zeros((SIZE, SIZE, 3), np.float32)
     change = Difference(STILL, nothing, nothing[..., 0], furrows=lines_)
-    target = Target(Square(128.0, 128.0, 256.0), kind, converter)
+    target = Target(Square(128.0, 128.0, side), kind, converter)
     crop = np.full((SIZE, SIZE, 3), light, np.float32)
     return before, repaint(before, crop, change, target), converter
 
@@ -242,6 +244,17 @@ def test_lines_are_drawn_in_the_planes_own_light(layout, transfer):
     else:
         assert np.ptp(shown) < 2
     assert np.array_equal(after[0][:60], before[0][:60])
+
+
+def test_small_faces_have_no_lines():
+    """They would be finer than pixels, and flicker as they move."""
+    darker = []
+    for side in (36.0, 70.0, 104.0):
+        before, after, _ = painted("yuv420p", 0.3, side=side)
+        darker.append(int(before[0].max()) - int(after[0].min()))
+    none, some, all_of_it = darker
+    assert none == 0
+    assert 5 < some < 0.7 * all_of_it
 
 
 def test_black_stays_black():

@@ -23,6 +23,9 @@ LEAST_TEAR = 0.02
 SOFT_EDGE = 0.006
 #: Pixels of the crop beside a gap by which its outline is found.
 NEAR_PX = 2.0
+#: Lines in the skin of a face in a square of so many pixels of the video: none, and all of them. In
+#: smaller ones they are finer than pixels.
+LINES_FROM, LINES_TO = 40.0, 100.0
 #: Of OpenCV's cubics.
 SHARP = -0.75
 
@@ -58,7 +61,8 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
         residual += change.tear[..., None] * coarse
     if change.furrows is not None:
         furrows = _in_numbers(change.furrows, moved, coarse, target.converter)
-        change = replace(change, furrows=furrows)
+        seen = smoothstep(np.float32(target.square.side), LINES_FROM, LINES_TO)
+        change = replace(change, furrows=furrows.scaled(float(seen)))
     inside = [to_yuv(layer.colour) for layer in _layers(change.gap)]
     out, peak, offset = [], 2**target.layout.bits - 1, float(target.converter.offset[0])
     motions: dict[tuple[int, ...], _Motion | None] = {}  # both chroma planes have the same

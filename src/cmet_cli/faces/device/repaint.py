@@ -52,7 +52,10 @@ def repaint(
     far = on_cpu.SOFT_EDGE * crops.shape[-1] + on_cpu.NEAR_PX
     furrows, black = [], float(targets[0].converter.offset[0])
     if change.furrows is not None:
-        furrows = [*_in_numbers(change.furrows, moved, coarse, colour, black)]
+        sides = numbers([target.square.side for target in targets], crops.device)
+        seen = smoothstep(sides.view(-1, 1, 1, 1), on_cpu.LINES_FROM, on_cpu.LINES_TO)
+        depth, phase = _in_numbers(change.furrows, moved, coarse, colour, black)
+        furrows = [depth * seen, phase]
     layers = [
         (layer.edge.clamp(-far, far), colour.to_yuv(layer.colour)) for layer in _layers(change.gap)
     ]
