@@ -241,3 +241,28 @@ def test_a_process_of_many_threads_is_not_forked():
 
 def test_there_is_room_for_all_that_is_held():
     assert SHARED_BYTES == HELD_BYTES
+
+
+def test_two_threads_do_not_import_opencv_at_once():
+    """For a while its loader leaves a module in place that has no ``cv2.data``."""
+    slow = """
+import importlib
+load = importlib.import_module
+def slowly(name, package=None):
+    loaded = load(name, package)
+    if name == "cv2":
+        time.sleep(0.5)
+    return loaded
+importlib.import_module = slowly
+module.may_fork = lambda: False
+"""
+    beside = """
+while early._thread.is_alive():
+    there = sys.modules.get("cv2")
+    if there and not hasattr(there, "__path__"):
+        import cv2.data
+    time.sleep(0.001)
+import cv2.data
+print(cv2.data.haarcascades)
+"""
+    assert "data" in run(beside, before=slow)

@@ -95,6 +95,10 @@ class EarlyFind:
         self._key: Hashable = None
         self._found: FaceMap | BaseException | None = None
         self._other = _Other.begin(self._wanted) if may_fork() else None
+        # OpenCV's loader swaps modules while it imports, which a second thread must not meet. Not
+        # before the fork: with it come threads.
+        import cv2.data  # noqa: F401
+
         self._thread = threading.Thread(target=self._find, daemon=True)
         self._thread.start()
 
