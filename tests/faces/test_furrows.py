@@ -186,6 +186,16 @@ def test_lines_deepen_bit_by_bit():
         assert first < 0.5 * second + 0.5 * first < 0.7 * last
 
 
+@pytest.mark.parametrize("line", [-900.0, 900.0])
+def test_a_line_of_lips_far_beyond_the_picture_is_no_trouble(line):
+    """Where a face leaves the picture."""
+    face = Furrowed()
+    for far in (line, LIPS):
+        found = face(FROWNING, BARE, BROWS, np.full((1, SIZE), far, np.float32))
+    assert np.isfinite(found.depth).all()
+    assert found.depth[..., FROWN].max() > 0.1
+
+
 def test_kept_lips_have_no_folds_beside_the_nose():
     found = Furrowed()(RAISED + lifting(2, 2), BARE, BROWS)
     assert found.depth.shape[-1] == FOLDS

@@ -141,9 +141,9 @@ def bare_skin(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
 def across_forehead(
     area: np.ndarray, bare: np.ndarray, right: np.ndarray, up: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """area: as of :func:`.fields.area`; right, up: how far to the right
-    of the brows' middle and above it each pixel comes from, all ``[S, S]``. -> depth and phase, as
-    are those of the others."""
+    """area: as of :func:`.fields.area`; right, up: how far to the right of the brows' middle and
+    above it each pixel comes from, all ``[S, S]``. -> depth and phase, as are those of the others.
+    """
     pressed = np.log(np.clip(area, 1, np.float32(MOST_PRESSED)))
     deep = np.float32(RAISED / MOST_RAISED) * blur(pressed * bare, PRESSED)
     depth = np.float32(MOST_RAISED) * np.tanh(deep) * bare * smoothstep(up, ABOVE_FROM, ABOVE_TO)
@@ -190,7 +190,7 @@ def lifted(
     high = np.exp(-0.5 * np.square((below - line - CHEEK_UP) / np.float32(CHEEK_HIGH)))
     wide = [np.square((off - way * CHEEK) / np.float32(CHEEK_WIDE)) for way in (-1, 1)]
     cheeks = [high * np.exp(-0.5 * far) for far in wide]
-    return [line, *((rise * c).sum() / c.sum() for c in cheeks)]
+    return [line, *((rise * c).sum() / (c.sum() + np.float32(1e-6)) for c in cheeks)]
 
 
 def darkened(depth: np.ndarray, phase: np.ndarray) -> np.ndarray:

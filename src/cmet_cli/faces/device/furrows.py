@@ -133,7 +133,7 @@ def lifted(rise: Tensor, off: Tensor, below: Tensor, lips: Tensor) -> list[Tenso
     for way in (-1, 1):
         far = (off - way * on_cpu.CHEEK) / on_cpu.CHEEK_WIDE
         cheek = high * (-0.5 * far.square()).exp()
-        out.append(_total(rise * cheek) / _total(cheek))
+        out.append(_total(rise * cheek) / (_total(cheek) + 1e-6))
     return out
 
 
