@@ -1,5 +1,5 @@
 """Lines that an expression draws into skin: across a forehead whose brows are raised, between brows
-that come down, beside the nose over a lip that is drawn up.
+that come down, beside the nose where a cheek is lifted.
 
 They are finer than a small renderer's pixels, so it shows none of them; here its motion says how
 deep each is, and they are drawn in the video's own pixels, a little darker, with skin that is a
