@@ -8,7 +8,8 @@ import pytest
 
 from cmet_cli.faces.difference import Difference
 from cmet_cli.faces.geometry import Square, crop_to_plane
-from cmet_cli.faces.repaint import Target, _window, repaint
+from cmet_cli.faces.repaint import Target, repaint
+from cmet_cli.faces.window import window_of
 from cmet_cli.media.pixels import FORMATS, Colour, ColourConverter
 
 PLANE = (720, 1280)
@@ -48,7 +49,7 @@ def bump(size: int) -> np.ndarray:
 )
 def test_fields_are_enlarged_as_cubics_would(size, sub, square):
     values, plane = bump(size), np.zeros(PLANE, np.uint8)[:: sub[1], :: sub[0]]
-    window = _window(plane.shape, values != 0, square, sub)
+    window = window_of(plane.shape, values != 0, square, sub)
     assert window is not None
     matrix = crop_to_plane(square, size, *sub)
     x, y = (

@@ -13,9 +13,10 @@ from ..media.pixels import ColourConverter, PixelFormat
 from .difference import Difference
 from .fields import over_channels, smoothstep, warp
 from .furrows import LEAST_DEPTH, Furrows, darkened
-from .geometry import Square, crop_to_plane, plane_rectangle
+from .geometry import Square
 from .grain import detail_change, with_detail
 from .mouth import Gap
+from .window import Window, window_of
 
 Planes = tuple[np.ndarray, ...]
 LEAST_TEAR = 0.02
@@ -26,8 +27,6 @@ NEAR_PX = 2.0
 #: Lines in the skin of a face in a square of so many pixels of the video: none, and all of them. In
 #: smaller ones they are finer than pixels.
 LINES_FROM, LINES_TO = 40.0, 100.0
-#: Of OpenCV's cubics.
-SHARP = -0.75
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def repaint(planes: Planes, crop: np.ndarray, change: Difference, target: Target
         sub = (1, 1) if c == 0 else (target.layout.sub_x, target.layout.sub_y)
         if sub not in motions:
             all_of_it, gap = (
-                _window(plane.shape, hit, target.square, sub)
+                window_of(plane.shape, hit, target.square, sub)
                 for hit in (touched | between, between)
             )
             found = None
@@ -114,113 +113,17 @@ def near(edge: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Axis:
-    """One axis of a window. pixels: of the plane; part: of the crop, widened by ``MARGIN`` pixels
-    on both sides; begin: which pixel of the enlarged part is the window's first; way: how far the
-    fine grid is to be moved for that, in its pixels; shift: the same as a filter; scale: plane
-    pixels per crop pixel; finer: fine pixels per crop pixel."""
-
-    pixels: slice
-    part: slice
-    begin: int
-    way: float
-    shift: np.ndarray
-    scale: float
-    finer: int
-
-    @classmethod
-    def of(cls, hit: np.ndarray, whole: slice, scale: float, origin: float) -> Axis | None:
-        """hit: which pixels of the crop change ``[S]``; whole: the square's pixels in the plane;
-        origin: where the crop's first pixel is. None where nothing of it is in the plane."""
-        at = np.flatnonzero(hit)
-        # A cubic reaches two pixels of the crop beyond each.
-        first = max(whole.start, math.floor(origin + (at[0] - 2) * scale))
-        stop = min(whole.stop, math.ceil(origin + (at[-1] + 2) * scale) + 1)
-        if stop <= first:
-            return None
-        margin = margin_of(scale)
-        # The enlarged part begins here; whole pixels are cut off, the rest is the shift.
-        corner = origin + scale * (at[0] - margin - 0.5) + 0.5
-        begin, finer = first - round(corner), 4 if len(hit) <= 128 else 2
-        part = slice(int(at[0]), int(at[-1]) + 1 + 2 * margin)
-        way = (round(corner) - corner) / scale * finer
-        return cls(slice(first, stop), part, begin, way, _shifting(way), scale, finer)
-
-    @property
-    def of_enlarged(self) -> slice:
-        return slice(self.begin, self.begin + self.pixels.stop - self.pixels.start)
-
-
-def margin_of(scale: float) -> int:
-    return 5 + math.ceil(1 / scale)
-
-
-@dataclass(frozen=True)
-class _Window:
-    """The part of a plane that changes."""
-
-    x: Axis
-    y: Axis
-
-    def inside(self, wider: _Window) -> tuple[slice, slice]:
-        """Its rows and columns in a wider window."""
-        rows, columns = (
-            slice(part.pixels.start - whole.pixels.start, part.pixels.stop - whole.pixels.start)
-            for part, whole in ((self.y, wider.y), (self.x, wider.x))
-        )
-        return rows, columns
-
-    def enlarged(self, values: np.ndarray) -> np.ndarray:
-        """Values of the crop's pixels ``[S, S]`` at the window's; those at the border go on beyond
-        it. A cubic to two or four times the size, where it is cheap, and straight lines from there
-        on; resizing is several times as fast as warping, but must be told where to begin."""
-        x, y, replicate = self.x, self.y, cv2.BORDER_REPLICATE
-        above, left = margin_of(y.scale), margin_of(x.scale)
-        # Each field by itself: what lies together in memory is worked on several times as fast.
-        values = np.ascontiguousarray(values, np.float32)
-        wide = cv2.copyMakeBorder(values, above, above, left, left, replicate)
-        part = wide[y.part, x.part]
-        fine = cv2.resize(part, None, fx=x.finer, fy=y.finer, interpolation=cv2.INTER_CUBIC)
-        fine = cv2.sepFilter2D(fine, cv2.CV_32F, x.shift, y.shift, borderType=replicate)
-        fx, fy = x.scale / x.finer, y.scale / y.finer
-        large = cv2.resize(fine, None, fx=fx, fy=fy, interpolation=cv2.INTER_LINEAR)
-        return large[y.of_enlarged, x.of_enlarged]
-
-
-def _shifting(way: float) -> np.ndarray:
-    """The filter that moves a grid by ``way`` of its pixels: OpenCV's cubic, float32 ``[k]``. (A
-    warp knows thirty-seconds of a pixel only.)"""
-    reach = 2 + math.ceil(abs(way))
-    t = np.abs(np.arange(-reach, reach + 1) - way)
-    near, far = (SHARP + 2) * t**3 - (SHARP + 3) * t**2 + 1, SHARP * (t**3 - 5 * t**2 + 8 * t - 4)
-    return np.where(t <= 1, near, np.where(t < 2, far, 0)).astype(np.float32)
-
-
-def _window(
-    shape: tuple[int, ...], hit: np.ndarray, square: Square, sub: tuple[int, int]
-) -> _Window | None:
-    """Where in a plane some pixels of the crop ``[S, S]`` lie; None where they do not."""
-    to_plane = crop_to_plane(square, len(hit), *sub)
-    rows, columns = plane_rectangle(square, (shape[0], shape[1]), *sub)
-    if not hit.any():
-        return None
-    x = Axis.of(np.asarray(hit.any(0)), columns, float(to_plane[0, 0]), float(to_plane[0, 2]))
-    y = Axis.of(np.asarray(hit.any(1)), rows, float(to_plane[1, 1]), float(to_plane[1, 2]))
-    return None if x is None or y is None else _Window(x, y)
-
-
-@dataclass(frozen=True)
 class _Mask:
     """A soft mask ``[h, w]`` of a part of a plane, and where that is in a wider window; teeth: of
     what lies before it."""
 
-    window: _Window
+    window: Window
     at: tuple[slice, slice]
     mask: np.ndarray
     teeth: np.ndarray | None
 
     @classmethod
-    def of(cls, gap: Gap, window: _Window, within: _Window) -> _Mask:
+    def of(cls, gap: Gap, window: Window, within: Window) -> _Mask:
         mask = _outlined(gap.edge, window)
         teeth = None if gap.teeth is None else _outlined(gap.teeth.edge, window)
         return cls(window, window.inside(within), mask, teeth)
@@ -233,7 +136,7 @@ class _Mask:
         return behind + self.teeth * (self.window.enlarged(inside[1]) - behind)
 
 
-def _outlined(edge: np.ndarray, window: _Window) -> np.ndarray:
+def _outlined(edge: np.ndarray, window: Window) -> np.ndarray:
     """edge: how far inside a pixel of the crop is, in its pixels ``[S, S]`` -> a soft mask."""
     soft = SOFT_EDGE * len(edge)
     return smoothstep(window.enlarged(np.clip(edge, -soft - NEAR_PX, soft + NEAR_PX)), -soft, soft)
@@ -248,7 +151,7 @@ class _Motion:
     tear: where the plane's own numbers give way to the crop's, None where they nowhere do. float32.
     """
 
-    window: _Window
+    window: Window
     source: tuple[slice, slice]
     x: np.ndarray
     y: np.ndarray
@@ -261,8 +164,8 @@ class _Motion:
     def of(
         cls,
         change: Difference,
-        window: _Window,
-        between: _Window | None,
+        window: Window,
+        between: Window | None,
         shape: tuple[int, ...],
         full: bool,
         furrows: Sequence[_Lines],
@@ -298,14 +201,14 @@ class _Lines:
 
     @classmethod
     def all(
-        cls, furrows: Furrows | None, within: _Window, shape: tuple[int, ...], square: Square
+        cls, furrows: Furrows | None, within: Window, shape: tuple[int, ...], square: Square
     ) -> list[_Lines]:
         """In a plane with a number for each pixel."""
         if furrows is None:
             return []
         kinds = np.moveaxis(np.stack([furrows.depth, furrows.phase]), -1, 0)
         seen = [kind for kind in kinds if kind[0].max() >= LEAST_DEPTH]
-        windows = [_window(shape, depth != 0, square, (1, 1)) for depth, _ in seen]
+        windows = [window_of(shape, depth != 0, square, (1, 1)) for depth, _ in seen]
         return [
             cls(window.inside(within), darkened(window.enlarged(depth), window.enlarged(phase)))
             for window, (depth, phase) in zip(windows, seen, strict=True)

@@ -14,7 +14,8 @@ from torch import Tensor
 from .. import repaint as on_cpu
 from ..crop import rectangle
 from ..geometry import crop_to_plane, plane_rectangle
-from ..repaint import Axis, Planes, Target, margin_of
+from ..repaint import Planes, Target
+from ..window import Axis, margin_of
 from .colour import DeviceColour
 from .difference import Difference
 from .furrows import Furrows, darkened
@@ -259,7 +260,7 @@ def _repainted(
 
 def _enlarged(fields: Tensor, windows: list[_Window]) -> Tensor:
     """Fields of the crop's pixels ``[n, C, S, S]`` at the windows' ``[n, C, h, w]``, in the same
-    three steps as :meth:`on_cpu._Window.enlarged`: finer, moved, and straight lines from there.
+    three steps as on the CPU (:mod:`..window`): finer, moved, and straight lines from there.
     A window's last numbers go on beyond it."""
     device, finer = fields.device, windows[0].x.there.finer
     axes = [w.x for w in windows], [w.y for w in windows]
