@@ -76,7 +76,7 @@ def timed(device: torch.device, work: Callable[[], object], repeats: int) -> flo
 
 @torch.inference_mode()
 def networks(ways: Ways, batches: list[int], repeats: int) -> None:
-    device, size = ways.backend.compute.device, ways.backend.crop.size_px
+    device, size = ways.backend.compute.torch_device, ways.backend.crop.size_px
     order = published_order(ways.backend)
     assert order is not None
     torch.backends.cudnn.allow_tf32 = True  # as torch has it

@@ -31,7 +31,7 @@ FLOORS = (
     ("__init__", "result", "batch_options"),
     ("options",),
     ("declared",),
-    ("errors", "_version", "log", "cache", "lasting"),
+    ("errors", "_version", "log", "cache", "lasting", "threads"),
 )
 ALLOWED = {
     ("weights", "media"),  # files that appear only when complete
@@ -143,7 +143,13 @@ def test_only_its_own_folder_knows_the_renderer():
 
 
 #: Pictures, films and sounds that are this project's own, by where they are.
-OWN_MEDIA = ("docs/sheet.png", "examples/neutral.mp4", "examples/wide.mp4", "examples/voices/")
+OWN_MEDIA = (
+    "docs/sheet.png",
+    "examples/neutral.mp4",
+    "examples/wide.mp4",
+    "examples/voices/",
+    "weights/mini/portable/",
+)
 MEDIA = re.compile(r"\.(jpe?g|png|gif|webp|bmp|tiff?|mp4|mkv|mov|webm|wav|mp3|flac|onnx|whl)$")
 
 

@@ -411,21 +411,26 @@ def test_help_is_quick_and_light(cmet):
     assert "download-weights" in cmet("--help").stdout
 
 
-def test_an_edit_by_name_does_not_wait_for_what_it_does_not_need(tmp_path):
-    """SciPy is for sounds and the lab, the Hub's client for downloads, FunASR for real voices."""
+def test_an_edit_does_not_wait_for_what_it_does_not_need(tmp_path):
+    """By name, by speech and with new words: SciPy is for sounds and the lab, the Hub's client for
+    downloads, FunASR for real voices, torch for large networks and GPUs."""
     code = (
         "import sys; from pathlib import Path; from cmet_cli import EditOptions, EmotionEditor; "
-        "editor = EmotionEditor.from_weights(model='mini'); "
-        "video, output = map(Path, sys.argv[1:]); "
+        "from cmet_cli.options import RuntimeOptions; runtime = RuntimeOptions(device='cpu'); "
+        "editor = EmotionEditor.from_weights(model='mini', runtime=runtime); "
+        "video, output, voice, new = map(Path, sys.argv[1:]); "
         "editor.edit(video, None, output, options=EditOptions(emotion='happy')); "
+        "words = EditOptions(speech=voice); "
+        "editor.edit(video, voice, new, options=words); "
         "heavy = ('scipy', 'huggingface_hub.file_download', 'funasr', 'torch'); "
         "print([name for name in heavy if name in sys.modules])"
     )
     example = Path(__file__).parents[1] / "examples/neutral.mp4"
-    files = [str(example), str(tmp_path / "out.mp4")]
+    voice = example.parent / "voices/sad.wav"
+    files = map(str, (example, tmp_path / "out.mp4", voice, tmp_path / "words.mp4"))
     run = subprocess.run(
         [sys.executable, "-c", code, *files],
         capture_output=True, text=True, check=True, timeout=120,
         env=os.environ | {"HF_HOME": str(tmp_path)},
     )  # fmt: skip
-    assert run.stdout.strip() == "['torch']"
+    assert run.stdout.strip() == "[]"

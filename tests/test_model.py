@@ -139,7 +139,7 @@ def test_the_renderer_s_own_labels_take_the_place_of_the_face_s_codes(monkeypatc
     labels = published_labels()
     assert len(labels) == 8
     assert {code.shape for code in labels.values()} == {(10,)}
-    model.backend.labels = labels
+    model.backend.labels, model.backend.labels_name = labels, "edtalk"
     codes = np.random.default_rng(0).normal(size=(4, 10)).astype(np.float32)
     moved = codes + model.named("edtalk:happy").delta(codes, TIMES)
     assert np.allclose(moved, labels["happy"], atol=1e-5)
@@ -149,7 +149,11 @@ def test_the_renderer_s_own_labels_take_the_place_of_the_face_s_codes(monkeypatc
 
 def test_loading_does_not_wake_torch_s_compiler():
     """Arithmetic on the meta device did, which took a second of every start."""
-    load = "from cmet_cli import EmotionEditor; EmotionEditor.from_weights(model='mini')"
+    load = (
+        "from cmet_cli import EmotionEditor; from cmet_cli.options import RuntimeOptions; "
+        "runtime = RuntimeOptions(device='cpu', precision='bf16'); "  # else torch stays asleep
+        "EmotionEditor.from_weights(model='mini', runtime=runtime); assert 'torch' in sys.modules"
+    )
     run = subprocess.run(
         [sys.executable, "-c", f"import sys; {load}; print('torch._dynamo' in sys.modules)"],
         capture_output=True, text=True, check=True,

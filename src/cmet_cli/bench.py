@@ -18,6 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from .backends.base import Backend, MovingBackend
+from .backends.compute import Array, on_host
 from .backends.devices import DTYPES, describe_machine
 from .backends.images import to_images, to_pictures
 from .backends.loader import published_order
@@ -83,30 +84,42 @@ class Tracked:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
 
-    def prepare(self, images: torch.Tensor) -> Any:
+    def prepare(self, images: Array) -> Any:
         return self._backend.prepare(images), images
 
-    def render(self, source: Any, codes: torch.Tensor) -> torch.Tensor:
+    def render(self, source: Any, codes: Array) -> Array:
         return self.render_moving(source, codes)[0]
 
     def expected_motion(self, change: np.ndarray) -> float | None:
         known = isinstance(self._backend, MovingBackend)
         return self._backend.expected_motion(change) if known else None  # type: ignore[attr-defined]
 
-    def render_moving(self, source: Any, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def render_moving(self, source: Any, codes: Array) -> tuple[Array, Array]:
         prepared, images = source
         moving = isinstance(self._backend, MovingBackend)
         frames = (self._backend.render_moving if moving else self._backend.render)(prepared, codes)  # type: ignore[attr-defined]
         shape = (len(codes), *images.shape[2:], 2)
+        if isinstance(images, np.ndarray):
+            far = np.float32(3 * np.tanh(codes[:, -1]).mean())
+            return np.broadcast_to(images, (len(codes), *images.shape[1:])), np.full(shape, far)
         moved = frames[1] if moving else torch.zeros(shape, device=codes.device)
         far = 3 * torch.tanh(codes[:, -1]).mean()
         return images.expand(len(codes), -1, -1, -1), torch.zeros_like(moved) + far
 
 
-def measure(backend: Backend, seconds: float, against_published: bool = False) -> Measured:
-    """Time every part on a clip made for it. Raises :class:`CmetError` where ffmpeg fails."""
+def measure(
+    backend: Backend,
+    seconds: float,
+    against_published: bool = False,
+    *,
+    plain: Backend | None = None,
+) -> Measured:
+    """Time every part on a clip made for it. Raises :class:`CmetError` where ffmpeg fails.
+
+    plain: the same networks in torch, whose work can be counted, where the backend is not of them.
+    """
     found = Measured(
-        machine=describe_machine(backend.compute.device),
+        machine=describe_machine(backend.compute.torch_device),
         model=backend.name,
         precision=backend.compute.precision,
         batch_size=backend.compute.batch_size,
@@ -116,9 +129,9 @@ def measure(backend: Backend, seconds: float, against_published: bool = False) -
         clip = _clip(Path(folder) / "clip.mp4", found.frames)
         _time_parts(backend, clip, Path(folder), found)
         _time_whole(backend, clip, Path(folder) / "out.mp4", found)
-    _compare_with_peak(backend, found)
+    _compare_with_peak(plain or backend, found)
     if against_published:
-        _compare_with_published(backend, found)
+        _compare_with_published(plain or backend, found)
     found.peak_memory_mib = _peak_memory_mib()
     return found
 
@@ -171,7 +184,7 @@ def _time_parts(backend: Backend, clip: VideoInfo, folder: Path, found: Measured
         else:
             torch.cuda.synchronize(there)
 
-    per_second["encode codes"] = n / median_s(lambda: backend.encode(images).cpu())
+    per_second["encode codes"] = n / median_s(lambda: on_host(backend.encode(images)))
     per_second["render"] = n / median_s(rendered)
     few = 1 if there is None else n
     per_second["flow and join"] = few / median_s(_joining(backend, clip, frames[:few]))
@@ -188,9 +201,8 @@ def _few(reader: FrameReader, count: int) -> Iterator[Frame]:
             return
 
 
-def _first(rendered: Any) -> torch.Tensor:
-    frames: torch.Tensor = rendered[0] if isinstance(rendered, tuple) else rendered
-    return frames
+def _first(rendered: Any) -> Array:
+    return rendered[0] if isinstance(rendered, tuple) else rendered
 
 
 def _decoded(clip: VideoInfo) -> int:
@@ -267,7 +279,7 @@ def _time_whole(backend: Backend, clip: VideoInfo, output: Path, found: Measured
 
 
 def _compare_with_peak(backend: Backend, found: Measured) -> None:
-    size, device = backend.crop.size_px, backend.compute.device
+    size, device = backend.crop.size_px, backend.compute.torch_device
     images = torch.zeros(1, 3, size, size, device=device)
     with plain_only(), FlopCounterMode(display=False) as counter:
         codes = backend.encode(images)
@@ -303,7 +315,7 @@ def _compare_with_published(backend: Backend, found: Measured) -> None:
     if order is None:
         return
     size = backend.crop.size_px
-    images = torch.zeros(2, 3, size, size, device=backend.compute.device)
+    images = torch.zeros(2, 3, size, size, device=backend.compute.torch_device)
     found.published_order_s = median_s(lambda: order(images[:1], images[1:]).cpu(), 3)
     ours_s = 1 / found.per_second["encode codes"] + 1 / found.per_second["render"]
     found.ratio = found.published_order_s / ours_s

@@ -89,7 +89,7 @@ def _device() -> str:
     from .backends.devices import describe, resolve
     from .options import RuntimeOptions
 
-    return describe(resolve(RuntimeOptions()).device)
+    return describe(resolve(RuntimeOptions()).torch_device)
 
 
 def _ffmpeg() -> str:

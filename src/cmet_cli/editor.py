@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from .asking import Asker, Emotion, Wanted, check_names
-from .backends.devices import Compute
+from .backends.compute import Compute
 from .emotion.listen import Asked
 from .emotion.source import EmotionSource, NoChange
 from .emotion.speech.encoder import SpeechEncoder
 from .emotion.speech_prompt import Clips, SemanticVector, SpeechPrompt
 from .errors import UsageError
-from .faces.device.recorded import Recorder
 from .inspection.gather import inspection
 from .inspection.page import Moment, write_page
 from .media.files import atomic_path
@@ -30,6 +29,7 @@ from .options import (
 )
 from .pipeline.codes import CodesFile, FaceEdit, change_for, edit_codes, save_codes
 from .pipeline.early import EarlyFind
+from .pipeline.on_device import pixel_device
 from .pipeline.paint import PaintSettings
 from .pipeline.preview import PreviewRequest, preview_columns, write_preview
 from .pipeline.read import VideoReader, VideoReading
@@ -198,7 +198,10 @@ class EmotionEditor:
         """Of the last video's frames, up to 0.5 GB that stay for another edit of it (the next video
         takes their place in any case), and of a GPU's recordings of a painter's work."""
         self._reader.let_go()
-        Recorder.let_go()
+        if pixel_device(self.compute) is not None:
+            from .faces.device.recorded import Recorder
+
+            Recorder.let_go()
 
     def semantic_vector(
         self, prompt: SpeechPrompt, info: VideoInfo, progress: Progress = no_progress

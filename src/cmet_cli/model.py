@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .backends.base import Backend, LabelledBackend, SpeechConnector
-from .backends.devices import resolve
-from .backends.loader import load_backend
+from .backends.loader import check_runtime, load_backend, settle
 from .emotion.listen import ConnectorListener, Ear, Listener, NamingListener
 from .emotion.named import parse_mixture
 from .emotion.presets import NEUTRAL, presets_for
@@ -104,8 +103,9 @@ def load_model(
 ) -> Model:
     """Find the weights, load the networks. Raises :class:`WeightsError`, :class:`DeviceError`."""
     runtime = runtime or RuntimeOptions()
-    compute = resolve(runtime)
+    check_runtime(runtime)
     weights = find_weights(weights_dir, choice)
+    compute = settle(weights, runtime)
     backend, connector = load_backend(weights, compute)
     device, ear = compute.device, weights.ear
     return Model(

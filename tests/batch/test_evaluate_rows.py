@@ -55,7 +55,7 @@ def test_takes_are_measured_where_the_edits_run(monkeypatch, tmp_path):
     class Loaded:
         class backend:
             class compute:
-                device = "there"
+                torch_device = "there"
 
     def load_model(weights_dir=None, choice="auto", runtime=None):
         seen["runtime"], seen["choice"] = runtime, choice

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from cmet_cli import EmotionEditor
+from cmet_cli import EmotionEditor, editor
 from cmet_cli.faces import (
     brows,
     corners,
@@ -621,11 +621,13 @@ def test_of_what_nobody_uses_the_last_few_are_kept(noted):
     assert done(doing(str(recorded.MOST_FREE + 1))) == 4
 
 
-def test_an_editor_that_lets_go_lets_go_of_recordings(noted):
+def test_an_editor_that_lets_go_lets_go_of_recordings(noted, monkeypatch):
     recorder = doing("a")
     assert [done(recorder) for _ in range(2)] == [2, 4]
     del recorder
-    EmotionEditor.from_weights(model="mini", runtime=RuntimeOptions(device="cpu")).let_go()
+    painting_there = EmotionEditor.from_weights(model="mini", runtime=RuntimeOptions(device="cpu"))
+    monkeypatch.setattr(editor, "pixel_device", lambda compute: compute.torch_device)
+    painting_there.let_go()
     assert not recorded.Recorder._free
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from faces_in_pictures import neutral_clip, write_video
+from in_torch import mini_in_torch
 from test_detail import ShiftBackend, planes, same
 from toy import Constant, toy_model
 from words import lips_apart
@@ -19,7 +20,6 @@ from cmet_cli.faces.placement import Placement
 from cmet_cli.media.clock import Timeline
 from cmet_cli.media.probe import VideoInfo, probe_video
 from cmet_cli.media.reader import Frame, FrameReader
-from cmet_cli.options import RuntimeOptions
 from cmet_cli.pipeline import device_join, encode, paint
 from cmet_cli.pipeline.codes import FaceEdit, change_for, edit_codes
 from cmet_cli.pipeline.on_device import pixel_device
@@ -35,10 +35,7 @@ TIMELINE = Timeline(np.arange(N) / 25)
 
 @pytest.fixture(scope="module")
 def mini() -> EmotionEditor:
-    """In fp32: bf16, which some CPUs have, makes much of a last bit."""
-    return EmotionEditor.from_weights(
-        model="mini", runtime=RuntimeOptions(device="cpu", precision="fp32")
-    )
+    return EmotionEditor(mini_in_torch())
 
 
 @pytest.fixture(scope="module")

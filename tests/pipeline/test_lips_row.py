@@ -49,7 +49,7 @@ def placed(cut: int = N) -> Placement:
     return place
 
 
-IMAGE, CODES = torch.zeros(1, 3, SIDE, SIDE), torch.zeros(1, 3)
+IMAGE, CODES = torch.zeros(1, 3, SIDE, SIDE), np.zeros((1, 3), np.float32)
 
 
 def looked(row: LipsRow, index: int) -> float | None:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from torch import Tensor
 
 from ..faces.calibration import CropCalibration
 from ..options import SourceChoice
-from .devices import Compute
+from .compute import Array, Compute
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +74,8 @@ class Backend(Protocol):
     """Networks that turn a face crop into codes, and a source face with codes into a crop.
 
     Images are float32 ``[B, 3, S, S]``, RGB in [-1, 1], S = ``crop.size_px``, on the backend's own
-    device; codes are float32 ``[B, layout.dim]`` there. What a backend computes in another number
-    format it gives back in float32.
+    device (arrays of NumPy on the host's, else of torch); codes are float32 ``[B, layout.dim]``
+    there. What a backend computes in another number format it gives back in float32.
     """
 
     name: str
@@ -91,18 +90,18 @@ class Backend(Protocol):
     #: What went wrong and was mended, one line each; emptied when an edit begins.
     warnings: list[str]
 
-    def encode(self, images: Tensor) -> Tensor:
+    def encode(self, images: Array) -> Array:
         """Images -> codes ``[B, layout.dim]``."""
         ...
 
-    def prepare(self, images: Tensor) -> Any:
+    def prepare(self, images: Array) -> Any:
         """Source faces (B is 1, or one per frame) -> whatever ``render`` wants of them.
 
         Everything that depends on the source alone is computed here, once.
         """
         ...
 
-    def render(self, source: Any, codes: Tensor) -> Tensor:
+    def render(self, source: Any, codes: Array) -> Array:
         """A prepared source and codes ``[B, layout.dim]`` -> images, clamped to [-1, 1]."""
         ...
 
@@ -118,7 +117,7 @@ class Backend(Protocol):
 class MovingBackend(Protocol):
     """What a backend may do beside rendering: say where its pixels come from."""
 
-    def render_moving(self, source: Any, codes: Tensor) -> tuple[Tensor, Tensor]:
+    def render_moving(self, source: Any, codes: Array) -> tuple[Array, Array]:
         """As ``render``, and float32 ``[B, S, S, 2]``: how far to the right and down in the source
         each pixel was taken from, in pixels, as far as the renderer itself knows it."""
         ...
@@ -134,7 +133,7 @@ class PreparingBackend(Protocol):
     """What a backend may do beside encoding: prepare the same faces as sources, for less than both
     would cost."""
 
-    def encode_and_prepare(self, images: Tensor) -> tuple[Tensor, Any]:
+    def encode_and_prepare(self, images: Array) -> tuple[Array, Any]:
         """As ``encode``, and as ``prepare``."""
         ...
 

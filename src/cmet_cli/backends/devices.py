@@ -6,31 +6,19 @@ import contextlib
 import platform
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from ..errors import DeviceError
 from ..options import Precision, RuntimeOptions
+from .compute import MAX_AUTO_BATCH, Compute, pictures_at_once
 from .side_by_side import shares
 from .tuning import remembered_batch
 
-#: Pixels per network call on a CPU, where more at once are no faster; of large pictures as many as
-#: are computed side by side.
-CPU_BATCH_PIXELS = 256**2
-MAX_AUTO_BATCH = 64
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _CHOICES = "auto, cpu, cuda, cuda:N or mps"
-
-
-@dataclass(frozen=True)
-class Compute:
-    """A resolved device, number format and batch size (0: by the pictures' size)."""
-
-    device: torch.device
-    precision: str
-    batch_size: int
 
 
 def resolve(options: RuntimeOptions) -> Compute:
@@ -50,10 +38,11 @@ def batch_for(
     if compute.batch_size:
         return compute
     if compute.device.type == "cpu":
-        size = min(MAX_AUTO_BATCH, max(1, CPU_BATCH_PIXELS // size_px**2))
-        size = max(size, shares(MAX_AUTO_BATCH, size_px, compute.device))
+        # Of large pictures as many as are computed side by side.
+        size = max(pictures_at_once(size_px), shares(MAX_AUTO_BATCH, size_px, compute.torch_device))
     else:
-        name = f"{describe_model(compute.device)} {compute.precision} {size_px} {torch.__version__}"
+        device = describe_model(compute.torch_device)
+        name = f"{device} {compute.precision} {size_px} {torch.__version__}"
         size = remembered_batch(f"{name} {networks}".strip(), run)
     return replace(compute, batch_size=size)
 

@@ -24,7 +24,7 @@ from ..options import ASKING, RESTAGING, SIDECAR_SUFFIX, EditOptions
 from .storage import Digests, Entry, file_of, is_as_made, is_url
 
 if TYPE_CHECKING:
-    from ..backends.devices import Compute
+    from ..backends.compute import Compute
     from ..weights.folder import Weights
     from .state import State
 

@@ -106,11 +106,11 @@ class RowWorker:
 
     def __init__(self, setup: WorkerSetup) -> None:
         import cv2
-        import torch
 
         from ..editor import EmotionEditor
+        from ..threads import use_threads
 
-        torch.set_num_threads(setup.threads)
+        use_threads(setup.threads)
         cv2.setNumThreads(setup.threads)
         self._setup = setup
         self._editor = EmotionEditor.from_weights(
@@ -165,15 +165,17 @@ class RowWorker:
 
     def _halve(self, notes: list[str]) -> bool:
         """Smaller batches from here on; False once they cannot be smaller."""
-        import torch
-
-        from ..faces.device.recorded import Recorder
-
         size = self._editor.compute.batch_size // 2
         if size < 1:
             return False
         self._editor.compute = replace(self._editor.compute, batch_size=size)
-        if torch.cuda.is_available():
+        from ..pipeline.on_device import pixel_device
+
+        if pixel_device(self._editor.compute) is not None:
+            import torch
+
+            from ..faces.device.recorded import Recorder
+
             Recorder.let_go()
             torch.cuda.empty_cache()
         notes.append(f"batch size lowered to {size} (out of memory)")

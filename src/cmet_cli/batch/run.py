@@ -247,12 +247,12 @@ class _Model:
     @classmethod
     def find(cls, options: BatchOptions) -> _Model:
         """Raises :class:`WeightsError`, :class:`DeviceError`."""
-        from ..backends.devices import resolve
+        from ..backends.loader import settle
         from ..weights.folder import find_weights
 
         weights = find_weights(options.weights_dir, options.model)
         names = options.devices if options.ray is None else ()
-        computes = [resolve(replace(options.runtime, device=name)) for name in names]
+        computes = [settle(weights, replace(options.runtime, device=name)) for name in names]
         key = Key.of(weights, computes)
         return cls(weights, key, tuple(str(compute.device) for compute in computes))
 

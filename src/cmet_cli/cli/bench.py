@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -53,10 +54,10 @@ def bench(
     before = _kept(compare) if compare is not None else {}
     if save is not None:
         check_output(save, overwrite=False)
-    backend = _backend(model, runtime, json)
+    backend, plain = _backends(model, runtime, json)
     from ..bench import measure
 
-    found = measure(backend, seconds, against == "published")
+    found = measure(backend, seconds, against == "published", plain=plain)
     if save is not None:
         with atomic_path(save, overwrite=False) as part:
             part.write_text(json_text.dumps(found.as_dict(), indent=1), "utf-8")
@@ -66,14 +67,23 @@ def bench(
         _show(found, before)
 
 
-def _backend(model: ModelOptions, runtime: RuntimeOptions, silent: bool) -> Backend:
+def _backends(
+    model: ModelOptions, runtime: RuntimeOptions, silent: bool
+) -> tuple[Backend, Backend | None]:
+    """What an edit would run on, and the same in torch where that is something else."""
+    from ..backends.compute import HostDevice
     from ..backends.devices import resolve
-    from ..backends.loader import filled_backend, load_backend
+    from ..backends.loader import filled_backend, load_backend, settle
     from ..weights.folder import find_weights
 
     compute = resolve(runtime)
     try:
-        return load_backend(find_weights(model.weights_dir, model.model), compute)[0]
+        weights = find_weights(model.weights_dir, model.model)
+        settled = settle(weights, runtime)
+        in_torch = not isinstance(settled.device, HostDevice)
+        backend = load_backend(weights, settled)[0]
+        fp32 = replace(compute, precision="fp32")
+        return backend, None if in_torch else load_backend(weights, fp32)[0]
     except CheckpointError:  # there, but damaged
         raise
     except WeightsError:
@@ -81,7 +91,7 @@ def _backend(model: ModelOptions, runtime: RuntimeOptions, silent: bool) -> Back
             raise
     if not silent:
         error_console().print(f"[dim]{FILLED}[/]")
-    return filled_backend(compute)
+    return filled_backend(compute), None
 
 
 def _kept(path: Path) -> dict[str, float]:

@@ -212,9 +212,9 @@ def load_editor(
     model: ModelOptions, runtime: RuntimeOptions, download: bool, quiet: bool
 ) -> EmotionEditor:
     """Load the networks, fetching the weights first where the user agrees."""
-    from ..backends.devices import resolve
+    from ..backends.loader import check_runtime
 
-    resolve(runtime)  # a wrong device is told before a download is offered
+    check_runtime(runtime)  # a wrong device is told before a download is offered
     from ..editor import EmotionEditor
     from ..weights.folder import nothing_published
 

@@ -104,7 +104,7 @@ def evaluate(
 
     times = read_times(timings) if timings is not None else None
     model = load_model(choice="mini")
-    networks, sums = _judges(model.backend.compute.device, protocol, classifier, weights_dir)
+    networks, sums = _judges(model.backend.compute.torch_device, protocol, classifier, weights_dir)
     evaluator = Evaluator(model, networks, sums, weights_dir)
     options = EditOptions(face_detector=face_detector)
     wanted = [replace(pair, emotion=pair.emotion or emotion) for pair in wanted]

@@ -160,9 +160,9 @@ def mini(
     from ..backends.devices import resolve
     from ..lab.training.train_mini import mini_config, train_mini
 
-    place = resolve(RuntimeOptions(device=device)).device
+    place = resolve(RuntimeOptions(device=device)).torch_device
     if device == "auto" and place.type != "cuda":  # tried on no other kind
-        place = resolve(RuntimeOptions(device="cpu")).device
+        place = resolve(RuntimeOptions(device="cpu")).torch_device
     with progress_bars(quiet, unit="/s") as progress:
         train_mini(run_dir, out, mini_config(place, threads, workers), progress, place)
     typer.echo(str(out))
@@ -223,7 +223,9 @@ class _Run:
         bank = FeatureBank(loaded.clips)
         bf16 = compute.precision == "bf16"
         config = self.settings.configuration(self.small, bank.speech_dim, bf16)
-        trained = train_connector(bank, config, self.folder, self.progress, device=compute.device)
+        trained = train_connector(
+            bank, config, self.folder, self.progress, device=compute.torch_device
+        )
         return trained, config.schedule.steps
 
     def install(self, folder: Path, trained: Connector, listener: SpeechEncoder) -> float:

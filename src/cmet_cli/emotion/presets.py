@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import CheckpointError, UsageError
 from ..media.files import atomic_path
 from ..options import Progress, no_progress
-from ..weights.checkpoint import read_metadata, read_tensors
+from ..weights.arrays import read_arrays
 from ..weights.folder import Weights
 from ..weights.registry import FEATURE_FOLDER
 from .named import NEUTRAL, SUFFIX, own_folder
@@ -121,8 +121,8 @@ def read_preset(path: Path) -> Preset:
             raise CheckpointError(f"{path}: too large to be an emotion")
         if path.suffix != SUFFIX:
             raise CheckpointError(f"{path}: not an emotion that cmet has written ({SUFFIX})")
-        said = read_metadata(path)
-        tensors = {k: v.numpy().astype(np.float32) for k, v in read_tensors(path).items()}
+        arrays, said = read_arrays(path)
+        tensors = {k: v.astype(np.float32) for k, v in arrays.items()}
         if said.get("format") != _FORMAT:
             raise CheckpointError(f"{path}: not an emotion that cmet has written")
         mean, spread, neutral = (tensors.get(k) for k in ("mean", "spread", "neutral"))

@@ -26,7 +26,7 @@ class TakeEvaluator:
         """With the small model, and the published networks that are here; weights_dir: where is
         looked for them first. Raises :class:`CmetError`."""
         model = load_model(choice="mini", runtime=runtime)
-        networks = load_networks(weights_dir, model.backend.compute.device, only=OF_A_TAKE)
+        networks = load_networks(weights_dir, model.backend.compute.torch_device, only=OF_A_TAKE)
         return cls(Evaluator(model, networks, weights_dir=weights_dir))
 
     def __call__(self, before: Path, after: Path, options: EditOptions) -> dict[str, Any]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..backends.base import Backend, CodeLayout, PreparingBackend
+from ..backends.compute import Array, on_host
 from ..backends.images import of_pixels, to_images
 from ..errors import MediaError
-from ..faces.device.crop import sharpness
 from ..faces.geometry import Square
 from ..faces.placement import Placement, fill_absent
 from ..media.held import opened
@@ -26,11 +24,14 @@ from .cropper import Cropper, batches
 from .find import FaceMap
 from .on_device import DeviceCropper, pixel_device
 
+if TYPE_CHECKING:
+    import torch
+
 #: RGB crops, ``[S, S, 3]`` each or ``[B, 3, S, S]`` on a device.
-Crops = Sequence[np.ndarray] | Tensor
+Crops: TypeAlias = "Sequence[np.ndarray] | torch.Tensor"
 
 #: Of prepared sources, in one video: eight seconds of it with the model that ships.
-KEPT_BYTES = 2**27
+KEPT_BYTES = 2**28
 
 
 class KeptSources:
@@ -87,16 +88,16 @@ class FaceCodes:
         return np.minimum(self.sharpness / typical, 2.0) - far
 
 
-def crop_images(crops: Crops, backend: Backend) -> Tensor:
+def crop_images(crops: Crops, backend: Backend) -> Array:
     """RGB crops -> images for a backend."""
-    if isinstance(crops, Tensor):
-        return of_pixels(crops)
-    return to_images(np.stack(crops), backend.compute.device)
+    if isinstance(crops, Sequence):
+        return to_images(np.stack(crops), backend.compute.device)
+    return of_pixels(crops)
 
 
 def encode_crops(crops: Crops, backend: Backend) -> np.ndarray:
     """RGB crops -> codes float32 ``[len(crops), layout.dim]``."""
-    return backend.encode(crop_images(crops, backend)).cpu().numpy()
+    return on_host(backend.encode(crop_images(crops, backend)))
 
 
 def encode_faces(
@@ -132,7 +133,7 @@ def encode_faces(
             kept[k].keep(at, crops, source, backend.prepared_bytes(source))
         else:
             found = backend.encode(images)
-        codes[k][at] = found.cpu().numpy()
+        codes[k][at] = on_host(found)
         sharp[k][at] = sharpnesses(crops)
 
     def crops_of(frames: Iterable[Frame]) -> Iterator[tuple[int, list[int], Crops]]:
@@ -159,9 +160,11 @@ def encode_faces(
 
 def sharpnesses(crops: Crops) -> np.ndarray:
     """Of each crop, float32 ``[n]``."""
-    if isinstance(crops, Tensor):
-        return sharpness(crops).cpu().numpy()
-    return np.array([sharpness_of(crop) for crop in crops], np.float32)
+    if isinstance(crops, Sequence):
+        return np.array([sharpness_of(crop) for crop in crops], np.float32)
+    from ..faces.device.crop import sharpness
+
+    return on_host(sharpness(crops))
 
 
 def sharpness_of(rgb: np.ndarray) -> float:

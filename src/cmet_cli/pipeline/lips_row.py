@@ -7,10 +7,9 @@ than that does; what moves when a mouth opens is lips. Neither depends on what i
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..backends.base import Backend, Jaw, MovingBackend
+from ..backends.compute import Array, on_device, on_host
 from ..faces.areas import area_mask
 from ..faces.difference import DRAWS_NEW_PX, MOTION_SIGMA
 from ..faces.fields import blur
@@ -49,19 +48,21 @@ class LipsRow:
         asks = layout.jaw is not None and self._backend.crop.size_px < DRAWS_NEW_PX
         return asks and bool(new or abs(index - self._looked) >= EVERY)
 
-    def look(self, index: int, image: Tensor, codes: Tensor) -> None:
-        """image: the frame's crop ``[1, 3, S, S]`` in [-1, 1]; codes: its own ``[1, dim]``."""
+    def look(self, index: int, image: Array, codes: np.ndarray) -> None:
+        """image: the frame's crop ``[1, 3, S, S]`` in [-1, 1], where the backend is; codes: its own
+        ``[1, dim]``."""
         if self._placement.shots[index] != self._shot:
             self._found.clear()
         self._shot, self._looked = int(self._placement.shots[index]), index
         backend, layout = self._backend, self._backend.layout
         if layout.jaw is None or not isinstance(backend, MovingBackend):
             return
-        opened = codes.clone()
-        opened[:, layout.lip_slice] += _opening(layout.jaw).to(codes.device)
+        opened = codes.copy()
+        opened[:, layout.lip_slice] += _opening(layout.jaw)
         source = backend.prepare(image)
-        before, after = (backend.render_moving(source, c)[1][0] for c in (codes, opened))
-        flow = blur((after - before).cpu().numpy(), MOTION_SIGMA)
+        both = (on_device(c, backend.compute.device) for c in (codes, opened))
+        before, after = (on_host(backend.render_moving(source, c)[1])[0] for c in both)
+        flow = blur(after - before, MOTION_SIGMA)
         head = self._placement.head_offsets[index]
         face = backend.crop.calibration.face
         row, much = origin(flow, area_mask(len(flow), face, ("mouth",), *map(float, head)))
@@ -69,6 +70,6 @@ class LipsRow:
             self._found.append(weighed(row, much) / len(flow) - float(head[1]))
 
 
-def _opening(jaw: Jaw) -> Tensor:
+def _opening(jaw: Jaw) -> np.ndarray:
     """Lip codes of a mouth that is so much further open, ``[lip]``."""
-    return torch.from_numpy(jaw.spoken * np.float32(OPENED / (jaw.spoken @ jaw.spoken)))
+    return jaw.spoken * np.float32(OPENED / (jaw.spoken @ jaw.spoken))

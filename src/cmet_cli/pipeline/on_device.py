@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from ..backends.devices import Compute
-from ..faces.device.crop import crop_rgb
+from ..backends.compute import Compute, HostDevice
 from ..faces.geometry import Square
 from ..faces.repaint import Planes
 from ..media.pixels import ColourConverter
 from ..media.probe import VideoInfo
 from ..media.reader import Frame
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 #: Pixels of faces in their frames, and faces, that are cut or repainted at once: bounds the memory
 #: (70 bytes a pixel in 4:2:0, 135 in 4:4:4). 32 faces of 560 pixels.
@@ -26,7 +27,8 @@ def pixel_device(compute: Compute) -> torch.device | None:
     On CUDA alone: beside networks on a CPU, OpenCV is several times as fast as tensors, and on MPS
     nobody has measured it.
     """
-    return compute.device if compute.device.type == "cuda" else None
+    device = compute.device
+    return device if not isinstance(device, HostDevice) and device.type == "cuda" else None
 
 
 def at_once(squares: Sequence[Square]) -> int:
@@ -44,6 +46,8 @@ class DeviceCropper:
 
     def __call__(self, frames: Sequence[Frame], squares: Sequence[Square]) -> Tensor:
         """-> RGB float32 ``[B, 3, S, S]`` in [0, 255]."""
+        import torch
+
         few, crops = at_once(squares), []
         with torch.inference_mode():
             for start in range(0, len(frames), few):
@@ -52,5 +56,7 @@ class DeviceCropper:
             return torch.cat(crops)
 
     def _crop(self, planes: Sequence[Planes], squares: Sequence[Square]) -> Tensor:
+        from ..faces.device.crop import crop_rgb
+
         layout, converter = self._layout, self._converter
         return crop_rgb(planes, squares, self._size_px, layout, converter, self._device)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..backends.base import Backend, CodeLayout, Jaw, MovingBackend
+from ..backends.compute import Array, on_device, on_host
 from ..backends.images import to_pictures, to_pixels
 from ..errors import MediaError
-from ..faces.device.difference import SLOTS
 from ..faces.difference import DRAWS_NEW_PX
 from ..faces.geometry import Square
 from ..faces.mouth import Words
@@ -26,20 +24,25 @@ from ..media.script import Script, open_frames
 from ..options import Detail, Paste, SourceChoice
 from .codes import FaceEdit
 from .cropper import Cropper
-from .device_join import DeviceDifferenceJoin, RenderedOnDevice
 from .encode import Crops, crop_images
 from .join import Canvas, DifferenceJoin, Join, Place, Planes, Rendered, RenderingJoin
 from .lips_row import LipsRow
 from .on_device import DeviceCropper, pixel_device
 
-#: Frames: to a GPU several are hardly more than one.
-JOINED_HERE, JOINED_THERE = 4, SLOTS
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from .device_join import DeviceDifferenceJoin, RenderedOnDevice
+
+#: Frames, where they come one after the other; to a GPU several are hardly more than one.
+JOINED_HERE = 4
 
 #: On people a dropped jaw shows as plainly as on drawn ones where it parts their lips so much more.
 FELT_PLAINLY = 1.5
 
 #: A frame's face before and after, wherever it is.
-Painted = Rendered | RenderedOnDevice
+Painted: TypeAlias = "Rendered | RenderedOnDevice"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class FacePainter:
         device = device or pixel_device(backend.compute)
         self._there: tuple[DeviceCropper, list[DeviceDifferenceJoin]] | None = None
         if device is not None and self._differs and settings.paste != "none":
+            from .device_join import DeviceDifferenceJoin
+
             cropper = DeviceCropper(info, backend.crop.size_px, device)
             self._there = cropper, [DeviceDifferenceJoin(canvas, device) for _ in joins]
         best = settings.source == "best"
@@ -119,7 +124,11 @@ class FacePainter:
     def joined_at_once(self) -> int:
         """How many frames are best painted together: where they come one after the other, few, so
         that the encoder need not wait for all."""
-        return JOINED_THERE if self._there is not None else JOINED_HERE
+        if self._there is None:
+            return JOINED_HERE
+        from ..faces.device.difference import SLOTS
+
+        return SLOTS
 
     def active(self, index: int) -> bool:
         """Whether a frame is edited at all. Where no code changes, a difference is nothing."""
@@ -138,7 +147,8 @@ class FacePainter:
             if self._differs:
                 out += self._both(run, originals, source)
             else:
-                edited = to_pictures(self._backend.render(source, self._on_device(self._codes[at])))
+                codes = self._of_networks(self._codes[at])
+                edited = to_pictures(self._backend.render(source, codes))
                 out += [Rendered(*p) for p in zip(run, originals, edited, strict=True)]
         return out
 
@@ -149,7 +159,7 @@ class FacePainter:
         lips, out = self._lips_in(run, originals), list[Any]([None] * len(run))
         for k in reversed(range(len(pictures) - 1)):  # each step with those that come after it
             motion: Iterable[np.ndarray | None] = [None] * len(run)
-            motion = motion if flows is None else (flows[k + 1] - flows[k]).cpu().numpy()
+            motion = motion if flows is None else on_host(flows[k + 1] - flows[k])
             both = pictures[k + 1], pictures[k]
             told = self._told(run, k)
             parts = zip(run, originals, *both, motion, *told, lips, out, strict=True)
@@ -158,6 +168,8 @@ class FacePainter:
 
     def _both_there(self, run: list[Frame], crop: DeviceCropper) -> list[RenderedOnDevice]:
         """The same, and nothing of it comes to the host."""
+        from .device_join import RenderedOnDevice
+
         originals, source = self._faces(run, crop)
         images, flows = self._renderings(run, source)
         pictures = [to_pixels(image) for image in images]
@@ -172,12 +184,10 @@ class FacePainter:
             out = [RenderedOnDevice(*p) for p in parts]
         return out
 
-    def _renderings(
-        self, run: list[Frame], source: Any
-    ) -> tuple[list[Tensor], list[Tensor] | None]:
+    def _renderings(self, run: list[Frame], source: Any) -> tuple[list[Any], list[Any] | None]:
         """Images before, after each step, and where their pixels are from ``[B, S, S, 2]``."""
         at, backend = [f.index for f in run], self._backend
-        codes = [self._on_device(step[at]) for step in self._steps]
+        codes = [self._of_networks(step[at]) for step in self._steps]
         if not isinstance(backend, MovingBackend):
             return [backend.render(source, c) for c in codes], None
         images, flows = zip(*(backend.render_moving(source, c) for c in codes), strict=True)
@@ -191,8 +201,7 @@ class FacePainter:
         for k, frame in enumerate(run):
             if self._lips.is_due(frame.index):
                 image = crop_images(originals[k : k + 1], self._backend)
-                codes = self._on_device(self._own_codes[frame.index][None])
-                self._lips.look(frame.index, image, codes)
+                self._lips.look(frame.index, image, self._own_codes[frame.index][None])
             rows.append(self._lips.of(frame.index))
         return rows
 
@@ -251,6 +260,8 @@ class FacePainter:
             return [replace(f, original=o) for f, o in zip(faces, crops, strict=True)]
         if not frames:
             return []
+        from .device_join import RenderedOnDevice
+
         cut = self._there[0](frames, squares)
         there = [r.then for r in rendered if isinstance(r, RenderedOnDevice) and r.then is not None]
         ready = _ready(cut)
@@ -282,8 +293,8 @@ class FacePainter:
     def _changes(self, index: int) -> bool:
         return not np.array_equal(self._codes[index], self._own_codes[index])
 
-    def _on_device(self, codes: np.ndarray) -> Tensor:
-        return torch.from_numpy(codes).to(self._backend.compute.device)
+    def _of_networks(self, codes: np.ndarray) -> Array:
+        return on_device(codes, self._backend.compute.device)
 
     @property
     def _own_source(self) -> bool:
@@ -309,7 +320,7 @@ class FacePainter:
         """A run's crops and their source, from when it was read if they were kept."""
         if self._read is not None and self._own_source:
             kept = self._read.of([f.index for f in run])
-            if kept is not None and isinstance(kept[0], Tensor) == (self._there is not None):
+            if kept is not None and isinstance(kept[0], Sequence) == (self._there is None):
                 return kept
         crops = cut(run, [self.square(f) for f in run])
         return crops, self._source(run, crops)
@@ -359,6 +370,8 @@ def _ready(there: Tensor) -> torch.cuda.Event | None:
     """After which all that is asked of a tensor's device so far is done; None on a CPU."""
     if not there.is_cuda:
         return None
+    import torch
+
     event = torch.cuda.Event()
     event.record(torch.cuda.current_stream(there.device))
     return event

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..backends.base import Backend
+from ..backends.compute import Device
 from ..errors import MediaError
 from ..faces.geometry import Square
 from ..faces.paste import paste_rgb
@@ -99,7 +99,7 @@ Faces = list[Sequence[Painted]]
 
 
 def rendered_ahead(
-    groups: Iterable[list[Frame]], painters: list[FacePainter], device: torch.device
+    groups: Iterable[list[Frame]], painters: list[FacePainter], device: Device
 ) -> Iterator[tuple[list[Frame], Faces]]:
     """Groups of frames with their faces; the networks work on the next group while whoever asks
     joins this one."""

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from ..errors import CheckpointError
 from ..log import log
 from ..media.files import atomic_path
+from .arrays import DOWNLOAD_AGAIN
 from .registry import WeightFile
-from .untrusted import DOWNLOAD_AGAIN, read_metadata, read_tensors
+from .untrusted import read_tensors
 
-__all__ = ["convert_pickle", "is_unused", "load_strict", "read_metadata", "read_tensors"]
+__all__ = ["convert_pickle", "is_unused", "load_strict", "read_tensors"]
 
 _SHOWN_NAMES = 5
 

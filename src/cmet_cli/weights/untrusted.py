@@ -22,8 +22,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from ..errors import CheckpointError
+from .arrays import DOWNLOAD_AGAIN, damaged
 
-DOWNLOAD_AGAIN = "download it again with `cmet download-weights`, or point --weights-dir elsewhere"
 _SHOWN_NAMES = 5
 #: Tensors may share their storage (tied weights), so together they may be larger than the file.
 MOST_TIMES_THE_FILE = 4
@@ -45,21 +45,12 @@ def read_tensors(path: Path, key: str | tuple[str, ...] = ()) -> dict[str, Tenso
     return state
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """What a safetensors file says of itself. Raises :class:`CheckpointError`."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
-    except Exception as error:  # as below
-        raise _damaged(path, error) from error
-
-
 def _load_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except Exception as error:  # whatever a damaged header leads the library to
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
 def _entry(content: Any, key: str | tuple[str, ...], path: Path) -> dict[str, Tensor]:
@@ -95,13 +86,13 @@ def _load_pickle(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if named is None:
-            raise _damaged(path, error) from error
+            raise damaged(path, error) from error
         raise CheckpointError(
             f"{path}: refused: the file wants to build '{named[1]}', and only tensors are accepted",
             "a checkpoint with other content could run code; get it from its publisher",
         ) from error
     except Exception as error:  # a mutated pickle raises anything, from KeyError to MemoryError
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
 def _refuse_zip_bomb(path: Path) -> None:
@@ -134,10 +125,3 @@ def _refuse_swollen(state: Mapping[str, Tensor], path: Path) -> None:
                 "the file",
                 DOWNLOAD_AGAIN,
             )
-
-
-def _damaged(path: Path, error: Exception) -> CheckpointError:
-    first_line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return CheckpointError(
-        f"{path}: damaged or truncated, cannot be read ({first_line[:160]})", DOWNLOAD_AGAIN
-    )

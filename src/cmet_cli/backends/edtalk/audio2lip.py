@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SMOOTHING_SIGMA_FRAMES = 1.0
-
-
-@dataclass(frozen=True)
-class Audio2LipConfig:
-    """Sizes; the defaults are the published ones. ``channels``: width of the five stages."""
-
-    channels: tuple[int, int, int, int, int] = (32, 64, 128, 256, 512)
-    lip_dim: int = 20
+from .lip_codes import smoothing_taps
+from .sizes import Audio2LipConfig
 
 
 class ConvBlock2d(nn.Module):
@@ -77,7 +67,5 @@ class Audio2Lip(nn.Module):
 
 def smooth_codes(codes: Tensor) -> Tensor:
     """3-tap Gaussian over time with zero padding. ``[N, D]`` -> ``[N, D]``."""
-    side = math.exp(-0.5 / SMOOTHING_SIGMA_FRAMES**2)
-    taps = torch.tensor([side, 1.0, side], dtype=codes.dtype, device=codes.device)
-    taps = (taps / taps.sum()).view(1, 1, 3)
-    return F.conv1d(codes.t()[:, None], taps, padding=1)[:, 0].t()
+    taps = torch.tensor(smoothing_taps(), dtype=codes.dtype, device=codes.device)
+    return F.conv1d(codes.t()[:, None], taps.view(1, 1, 3), padding=1)[:, 0].t()

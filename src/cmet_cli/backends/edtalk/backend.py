@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +15,20 @@ from torch import Tensor
 from ...errors import WeightsError
 from ...log import log
 from ...media.clock import GRID_HZ
-from ...media.mel import mel_window_pieces
+from ...media.mel import spectrogram
+from ...media.mel_windows import mel_window_pieces
 from ..base import CodeLayout, CropSpec
-from ..devices import DTYPES, Compute, batch_for
-from .audio2lip import Audio2Lip, smooth_codes
+from ..compute import Compute
+from ..devices import DTYPES, batch_for
+from .audio2lip import Audio2Lip
 from .connector import Connector
 from .crop_calibration import EDTALK_CROP
 from .decoder import SourceFeatures
 from .fast import FastEDTalk
+from .lip_codes import LIP_BATCH, gathered
 from .model_config import ModelConfig
 from .networks import EDTalk, EDTalkConfig
 
-LIP_BATCH = 64  # mel windows per call of the lip network
 BLACK = -0.99  # a picture without anything brighter than this shows nothing
 
 
@@ -53,7 +54,7 @@ class EDTalkBackend:
     ) -> None:
         sizes = edtalk.config
         self.edtalk, self.audio2lip = edtalk, audio2lip
-        self.name, self.source, self._motion = config.name, config.source, config.motion
+        self.name, self.source, self._config = config.name, config.source, config
         self.crop = CropSpec(sizes.image_size_px, EDTALK_CROP)
         self.layout = CodeLayout(sizes.lip_dim, sizes.pose_dim, sizes.expression_dim, config.jaw)
         self.warnings: list[str] = []
@@ -98,13 +99,11 @@ class EDTalkBackend:
             return frames.clamp(-1, 1), moved.permute(0, 2, 3, 1)
 
     def expected_motion(self, change: np.ndarray) -> float | None:
-        if self._motion is None:
-            return None
-        return float(np.sqrt(max(0.0, change @ self._motion @ change)))
+        return self._config.expected_motion(change)
 
     def _try(self, frames: int) -> None:
         """Encode and render so many, to see how long it takes."""
-        size, device = self.crop.size_px, self.compute.device
+        size, device = self.crop.size_px, self.compute.torch_device
         images = torch.zeros(frames, 3, size, size, device=device)
         self.render(self.prepare(images[:1]), self.encode(images)).cpu()
 
@@ -128,15 +127,16 @@ class EDTalkBackend:
     def lips(self, sound: Iterable[np.ndarray]) -> np.ndarray:
         if self.audio2lip is None:
             raise WeightsError(f"{self.name}: the lip network is not loaded")
-        # One growing buffer: small tensors kept among the network's large ones tear the heap, which
-        # cost 600 MB over an hour of sound.
-        device, codes = self.compute.device, array("f")
         with torch.inference_mode():
-            for windows in mel_window_pieces(sound, LIP_BATCH):
-                piece = self.audio2lip(windows[:, None].to(device))
-                codes.frombytes(piece.float().cpu().numpy().tobytes())
-            together = np.frombuffer(codes, np.float32).reshape(-1, self.layout.lip).copy()
-            return smooth_codes(torch.from_numpy(together)).numpy() if len(together) else together
+            return gathered(
+                map(self._lips_of, mel_window_pieces(sound, spectrogram, LIP_BATCH)),
+                self.layout.lip,
+            )
+
+    def _lips_of(self, windows: np.ndarray) -> np.ndarray:
+        assert self.audio2lip is not None
+        there = torch.from_numpy(windows)[:, None].to(self.compute.torch_device)
+        return self.audio2lip(there).float().cpu().numpy()
 
 
 def shows_nothing(frames: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layers import drawn
+from .sizes import EXPRESSION_DIM, ConnectorConfig
 
 
 class CodeBlock(NamedTuple):
@@ -39,21 +39,6 @@ _CODE_STACK = (
 REFERENCE, SPEECH, NEUTRAL = 1, 2, 3  # rows of the modality embedding
 MODALITY_ROWS = 4
 TOGETHER = 32  # windows whose own codes are encoded at once
-EXPRESSION_DIM = 10  # the stack above reduces exactly ten numbers to one
-
-
-@dataclass(frozen=True)
-class ConnectorConfig:
-    """Sizes; the defaults are the published ones. ``window`` is T of the paper, in frames."""
-
-    width: int = 1024
-    layers: int = 4
-    heads: int = 4
-    feedforward: int = 1024
-    window: int = 5
-    speech_dim: int = 1024
-    dropout: float = 0.1
-    positions: int = 512
 
 
 class ConvBlock1d(nn.Module):

@@ -12,7 +12,7 @@ from torch import nn
 from ...weights.checkpoint import load_strict, read_tensors
 from ...weights.folder import Weights
 from ...weights.registry import EDTALK_UNUSED
-from ..devices import Compute
+from ..compute import Compute
 from .audio2lip import Audio2Lip
 from .backend import CmetConnector, EDTalkBackend
 from .connector import Connector
@@ -56,7 +56,7 @@ def load(weights: Weights, compute: Compute) -> tuple[EDTalkBackend, CmetConnect
     _fill(audio2lip, CheckpointFile(weights.audio2lip, "audio2lip", published), compute)
     _fill(connector, CheckpointFile(weights.connector, "state_dict", published), compute)
     backend = EDTalkBackend(edtalk, audio2lip, config, compute)
-    return backend, CmetConnector(connector, config.gain, compute.device)
+    return backend, CmetConnector(connector, config.gain, compute.torch_device)
 
 
 def filled(compute: Compute) -> EDTalkBackend:
@@ -64,7 +64,7 @@ def filled(compute: Compute) -> EDTalkBackend:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = EDTalk()
-    fold_weights(network).to(compute.device)
+    fold_weights(network).to(compute.torch_device)
     return EDTalkBackend(network, None, ModelConfig(name="cmet"), compute)
 
 
@@ -87,4 +87,4 @@ def _fill(module: nn.Module, file: CheckpointFile, compute: Compute) -> None:
     assert file.path is not None  # find_weights returns complete weights only
     tensors = read_tensors(file.path, file.key)
     load_strict(module, tensors, file.path, file.unused, allow_unknown=file.published)
-    fold_weights(module).to(compute.device)
+    fold_weights(module).to(compute.torch_device)

@@ -12,9 +12,7 @@ from ...errors import CheckpointError
 from ...options import SourceChoice
 from ...weights.sections import read_sections
 from ..base import Jaw
-from .audio2lip import Audio2LipConfig
-from .connector import ConnectorConfig
-from .networks import EDTalkConfig
+from .sizes import Audio2LipConfig, ConnectorConfig, EDTalkConfig
 
 
 @dataclass(frozen=True)
@@ -23,8 +21,7 @@ class ModelConfig:
 
     name: for people; gain: factor on the predicted change at ``--intensity 1``, calibrated at
     training; source: which frame lends its face, unless asked for otherwise; motion: what the
-    square of a change of expression moves, ``[D, D]`` (:meth:`.EDTalkBackend.expected_motion`);
-    jaw: what its codes say of it.
+    square of a change of expression moves, ``[D, D]``; jaw: what its codes say of it.
     """
 
     name: str = "cmet"
@@ -35,6 +32,12 @@ class ModelConfig:
     source: SourceChoice = "first"
     motion: np.ndarray | None = None
     jaw: Jaw | None = None
+
+    def expected_motion(self, change: np.ndarray) -> float | None:
+        """As :meth:`~cmet_cli.backends.base.MovingBackend.expected_motion`."""
+        if self.motion is None:
+            return None
+        return float(np.sqrt(max(0.0, change @ self.motion @ change)))
 
 
 MOST_GAIN, MOST_NAME = 100.0, 80

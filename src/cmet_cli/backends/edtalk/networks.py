@@ -6,7 +6,6 @@ frame and leaves the other twenty-six alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -14,48 +13,12 @@ from torch import Tensor, nn
 
 from .decoder import Decoder, SourceFeatures
 from .layers import EqualLinear, drawn, full_precision
+from .sizes import EDTalkConfig
 from .visual_encoder import AppearanceEncoder
 
 DIRECTION_EPS = 1e-8
 SHARED_HEAD_LAYERS = 4
 CODE_HEAD_LAYERS = 3
-
-
-@dataclass(frozen=True)
-class EDTalkConfig:
-    """Sizes of the EDTalk networks; the defaults are the published ones.
-
-    channels: feature channels from the full picture size down to 4x4, halving each step.
-    equalised: whether weights carry a run-time 1/sqrt(fan-in) scale (the published files do).
-    """
-
-    channels: tuple[int, ...] = (64, 128, 256, 512, 512, 512, 512)
-    latent_dim: int = 512
-    lip_dim: int = 20
-    pose_dim: int = 6
-    expression_dim: int = 10
-    expression_hidden: int = 128
-    equalised: bool = True
-
-    @property
-    def image_size_px(self) -> int:
-        return 4 * 2 ** (len(self.channels) - 1)
-
-    @property
-    def code_dim(self) -> int:
-        return self.lip_dim + self.pose_dim + self.expression_dim
-
-    @property
-    def lip_slice(self) -> slice:
-        return slice(0, self.lip_dim)
-
-    @property
-    def pose_slice(self) -> slice:
-        return slice(self.lip_dim, self.lip_dim + self.pose_dim)
-
-    @property
-    def expression_slice(self) -> slice:
-        return slice(self.lip_dim + self.pose_dim, self.code_dim)
 
 
 def _linear_stack(widths: list[int], equalised: bool) -> nn.Sequential:

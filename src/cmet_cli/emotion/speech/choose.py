@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
+from ...backends.compute import Device, HostDevice, torch_device
 from ...errors import CheckpointError, WeightsError
-from ...weights.checkpoint import load_strict, read_tensors
 from ...weights.folder import MINI_SPEECH_FILE, Weights
 from ...weights.sections import read_sections
 from .encoder import EMOTION2VEC, SpeechEncoder
-from .speechnet import SpeechNet, SpeechNetConfig
-from .tracks import TRACKS
+from .portable import PortableSpeechEncoder
+
+if TYPE_CHECKING:
+    from .speechnet import SpeechNet
 
 
-def load_speech_encoder(weights: Weights, device: torch.device) -> SpeechEncoder:
+def load_speech_encoder(weights: Weights, device: Device) -> SpeechEncoder:
     """The model's own encoder where its configuration has one, else emotion2vec+ (seconds to load).
 
     Raises :class:`WeightsError`.
     """
     sizes = read_sections(weights.config).get("speech") if weights.config else None
+    if sizes is not None and isinstance(device, HostDevice):
+        return PortableSpeechEncoder(weights, int(sizes["dim"]), encoder_name(weights))
     if sizes is not None:
         from .mini import MiniSpeechEncoder
 
-        return MiniSpeechEncoder(load_speechnet(weights, sizes), device, encoder_name(weights))
+        return MiniSpeechEncoder(
+            load_speechnet(weights, sizes), torch_device(device), encoder_name(weights)
+        )
     if weights.speech is None:
         raise WeightsError(
             f"no speech encoder in {weights.root}",
@@ -46,15 +51,21 @@ def encoder_name(weights: Weights) -> str:
     return f"mini {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
-def load_emotion2vec(folder: Path, device: torch.device) -> SpeechEncoder:
+def load_emotion2vec(folder: Path, device: Device) -> SpeechEncoder:
     """emotion2vec+ of a FunASR folder. Raises :class:`WeightsError`."""
     from .emotion2vec import Emotion2vec
 
-    return Emotion2vec(folder, device)
+    return Emotion2vec(folder, torch_device(device))
 
 
 def load_speechnet(weights: Weights, sizes: dict[str, object]) -> SpeechNet:
     """The small speech encoder of a model folder."""
+    import torch
+
+    from ...weights.checkpoint import load_strict, read_tensors
+    from .speechnet import SpeechNet, SpeechNetConfig
+    from .tracks import TRACKS
+
     path = weights.root / MINI_SPEECH_FILE
     try:
         config = SpeechNetConfig(**sizes)  # type: ignore[arg-type]

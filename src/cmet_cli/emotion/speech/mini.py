@@ -23,11 +23,15 @@ class MiniSpeechEncoder:
     @torch.inference_mode()
     def feature(self, wave: np.ndarray) -> np.ndarray:
         """16 kHz mono float32 ``[n]`` -> utterance feature float32 ``[dim]``."""
-        sound = level_wave(torch.from_numpy(wave))
-        heard = mel_spectrogram(sound)
-        if self._network.config.tracks:
-            heard = torch.cat([about_own_mean(heard), speech_tracks(sound)])
+        heard = heard_in(torch.from_numpy(wave), self._network.config.tracks > 0)
         return self._network(heard[None].to(self._device))[0].float().cpu().numpy()
+
+
+def heard_in(wave: torch.Tensor, tracks: bool) -> torch.Tensor:
+    """What a :class:`SpeechNet` is given of a wave ``[n]``: ``[mel_bands (+ 9), 1 + n // 200]``."""
+    sound = level_wave(wave)
+    heard = mel_spectrogram(sound)
+    return torch.cat([about_own_mean(heard), speech_tracks(sound)]) if tracks else heard
 
 
 def about_own_mean(mel: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...media.audio import SAMPLE_RATE_HZ
-from ...media.mel import HOP, N_FFT
+from ...media.mel_windows import HOP, N_FFT
 
 TRACKS = 9
 PITCH_HZ = (60.0, 480.0)
@@ -57,7 +57,7 @@ def speech_tracks(wave: Tensor) -> Tensor:
     frames = wave.unfold(0, N_FFT, HOP) * window
     power = torch.fft.rfft(frames, _FFT).abs().square()  # [T, 1025]
     whole = _db(power, 60, 7500)
-    loud = torch.quantile(whole, 0.95)
+    loud = _quantile(whole, 0.95)
     loudness = ((whole - loud) / 20).clamp(-2.5, 0.5)
     active = (whole > loud - _ACTIVE_DB).float()
     pitch, likeness = _pitch(power[:, bins])
@@ -99,9 +99,18 @@ def _pitch(power: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _weighted_median(values: Tensor, weights: Tensor) -> Tensor:
-    order = values.argsort()
+    ordered, order = values.sort()
     total = weights[order].cumsum(0)
-    return values[order[int(torch.searchsorted(total, total[-1] / 2).clamp_max(len(total) - 1))]]
+    below = (total < total[-1] / 2).sum()  # as searchsorted, which has no graph
+    return ordered.gather(0, below.clamp_max(total.shape[0] - 1)[None])[0]
+
+
+def _quantile(values: Tensor, share: float) -> Tensor:
+    """As :func:`torch.quantile`, which has no graph either."""
+    ordered = values.sort().values
+    at = torch.scalar_tensor(share) * (values.shape[0] - 1)
+    around = ordered.gather(0, torch.stack([at.floor(), at.ceil()]).long())
+    return torch.lerp(around[0], around[1], at - at.floor())
 
 
 def _db(power: Tensor, low_hz: float, high_hz: float) -> Tensor:

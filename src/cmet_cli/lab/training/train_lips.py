@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ...backends.edtalk.audio2lip import Audio2Lip, Audio2LipConfig, smooth_codes
 from ...media.clock import GRID_HZ
-from ...media.mel import CLIP, FIRST_FRAME_LEAD, MEL_FRAMES_PER_S, WINDOW_COLUMNS
+from ...media.mel import CLIP
+from ...media.mel_windows import FIRST_FRAME_LEAD, MEL_FRAMES_PER_S, WINDOW_COLUMNS
 from ...options import Progress, no_progress
 from .code_space import code_space
 from .loop import TrainConfig, fingerprint, train

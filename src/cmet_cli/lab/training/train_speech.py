@@ -21,7 +21,8 @@ from ...emotion.hearing import TEMPERATURE
 from ...emotion.speech.mini import about_own_mean
 from ...emotion.speech.speechnet import SpeechNet, SpeechNetConfig
 from ...emotion.speech.tracks import TRACKS
-from ...media.mel import CLIP, MEL_FRAMES_PER_S
+from ...media.mel import CLIP
+from ...media.mel_windows import MEL_FRAMES_PER_S
 from ...options import Progress, no_progress
 from ..avatar.emotions import EMOTIONS
 from .loop import TrainConfig, fingerprint, train

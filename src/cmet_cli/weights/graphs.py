@@ -1,0 +1,84 @@
+"""A small model's networks as ONNX graphs, beside its weights: run without torch.
+
+Importing torch takes longer than a short video's edit; ONNX Runtime is there in a tenth of a
+second. ``lab/portable.py`` writes the graphs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import CheckpointError
+from ..log import log
+from ..threads import thread_count
+from .folder import Weights
+from .record import sha256_of
+
+FOLDER, MADE_OF = "portable", "made_of.json"
+ENCODER, RENDERER, CONNECTOR = "encoder.onnx", "renderer.onnx", "connector.onnx"
+MEL, LIPS, SPEECH = "mel.onnx", "lips.onnx", "speech.onnx"
+GRAPHS = (ENCODER, RENDERER, CONNECTOR, MEL, LIPS, SPEECH)
+
+
+def sources_of(weights: Weights) -> list[Path]:
+    """The files whose networks the graphs are, and their sizes."""
+    files = (weights.edtalk, weights.audio2lip, weights.connector, weights.speech, weights.config)
+    return [path for path in files if path is not None and path.is_file()]
+
+
+def is_portable(weights: Weights) -> bool:
+    """Whether a model has graphs that can be run here, as they were written, and of the very
+    weights that lie beside them."""
+    folder = weights.root / FOLDER
+    if not weights.own_ear or not (folder / MADE_OF).is_file():
+        return False
+    try:
+        import onnxruntime  # noqa: F401
+    except Exception as error:  # whatever a library that is not whole raises
+        log.info("the small model runs in torch: ONNX Runtime cannot be imported: %s", error)
+        return False
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        made_of = json.loads((folder / MADE_OF).read_text("utf-8"))
+        files = [*sources_of(weights), *(folder / name for name in GRAPHS)]
+        return all(made_of.get(path.name) == sha256_of(path) for path in files)
+    return False
+
+
+class Graph:
+    """One network, on the processor. Several threads may run it at once.
+
+    Raises :class:`CheckpointError` where ONNX Runtime does not take the file.
+    """
+
+    def __init__(self, weights: Weights, name: str) -> None:
+        import onnxruntime
+
+        onnxruntime.disable_telemetry_events()  # which Windows' builds have
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = thread_count()
+        options.log_severity_level = 4  # what goes wrong is raised
+        # Threads that wait for work would take it from whatever paints and encodes meanwhile.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        path = weights.root / FOLDER / name
+        try:
+            session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+        except Exception as error:  # whatever it makes of a file
+            first = next(iter(str(error).splitlines()), "")
+            raise CheckpointError(
+                f"{path}: ONNX Runtime does not take it ({first[:160]})",
+                "install cmet again, or remove the folder it lies in",
+            ) from error
+        self._run = session.run
+        self._inputs = [given.name for given in session.get_inputs()]
+        self._outputs = [made.name for made in session.get_outputs()]
+
+    def __call__(self, *given: np.ndarray, most: int | None = None) -> list[np.ndarray]:
+        """float32 arrays, of which the graph knows the shapes. most: only its first results."""
+        plain = (np.ascontiguousarray(array, np.float32) for array in given)
+        feed = dict(zip(self._inputs, plain, strict=True))
+        made: list[np.ndarray] = self._run(self._outputs[:most], feed)
+        return made

@@ -1,0 +1,72 @@
+"""Graphs beside weights: taken only where they are what they should be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from cmet_cli.errors import CheckpointError
+from cmet_cli.weights.folder import inspect_folder, mini_folder
+from cmet_cli.weights.graphs import FOLDER, GRAPHS, MADE_OF, Graph, is_portable
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(mini_folder(), tmp_path / "mini")
+    return tmp_path / "mini"
+
+
+def test_the_model_that_ships_has_graphs_of_its_very_weights(copy):
+    assert is_portable(inspect_folder(mini_folder()))
+    assert is_portable(inspect_folder(copy))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["edtalk.safetensors", "audio2lip.safetensors", "connector.safetensors", "speech.safetensors"],
+)
+def test_after_another_training_they_are_of_other_weights(copy, name):
+    path = copy / name
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert not is_portable(inspect_folder(copy))
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_graph_that_is_not_as_it_was_written_is_not_run(copy, name):
+    path = copy / FOLDER / name
+    path.write_bytes(path.read_bytes()[:-1])
+    assert not is_portable(inspect_folder(copy))
+
+
+@pytest.mark.parametrize("said", ["", "[]", "null", '{"edtalk.safetensors": 3}'])
+def test_a_list_that_says_nothing_of_use(copy, said):
+    (copy / FOLDER / MADE_OF).write_text(said, "utf-8")
+    assert not is_portable(inspect_folder(copy))
+
+
+def test_other_sizes_are_another_network(copy):
+    config = json.loads((copy / "config.json").read_text("utf-8"))
+    config["connector"]["window"] = 7
+    (copy / "config.json").write_text(json.dumps(config), "utf-8")
+    assert not is_portable(inspect_folder(copy))
+
+
+def test_without_a_runtime_there_is_torch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # cannot be imported
+    assert not is_portable(inspect_folder(mini_folder()))
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph at all", None])
+def test_what_is_no_graph_is_told_in_one_line(tmp_path, content):
+    (tmp_path / FOLDER).mkdir()
+    if content is not None:
+        (tmp_path / FOLDER / GRAPHS[0]).write_bytes(content)
+    with pytest.raises(CheckpointError, match="ONNX Runtime does not take it") as raised:
+        Graph(inspect_folder(tmp_path), GRAPHS[0])
+    assert "\n" not in raised.value.message
