@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -70,3 +71,25 @@ def test_what_is_no_graph_is_told_in_one_line(tmp_path, content):
     with pytest.raises(CheckpointError, match="ONNX Runtime does not take it") as raised:
         Graph(inspect_folder(tmp_path), GRAPHS[0])
     assert "\n" not in raised.value.message
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").is_file(), reason="Linux alone tells how much is used"
+)
+def test_memory_that_is_not_there_is_told_as_python_tells_it():
+    """So that a batch may try again with fewer pictures at once. In a process with little of it."""
+    code = (
+        "import resource, numpy as np; from pathlib import Path; "
+        "from cmet_cli.weights.folder import inspect_folder, mini_folder; "
+        "from cmet_cli.weights.graphs import ENCODER, Graph; "
+        "graph = Graph(inspect_folder(mini_folder()), ENCODER); "
+        "used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize(); "
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**28,) * 2); "
+        "pictures = np.zeros((400, 3, 64, 64), np.float32)\n"
+        "try: graph(pictures)\n"
+        "except MemoryError as error: print(error)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout.strip() == "no memory is left for the networks"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +49,14 @@ def is_portable(weights: Weights) -> bool:
     return False
 
 
+_MEMORY_WORDS = ("failed to allocate", "bad_alloc", "bad allocation")
+
+
 class Graph:
     """One network, on the processor. Several threads may run it at once.
 
-    Raises :class:`CheckpointError` where ONNX Runtime does not take the file.
+    Raises :class:`CheckpointError` where ONNX Runtime does not take the file, and MemoryError here
+    and when it is run.
     """
 
     def __init__(self, weights: Weights, name: str) -> None:
@@ -65,7 +70,10 @@ class Graph:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         path = weights.root / FOLDER / name
         try:
-            session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+            with _memory_told():
+                session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+        except MemoryError:
+            raise
         except Exception as error:  # whatever it makes of a file
             first = next(iter(str(error).splitlines()), "")
             raise CheckpointError(
@@ -80,5 +88,17 @@ class Graph:
         """float32 arrays, of which the graph knows the shapes. most: only its first results."""
         plain = (np.ascontiguousarray(array, np.float32) for array in given)
         feed = dict(zip(self._inputs, plain, strict=True))
-        made: list[np.ndarray] = self._run(self._outputs[:most], feed)
+        with _memory_told():
+            made: list[np.ndarray] = self._run(self._outputs[:most], feed)
         return made
+
+
+@contextlib.contextmanager
+def _memory_told() -> Iterator[None]:
+    """What ONNX Runtime says of memory that is not there, as Python says it."""
+    try:
+        yield
+    except Exception as error:
+        if any(words in str(error).lower() for words in _MEMORY_WORDS):
+            raise MemoryError("no memory is left for the networks") from error
+        raise
