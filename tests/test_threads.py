@@ -28,7 +28,7 @@ def test_torch_and_whoever_asks_are_told_the_same(as_before):
 
 
 @pytest.mark.parametrize(
-    ("variable", "wanted"), [("3", "3"), ("0", "1"), ("4,2", None), ("", None), (None, None)]
+    ("variable", "wanted"), [("3", "3"), ("0", "1"), ("4,2", "4"), ("", None), (None, None)]
 )
 def test_before_torch_is_there(variable, wanted):
     """As OpenMP is told; else, and where nobody understands it, one a core."""

@@ -109,12 +109,14 @@ def _funasr() -> str:
 
 def _mini() -> str:
     """The model that ships is small enough to be loaded whole."""
+    from .backends.compute import HostDevice
     from .model import load_model
     from .options import RuntimeOptions
 
     model = load_model(choice="mini", runtime=RuntimeOptions(device="cpu"))
     model.open_speech_encoder()
-    return f"{model.weights.root}: loads; it ships with cmet"
+    how = "without torch" if isinstance(model.backend.compute.device, HostDevice) else "in torch"
+    return f"{model.weights.root}: loads, and runs {how} on a processor; it ships with cmet"
 
 
 def _weights(weights_dir: Path | None) -> str:

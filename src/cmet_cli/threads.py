@@ -15,7 +15,7 @@ def thread_count() -> int:
         count: int = sys.modules["torch"].get_num_threads()
         return count
     with contextlib.suppress(KeyError, ValueError):
-        return max(1, int(os.environ[_VARIABLE]))
+        return max(1, int(os.environ[_VARIABLE].split(",")[0]))  # of nested loops the outermost
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -60,6 +60,18 @@ def test_a_model_is_settled_by_what_is_asked_and_what_it_comes_with(drivers, tin
     assert settle(mini, bf16) == Compute(CPU, "bf16", 0)
 
 
+@pytest.mark.parametrize("precision", ["auto", "fp32", "bf16"])
+def test_a_driver_without_a_gpu_makes_no_difference(drivers, precision):
+    """A batch asks for ``auto`` and its workers for what that was: they must mean the same."""
+    (drivers / "a").touch()
+    mini = inspect_folder(mini_folder())
+    by_itself = settle(mini, RuntimeOptions(precision=precision))
+    if by_itself.device.type != "cpu":
+        pytest.skip("there is one")
+    assert by_itself == settle(mini, RuntimeOptions(device="cpu", precision=precision))
+    assert (by_itself.device == HOST) is (precision != "bf16")
+
+
 @pytest.mark.parametrize(
     "asked", [{"device": "gpu"}, {"device": "cuda:99"}, {"device": "cpu", "precision": "fp16"}]
 )

@@ -13,13 +13,15 @@ from cmet_cli.backends.compute import HOST, Compute
 from cmet_cli.backends.loader import load_backend
 from cmet_cli.emotion.speech.choose import load_speech_encoder
 from cmet_cli.lab.portable import export
+from cmet_cli.weights import graphs
 from cmet_cli.weights.folder import inspect_folder
 from cmet_cli.weights.graphs import GRAPHS, is_portable
 
 
 @pytest.mark.slow
-def test_a_model_s_graphs_give_its_numbers(tiny_weights, tmp_path):
+def test_a_model_s_graphs_give_its_numbers(tiny_weights, tmp_path, monkeypatch):
     folder = tmp_path / "own"
+    monkeypatch.setattr(graphs, "mini_folder", lambda: folder)
     shutil.copytree(tiny_weights, folder)
     config = json.loads((folder / "config.json").read_text("utf-8"))
     config["jaw"] = {"spoken": [0.1] * 20, "felt": [1.0] + [0.0] * 9}

@@ -6,23 +6,39 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cmet_cli.errors import CheckpointError
+from cmet_cli.weights import graphs
 from cmet_cli.weights.folder import inspect_folder, mini_folder
 from cmet_cli.weights.graphs import FOLDER, GRAPHS, MADE_OF, Graph, is_portable
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
+def copy(tmp_path: Path, monkeypatch) -> Path:
+    """In the place of the model that ships."""
     shutil.copytree(mini_folder(), tmp_path / "mini")
+    monkeypatch.setattr(graphs, "mini_folder", lambda: tmp_path / "mini")
     return tmp_path / "mini"
 
 
-def test_the_model_that_ships_has_graphs_of_its_very_weights(copy):
+def test_the_model_that_ships_has_graphs_of_its_very_weights():
     assert is_portable(inspect_folder(mini_folder()))
+
+
+def test_a_stranger_s_graphs_are_not_run(tmp_path):
+    """However well they go with the weights beside them."""
+    shutil.copytree(mini_folder(), tmp_path / "theirs")
+    assert not is_portable(inspect_folder(tmp_path / "theirs"))
+    (tmp_path / "ours").symlink_to(mini_folder())
+    assert is_portable(inspect_folder(tmp_path / "ours"))
+
+
+def test_a_whole_copy_would_do(copy):
     assert is_portable(inspect_folder(copy))
 
 
@@ -30,12 +46,14 @@ def test_the_model_that_ships_has_graphs_of_its_very_weights(copy):
     "name",
     ["edtalk.safetensors", "audio2lip.safetensors", "connector.safetensors", "speech.safetensors"],
 )
-def test_after_another_training_they_are_of_other_weights(copy, name):
+def test_after_another_training_they_are_of_other_weights(copy, name, caplog):
     path = copy / name
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    assert not is_portable(inspect_folder(copy))
+    with caplog.at_level("INFO", "cmet_cli"):
+        assert not is_portable(inspect_folder(copy))
+    assert name in caplog.text
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -61,6 +79,15 @@ def test_other_sizes_are_another_network(copy):
 def test_without_a_runtime_there_is_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)  # cannot be imported
     assert not is_portable(inspect_folder(mini_folder()))
+
+
+def test_several_threads_run_one_graph():
+    graph = Graph(inspect_folder(mini_folder()), GRAPHS[0])
+    pictures = np.random.default_rng(0).uniform(-1, 1, (16, 2, 3, 64, 64)).astype(np.float32)
+    alone = [graph(some)[0] for some in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda some: graph(some)[0], pictures))
+    np.testing.assert_array_equal(together, alone)
 
 
 @pytest.mark.parametrize("content", [b"", b"no graph at all", None])

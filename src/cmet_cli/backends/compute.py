@@ -55,8 +55,17 @@ def pictures_at_once(size_px: int) -> int:
     return min(MAX_AUTO_BATCH, max(1, CPU_BATCH_PIXELS // size_px**2))
 
 
-#: Of drivers that torch knows: NVIDIA's, the same in WSL, AMD's.
-_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+#: Of GPUs that torch knows: NVIDIA's driver (whose device only its first user may make), a board's
+#: and the one in WSL; AMD's.
+_DRIVERS = (
+    "/dev/nvidiactl",
+    "/proc/driver/nvidia",
+    "/sys/module/nvidia",
+    "/dev/nvhost-ctrl",
+    "/dev/nvgpu",
+    "/dev/dxg",
+    "/dev/kfd",
+)
 
 
 def may_have_accelerator() -> bool:

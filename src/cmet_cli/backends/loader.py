@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -14,10 +15,9 @@ from ..weights.sections import read_sections
 from .base import Backend, SpeechConnector
 from .compute import HOST, Array, Compute, HostDevice, is_for_host
 
-#: Folders beside this file; each has a module ``load`` with ``load(weights, compute)``. Those of
-#: ``PORTABLE`` have a module ``portable`` with the same, for the graphs that a model comes with.
+#: Folders beside this file; each has a module ``load`` with ``load(weights, compute)``, and the one
+#: of the model that ships a module ``portable`` with the same, for that model's graphs.
 BACKENDS = ("edtalk",)
-PORTABLE = ("edtalk",)
 
 
 def check_runtime(runtime: RuntimeOptions) -> None:
@@ -33,11 +33,15 @@ def settle(weights: Weights, runtime: RuntimeOptions) -> Compute:
 
     Raises :class:`CheckpointError`, :class:`DeviceError`.
     """
-    if _named(weights) in PORTABLE and is_for_host(runtime) and is_portable(weights):
-        return Compute(HOST, "fp32", runtime.batch_size)
+    on_host = Compute(HOST, "fp32", runtime.batch_size)
+    if is_for_host(runtime) and is_portable(weights):
+        return on_host
     from .devices import resolve
 
-    return resolve(runtime)
+    found = resolve(runtime)
+    # No GPU after all: the same as where that is plain at once, or asked for.
+    here = is_for_host(replace(runtime, device=found.device.type)) and is_portable(weights)
+    return on_host if here else found
 
 
 def load_backend(weights: Weights, compute: Compute) -> tuple[Backend, SpeechConnector]:

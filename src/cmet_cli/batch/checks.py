@@ -171,7 +171,7 @@ class _Checker:
         return tuple(clips)
 
     def _inside(self, line: int, column: str, folder: str) -> list[str]:
-        from ..emotion.speech.clips import expand_clips  # imports torch
+        from ..emotion.speech.clips import expand_clips
 
         try:
             inside = [str(clip) for clip in expand_clips([Path(folder)], "speech")]

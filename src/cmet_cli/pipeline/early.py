@@ -1,9 +1,9 @@
-"""Finding faces while the networks load: the one needs no torch, the other one core.
+"""Finding faces while the networks load: what is waited for longest begins first.
 
-Importing torch holds Python's lock nearly all the time, so that threads beside it hardly get on. So
-the faces are found by a process of its own where one can be had for nothing: a fork, while this
-one has neither threads nor libraries with theirs (Linux). Frames that are held lie in memory that
-both have.
+Importing, torch above all, holds Python's lock nearly all the time, so that threads beside it
+hardly get on. So the faces are found by a process of its own where one can be had for nothing: a
+fork, while this one has neither threads nor libraries with theirs (Linux). Frames that are held lie
+in memory that both have.
 """
 
 from __future__ import annotations

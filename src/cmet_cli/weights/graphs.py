@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import CheckpointError
 from ..log import log
 from ..threads import thread_count
-from .folder import Weights
+from .folder import Weights, mini_folder
 from .record import sha256_of
 
 FOLDER, MADE_OF = "portable", "made_of.json"
@@ -32,10 +32,13 @@ def sources_of(weights: Weights) -> list[Path]:
 
 
 def is_portable(weights: Weights) -> bool:
-    """Whether a model has graphs that can be run here, as they were written, and of the very
-    weights that lie beside them."""
+    """Whether this is the model that ships, with graphs that can be run here, as they were written,
+    and of the very weights that lie beside them.
+
+    Of a stranger's folder only tensors are read: a graph may ask for anything.
+    """
     folder = weights.root / FOLDER
-    if not weights.own_ear or not (folder / MADE_OF).is_file():
+    if not _is_ours(weights) or not (folder / MADE_OF).is_file():
         return False
     try:
         import onnxruntime  # noqa: F401
@@ -45,7 +48,16 @@ def is_portable(weights: Weights) -> bool:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         made_of = json.loads((folder / MADE_OF).read_text("utf-8"))
         files = [*sources_of(weights), *(folder / name for name in GRAPHS)]
-        return all(made_of.get(path.name) == sha256_of(path) for path in files)
+        other = [path.name for path in files if made_of.get(path.name) != sha256_of(path)]
+        if other:
+            log.info("the small model runs in torch: other than its graphs: %s", ", ".join(other))
+        return not other
+    return False
+
+
+def _is_ours(weights: Weights) -> bool:
+    with contextlib.suppress(OSError):
+        return weights.root.samefile(mini_folder())
     return False
 
 
@@ -84,12 +96,12 @@ class Graph:
         self._inputs = [given.name for given in session.get_inputs()]
         self._outputs = [made.name for made in session.get_outputs()]
 
-    def __call__(self, *given: np.ndarray, most: int | None = None) -> list[np.ndarray]:
-        """float32 arrays, of which the graph knows the shapes. most: only its first results."""
+    def __call__(self, *given: np.ndarray) -> list[np.ndarray]:
+        """float32 arrays, of which the graph knows the shapes."""
         plain = (np.ascontiguousarray(array, np.float32) for array in given)
         feed = dict(zip(self._inputs, plain, strict=True))
         with _memory_told():
-            made: list[np.ndarray] = self._run(self._outputs[:most], feed)
+            made: list[np.ndarray] = self._run(self._outputs, feed)
         return made
 
 

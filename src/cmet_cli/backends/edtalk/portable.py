@@ -52,7 +52,7 @@ class PortableEDTalk:
         self._encoder, self._renderer = Graph(weights, ENCODER), Graph(weights, RENDERER)
 
     def encode(self, images: Array) -> np.ndarray:
-        return self._encoder(on_host(images), most=1)[0]
+        return self.encode_and_prepare(images)[0]
 
     def prepare(self, images: Array) -> PortableSource:
         return self.encode_and_prepare(images)[1]
