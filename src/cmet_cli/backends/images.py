@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .compute import HOST, Array, Device, HostDevice
+from .compute import Array, Device, HostDevice
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def to_images(rgb: np.ndarray, device: Device = HOST) -> Array:
+def to_images(rgb: np.ndarray, device: Device) -> Array:
     """Pictures ``[B, S, S, 3]`` float32 in [0, 255] -> ``[B, 3, S, S]`` in [-1, 1]."""
     if isinstance(device, HostDevice):
         return np.ascontiguousarray(rgb.transpose(0, 3, 1, 2)) / np.float32(127.5) - np.float32(1)

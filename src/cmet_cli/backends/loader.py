@@ -33,15 +33,15 @@ def settle(weights: Weights, runtime: RuntimeOptions) -> Compute:
 
     Raises :class:`CheckpointError`, :class:`DeviceError`.
     """
-    on_host = Compute(HOST, "fp32", runtime.batch_size)
+    without_torch = Compute(HOST, "fp32", runtime.batch_size)
     if is_for_host(runtime) and is_portable(weights):
-        return on_host
+        return without_torch
     from .devices import resolve
 
     found = resolve(runtime)
     # No GPU after all: the same as where that is plain at once, or asked for.
     here = is_for_host(replace(runtime, device=found.device.type)) and is_portable(weights)
-    return on_host if here else found
+    return without_torch if here else found
 
 
 def load_backend(weights: Weights, compute: Compute) -> tuple[Backend, SpeechConnector]:
