@@ -32,6 +32,9 @@ class Bright:
             return []
         return [Detection(float(columns.min()), float(rows.min()), SIDE, SIDE, 0.9)]
 
+    def detect_large(self, rgb: np.ndarray) -> list[Detection]:
+        return self.detect(rgb)
+
     def detect_near(self, rgb: np.ndarray, boxes) -> list[Detection | None]:
         self.threads.add(threading.get_ident())
         found = self.detect(rgb)

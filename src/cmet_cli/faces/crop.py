@@ -14,7 +14,7 @@ from .geometry import Square, crop_to_plane
 BLUR_PER_SCALE = 0.45  # Gaussian sigma per unit of sqrt(scale**2 - 1): little aliasing, little blur
 MARGIN_PX = 4
 #: Larger shrinking happens in two steps; this much of it is left for the second.
-KEPT_SCALE = 4.0
+KEPT_SCALE = 3.0
 
 
 def antialias(image: np.ndarray, scale: float) -> np.ndarray:

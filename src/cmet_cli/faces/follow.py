@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from ..errors import FaceError
-from .appearance import Appearance, appearance_of
+from .appearance import Appearance, appearance_of, same_person
 from .detection import Detection, FaceDetector, NearDetector, distinct
-from .foresight import Foresight
+from .foresight import Foresight, Sizes, searched
 from .live import ANCHOR_SHARE, EXPECT_FRAMES, ROW, LiveFace, Sight
 from .regions import Box, overlap
 from .shots import CutFinder
 from .track import ABSENT, BRIDGED, DETECTED, FaceTrack
 
-# With a NearDetector, frames between full searches look only around known faces.
-FULL_SEARCH_EVERY_FRAMES = 10
+# With a NearDetector, frames between full searches look only around known faces, so many of them.
+SEARCH_EVERY_LOOKS, LEAST_SEARCH_EVERY_FRAMES = 5, 10
+# Most of these searches are for large faces; small ones are hardly those that are edited.
+THOROUGH_EVERY_SEARCHES = 5
+# A face that has hardly moved since it was last looked at (in shares of its size) and looks the
+# same was on the way in the frames between, which then need not be looked at.
+HARDLY = 0.02
 LEAST_OVERLAP = 0.2
 MOST_DISTANCE = 0.6  # in face sizes, for quick heads whose boxes no longer overlap
 MOST_SIZE_RATIO = 1.7
@@ -26,54 +32,107 @@ BRIDGE_S = 0.5
 TOGETHER_FRAMES = 10
 
 
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A frame: its number, uint8 [H, W, 3], the whole reduced, and what was found beforehand."""
+
+    index: int
+    rgb: np.ndarray
+    setting: np.ndarray
+    ahead: Foresight | None = None
+
+
 class FaceFollower:
     """Give it every frame in order with :meth:`add`, then ask :meth:`finish` for the tracks."""
 
     def __init__(
         self,
         detector: FaceDetector,
-        full_search_every: int = FULL_SEARCH_EVERY_FRAMES,
         *,
+        look_every: int = 1,
         by_looks: bool = True,
         foresight: Foresight | None = None,
     ) -> None:
-        """``full_search_every`` frames new faces are looked for; it matters to NearDetectors.
+        """``look_every`` frames faces are looked at that hardly move; the frames between are looked
+        at where they do. It matters to NearDetectors, as how often new faces are looked for does.
         ``by_looks``: tell people apart by appearance too, not by place alone. ``foresight``: looks
         at frames that :meth:`foresee` tells of.
         """
         self.detector = detector
-        self._foresight = foresight if isinstance(detector, NearDetector) else None
+        near = isinstance(detector, NearDetector)
+        self._foresight = foresight if near else None
         self._grows = getattr(detector, "grows", ANCHOR_SHARE)
         self._by_looks = by_looks
-        self._every = max(1, full_search_every)
+        self._every = max(1, look_every) if near else 1
+        least = -(-LEAST_SEARCH_EVERY_FRAMES // self._every)
+        self._search_every = self._every * max(least, SEARCH_EVERY_LOOKS)
         self._cut_finder = CutFinder()
         self._live: list[LiveFace] = []
         self._kept: list[LiveFace] = []  # of closed shots
         self._cuts: list[int] = []
         self._shot_start = 0
+        self._looked = -1  # the last frame that was looked at
+        self._still = False  # whether all faces hardly moved then
+        self._left_out: list[_Seen] = []  # since then
         self.n_frames = 0
 
     def foresee(self, rgb: np.ndarray) -> None:
         """A frame that will be given to :meth:`add`, after those told of before. Changes nothing
         but the time it takes."""
         if self._foresight is not None:
-            due = self._search_is_due(self.n_frames + self._foresight.waiting)
-            self._foresight.begin(rgb, search=due)
+            index = self.n_frames + self._foresight.waiting
+            near = not self._still or self._is_due(index, self._every)
+            self._foresight.begin(rgb, near=near, search=self._search_due(index))
 
     def add(self, rgb: np.ndarray) -> None:
         """Look at the next frame, uint8 [H, W, 3]."""
         if self._foresight is not None:
             self._foresight.advance()
         if self._cut_finder.is_cut(rgb):
+            self._catch_up()
             self._cut(self.n_frames)
-        swap = self._link(rgb, self._look(rgb))
+        seen = _Seen(self.n_frames, rgb, self._cut_finder.picture, self._foresight)
         self.n_frames += 1
+        if self._still and not self._is_due(seen.index, self._every):
+            self._left_out.append(replace(seen, ahead=None))
+            return
+        self._look(seen)
+        if self._foresight is not None:
+            self._foresight.expect([one.anchor for one in self._live if self._is_here(one)])
+
+    def _look(self, seen: _Seen) -> None:
+        """Look at a frame, and before at those since the last one if they may show anything."""
+        known, near = self._near(seen)
+        still = self._hardly_moved(seen, known, near)
+        if self._left_out and not still:
+            self._catch_up()
+            known, near = self._near(seen)
+            still = self._hardly_moved(seen, known, near)
+        swap = self._link(seen, self._all_in(seen, known, near))
+        self._looked, self._still = seen.index, still
+        self._left_out.clear()
         if swap is not None:
             # Another face in the place of the last one, before the same wall: a cut all the same.
             self._cut(swap)
-        if self._foresight is not None:
-            seen = self.n_frames - 1
-            self._foresight.expect([one.anchor for one in self._live if one.frames[-1] == seen])
+
+    def _catch_up(self) -> None:
+        """Look at what was left out, frame after frame."""
+        left_out, self._left_out = self._left_out, []
+        for seen in left_out:
+            self._look(seen)
+
+    def _is_due(self, index: int, every: int) -> bool:
+        return (index - self._shot_start) % every == 0
+
+    def _search_due(self, index: int) -> Sizes | None:
+        if not self._is_due(index, self._search_every):
+            return None
+        thorough = self._is_due(index, THOROUGH_EVERY_SEARCHES * self._search_every)
+        return "all" if thorough else "large"
+
+    def _is_here(self, one: LiveFace) -> bool:
+        """Whether a face is in the last frame that was looked at."""
+        return one.frames[-1] == self._looked
 
     def finish(self, times_s: np.ndarray) -> list[FaceTrack]:
         """All tracks, numbered; gaps up to 0.5 s are bridged. ``times_s``: seconds [n_frames].
@@ -82,6 +141,7 @@ class FaceFollower:
         """
         if len(times_s) != self.n_frames:
             raise ValueError(f"{len(times_s)} times for {self.n_frames} frames")
+        self._catch_up()
         self._close_shot(self.n_frames)
         self._live = []
         if not self._kept:
@@ -93,48 +153,65 @@ class FaceFollower:
             )
         return [self._track(one, k, times_s) for k, one in enumerate(self._kept, start=1)]
 
-    def _look(self, rgb: np.ndarray) -> list[Detection]:
-        """All faces of the frame: the known ones measured in place, new ones now and then."""
-        index = self.n_frames
+    def _near(self, seen: _Seen) -> tuple[list[LiveFace], list[Detection | None]]:
+        """Faces that should be here, and what is found where they should be."""
         if not isinstance(self.detector, NearDetector):
-            return self.detector.detect(rgb)
-        wanted = [one for one in self._live if index - one.frames[-1] <= EXPECT_FRAMES]
-        boxes = [
-            one.anchor if one.frames[-1] == index - 1 else one.expected(index) for one in wanted
-        ]
-        ahead = self._foresight
-        near = ahead.near(boxes) if ahead is not None else None
-        if near is None:
-            near = self.detector.detect_near(rgb, boxes)
-        lost_now = any(
-            found is None and one.frames[-1] == index - 1
-            for one, found in zip(wanted, near, strict=True)
+            return [], []
+        known = [one for one in self._live if seen.index - one.frames[-1] <= EXPECT_FRAMES]
+        boxes = [one.anchor if self._is_here(one) else one.expected(seen.index) for one in known]
+        near = seen.ahead.near(boxes) if seen.ahead is not None else None
+        return known, self.detector.detect_near(seen.rgb, boxes) if near is None else near
+
+    def _hardly_moved(
+        self, seen: _Seen, known: list[LiveFace], near: list[Detection | None]
+    ) -> bool:
+        """Whether these faces, and no others, are where and as they were last."""
+        return bool(known) and all(
+            found is not None
+            and self._is_here(one)
+            and one.moved(found.box) < HARDLY
+            and self._is_like(one, self._look_of(seen, found))
+            for one, found in zip(known, near, strict=True)
         )
-        known = distinct([found for found in near if found is not None])
-        if known and not lost_now and not self._search_is_due(index):
-            return known
-        fresh = ahead.whole() if ahead is not None else None
-        fresh = self.detector.detect(rgb) if fresh is None else fresh
-        return known + [
-            found for found in fresh if all(overlap(found.box, one.box) < 0.3 for one in known)
+
+    @staticmethod
+    def _is_like(one: LiveFace, look: Appearance | None) -> bool:
+        return look is None or one.last_look is None or same_person(one.last_look, look) >= 0
+
+    def _all_in(
+        self, seen: _Seen, known: list[LiveFace], near: list[Detection | None]
+    ) -> list[Detection]:
+        """All faces of the frame: the known ones measured in place, new ones now and then."""
+        if not isinstance(self.detector, NearDetector):
+            return self.detector.detect(seen.rgb)
+        lost_now = any(
+            found is None and self._is_here(one) for one, found in zip(known, near, strict=True)
+        )
+        here = distinct([found for found in near if found is not None])
+        sizes = self._search_due(seen.index)
+        if not here or lost_now:
+            sizes = "all"
+        if sizes is None:
+            return here
+        fresh = seen.ahead.whole(sizes) if seen.ahead is not None else None
+        fresh = searched(self.detector, seen.rgb, sizes) if fresh is None else fresh
+        return here + [
+            found for found in fresh if all(overlap(found.box, one.box) < 0.3 for one in here)
         ]
 
-    def _search_is_due(self, index: int) -> bool:
-        return (index - self._shot_start) % self._every == 0
-
-    def _look_of(self, rgb: np.ndarray, found: Detection) -> Appearance | None:
+    def _look_of(self, seen: _Seen, found: Detection) -> Appearance | None:
         if not self._by_looks:
             return None
-        known = self._foresight.look(found) if self._foresight is not None else None
-        return appearance_of(rgb, found) if known is None else known
+        known = seen.ahead.look(found) if seen.ahead is not None else None
+        return appearance_of(seen.rgb, found) if known is None else known
 
-    def _link(self, rgb: np.ndarray, detections: list[Detection]) -> int | None:
+    def _link(self, seen: _Seen, detections: list[Detection]) -> int | None:
         """Give each detection to the face it fits best; the rest begin new tracks.
 
         -> the frame since when a face is somebody else's, if one is.
         """
         pairs = [
-            (_fit(one, found.box, self.n_frames), i, k)
+            (_fit(one, found.box, seen.index), i, k)
             for i, one in enumerate(self._live)
             for k, found in enumerate(detections)
         ]
@@ -142,13 +219,16 @@ class FaceFollower:
         for fit, i, k in sorted(pairs, reverse=True):
             if fit > 0 and k not in faces and i not in faces.values():
                 faces[k] = i
-        swaps, setting = [], self._cut_finder.picture
+        swaps = []
         for k, found in enumerate(detections):
-            seen = Sight(self._look_of(rgb, found), setting)
+            sight = Sight(self._look_of(seen, found), seen.setting)
             if k in faces:
-                swaps.append(self._live[faces[k]].take(self.n_frames, found, seen))
+                one = self._live[faces[k]]
+                if self._left_out and self._is_here(one):
+                    one.go_straight(seen.index, found)
+                swaps.append(one.take(seen.index, found, sight))
             else:
-                self._live.append(LiveFace(self.n_frames, found, seen, self._grows))
+                self._live.append(LiveFace(seen.index, found, sight, self._grows))
         return min((swap for swap in swaps if swap is not None), default=None)
 
     def _cut(self, index: int) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -28,17 +29,21 @@ SHARE, FEWEST, MOST = 0.75, 2, 12
 MOST_AHEAD = 32
 
 _Near = list[Detection | None]
+#: Of faces that a whole picture is searched for.
+Sizes = Literal["all", "large"]
 
 
 @dataclass
 class _Coming:
-    """A picture; places: where its faces should be; near: what is there; whole: what is in all of
-    the picture, if that was asked for."""
+    """A picture; wanted: whether faces are looked at in it; places: where they should be; near:
+    what is there; whole: what is in all of the picture, if that was asked for; sizes: of faces."""
 
     rgb: np.ndarray
+    wanted: bool = True
     places: tuple[Box, ...] = ()
     near: Future[tuple[_Near, dict[Box, Appearance]]] | None = None
     whole: Future[list[Detection]] | None = None
+    sizes: Sizes = "all"
 
 
 class Foresight:
@@ -68,37 +73,39 @@ class Foresight:
         """How many frames have been told of and not been gone on to."""
         return len(self._coming)
 
-    def begin(self, rgb: np.ndarray, *, search: bool = False) -> None:
-        """The next frame that is coming, uint8 [H, W, 3], and whether all of it is to be
-        searched."""
-        coming = _Coming(rgb)
-        if search:
-            coming.whole = self._pool.submit(self._search, rgb)
+    def begin(self, rgb: np.ndarray, *, near: bool = True, search: Sizes | None = None) -> None:
+        """The next frame that is coming, uint8 [H, W, 3], whether known faces are to be looked at
+        in it, and whether all of it is to be searched, for faces of which sizes."""
+        coming = _Coming(rgb, wanted=near)
+        if search is not None:
+            coming.whole, coming.sizes = self._pool.submit(self._search, rgb, search), search
         self._coming.append(coming)
-        if len(self._coming) <= self._near_ahead:
-            self._look_near(coming)
+        self._look_ahead()
 
     def expect(self, boxes: Sequence[Box]) -> None:
         """Where faces should be from now on, in the frames that wait too."""
         if (places := tuple(boxes)) == self._places:
             return
         self._places = places
-        for coming in islice(self._coming, self._near_ahead):
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """At the first of those that wait, in the places known now."""
+        wanted = (coming for coming in self._coming if coming.wanted)
+        for coming in islice(wanted, self._near_ahead):
+            if coming.places == self._places:
+                continue
             if coming.near is not None:
                 coming.near.cancel()
-            self._look_near(coming)
-
-    def _look_near(self, coming: _Coming) -> None:
-        coming.places, coming.near = self._places, None
-        if self._places:
-            coming.near = self._pool.submit(self._measure, coming.rgb, self._places)
+            coming.places, coming.near = self._places, None
+            if self._places:
+                coming.near = self._pool.submit(self._measure, coming.rgb, self._places)
 
     def advance(self) -> None:
         """Go on to the first of the coming frames, if there is one."""
         self._now = self._coming.popleft() if self._coming else None
         self._known = {}
-        if len(self._coming) >= self._near_ahead:
-            self._look_near(self._coming[self._near_ahead - 1])
+        self._look_ahead()
 
     def near(self, boxes: Sequence[Box]) -> _Near | None:
         """What was found; None where it was not looked for in exactly these places."""
@@ -108,10 +115,12 @@ class Foresight:
         found, self._known = now.near.result()
         return found
 
-    def whole(self) -> list[Detection] | None:
+    def whole(self, sizes: Sizes) -> list[Detection] | None:
         """What was found in the whole picture; None where it was not looked for."""
         now = self._now
-        return None if now is None or now.whole is None else now.whole.result()
+        if now is None or now.whole is None or sizes != now.sizes:
+            return None
+        return now.whole.result()
 
     def look(self, found: Detection) -> Appearance | None:
         """What a face that :meth:`near` gave looks like, if that is known."""
@@ -123,8 +132,8 @@ class Foresight:
         detector: FaceDetector = self._own.detector
         return detector
 
-    def _search(self, rgb: np.ndarray) -> list[Detection]:
-        return self._detector().detect(rgb)
+    def _search(self, rgb: np.ndarray, sizes: Sizes) -> list[Detection]:
+        return searched(self._detector(), rgb, sizes)
 
     def _measure(
         self, rgb: np.ndarray, boxes: tuple[Box, ...]
@@ -140,3 +149,10 @@ class Foresight:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+
+
+def searched(detector: FaceDetector, rgb: np.ndarray, sizes: Sizes) -> list[Detection]:
+    """Faces in a whole picture, best score first."""
+    if sizes == "large" and isinstance(detector, NearDetector):
+        return detector.detect_large(rgb)
+    return detector.detect(rgb)

@@ -55,7 +55,9 @@ class LiveFace:
         self.box = self.anchor = found.box
         self.speed = (0.0, 0.0)  # px per frame
         self.last_look = seen.look
-        self.recent: deque[Appearance] = deque(() if seen.look is None else (seen.look,))
+        self.recent: deque[tuple[int, Appearance]] = deque()  # by frame
+        if seen.look is not None:
+            self.recent.append((index, seen.look))
         self.settled: Appearance | None = None  # the mean look until then
         self.setting = [seen.setting, seen.setting]  # at its first and last frame
         self.odd: tuple[int, Appearance] | None = None  # since when it looks like somebody else
@@ -71,11 +73,26 @@ class LiveFace:
         self.setting[1] = seen.setting
         return self._check(index, seen.look)
 
+    def moved(self, box: Box) -> float:
+        """How far a box is from the last one, or how much larger or smaller; in its sizes."""
+        centre, size = (_centre(one) for one in (self.box, box)), max(self.box[2:])
+        return max(math.dist(*centre), abs(max(box[2:]) - size)) / size
+
+    def go_straight(self, index: int, found: Detection) -> None:
+        """Be on the way to this frame in those since the last one, where nobody looked."""
+        start, first = np.array(self.values[-ROW:]), self.frames[-1]
+        way = np.array(_row(found)) - start
+        for between in range(first + 1, index):
+            self.frames.append(between)
+            self.values.extend(start + (between - first) / (index - first) * way)
+        x, y, w, h = self.values[-ROW:][:4]
+        self.box = x, y, w, h
+
     def record(self, index: int, found: Detection) -> None:
         """Keep the face's numbers at a frame."""
-        box, marks = found.box, found.landmarks
+        box = found.box
         self.frames.append(index)
-        self.values.extend((*box, *(NO_LANDMARKS if marks is None else marks.ravel())))
+        self.values.extend(_row(found))
         self.box = box
         size = max(box[2:])
         shift = max(
@@ -94,20 +111,23 @@ class LiveFace:
             return None
         if same_person(self.last_look, look) >= 0:
             self.last_look, self.odd = look, None
-            return self._check_dissolve(look)
+            return self._check_dissolve(index, look)
         if self.odd is not None and same_person(self.odd[1], look) >= 0:
             return self.odd[0]
         self.odd = (index, look)
         return None
 
-    def _check_dissolve(self, look: Appearance) -> int | None:
-        self.recent.append(look)
-        if len(self.recent) <= DISSOLVE_FRAMES:
+    def _check_dissolve(self, index: int, look: Appearance) -> int | None:
+        since = index - self.recent[-1][0] if self.recent else 0
+        self.recent.append((index, look))
+        old = None
+        while index - self.recent[0][0] >= DISSOLVE_FRAMES:
+            _, old = self.recent.popleft()
+            self.settled = old if self.settled is None else self.settled.joined(old)
+        if old is None:
             return None
-        old = self.recent.popleft()
         unlike = same_person(old, look) < DISSOLVE_ODDS
-        self.unlike_frames = self.unlike_frames + 1 if unlike else 0
-        self.settled = old if self.settled is None else self.settled.joined(old)
+        self.unlike_frames = self.unlike_frames + since if unlike else 0
         return self.frames[-DISSOLVE_FRAMES // 2] if self._dissolved else None
 
     @property
@@ -117,7 +137,8 @@ class LiveFace:
     @property
     def look(self) -> Appearance | None:
         """The mean look; None where looks are not asked for."""
-        looks = [*([] if self.settled is None else [self.settled]), *self.recent]
+        looks = [look for _, look in self.recent]
+        looks = looks if self.settled is None else [self.settled, *looks]
         return reduce(Appearance.joined, looks) if looks else None
 
     def split(self, index: int) -> LiveFace | None:
@@ -129,7 +150,7 @@ class LiveFace:
         tail.frames, tail.values = self.frames[at:], self.values[at * ROW :]
         self.frames, self.values = self.frames[:at], self.values[: at * ROW]
         tail.last_look = self.last_look if self.odd is None else self.odd[1]
-        tail.recent = deque(() if tail.last_look is None else (tail.last_look,))
+        tail.recent = deque() if tail.last_look is None else deque([(index, tail.last_look)])
         tail.settled = None
         if self._dissolved:
             self.recent.clear()  # the last looks are of both
@@ -151,3 +172,12 @@ class LiveFace:
         span = self.frames[-1] - self.frames[0] + 1
         steady = hits >= DENSE_ENOUGH_HITS or hits >= LEAST_DENSITY * span
         return steady and hits >= min(LEAST_HITS, math.ceil(shot_frames / 2))
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    return box[0] + box[2] / 2, box[1] + box[3] / 2
+
+
+def _row(found: Detection) -> tuple[float, ...]:
+    marks = found.landmarks
+    return (*found.box, *(NO_LANDMARKS if marks is None else marks.ravel()))

@@ -30,6 +30,9 @@ from ..options import Progress
 from ..weights.folder import find_yunet
 from .look import Looker, expected_frames
 
+#: Of faces that hardly move: every other frame of a film.
+LOOKS_PER_S = 12.5
+
 
 @dataclass(frozen=True)
 class FaceMap:
@@ -88,7 +91,8 @@ def follow_faces(
     count, warnings = 0, tuple[str, ...]()
     with looker.pictures() as (reader, pictures), Foresight(make, looks=not blind) as foresight:
         # "none" sees no face, but the same part of every picture.
-        follower = FaceFollower(finder, by_looks=not blind, foresight=foresight)
+        every = look_every(info)
+        follower = FaceFollower(finder, look_every=every, by_looks=not blind, foresight=foresight)
         for picture in _told_ahead(pictures, follower, foresight.frames_ahead):
             follower.add(picture)
             count += 1
@@ -109,6 +113,11 @@ def follow_faces(
         warnings=warnings,
         held=looker.held,
     )
+
+
+def look_every(info: VideoInfo) -> int:
+    """In every how many frames faces that hardly move are looked at."""
+    return max(1, round(float(info.frame_rate or 0) / LOOKS_PER_S))
 
 
 def _told_ahead(
