@@ -401,7 +401,8 @@ def test_an_output_name_of_no_text(cmet, talking, voice, tiny_weights, tmp_path,
 def test_help_is_quick_and_light(cmet):
     """Heavy imports happen inside the command that needs them, and importing changes nothing."""
     probe = (
-        "import os, sys; before = dict(os.environ); import cmet_cli, cmet_cli.cli.app; "
+        "import os, sys; before = dict(os.environ); import cmet_cli.cli.app; "
+        "from cmet_cli.cli.commands import command_line; command_line(); "
         "print('torch' in sys.modules, os.environ == before)"
     )
     run = subprocess.run(

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cmet_cli.batch import run as batch_run
-from cmet_cli.cli.app import app
+from cmet_cli.cli.commands import command_line
 from cmet_cli.errors import UsageError
 
 
@@ -19,5 +19,5 @@ def test_what_a_worker_keeps_between_runs(monkeypatch, tmp_path, flags, kept):
         raise UsageError("enough")
 
     monkeypatch.setattr(batch_run, "check_batch", check)
-    CliRunner().invoke(app, ["batch", str(tmp_path / "rows.csv"), *flags])
+    CliRunner().invoke(command_line(), ["batch", str(tmp_path / "rows.csv"), *flags])
     assert [runtime.cache for runtime in asked] == [kept]

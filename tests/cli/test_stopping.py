@@ -22,7 +22,7 @@ def work(**_):
             return
     raise RuntimeError("a stack is empty")
 
-app.app = work
+app.command_line = lambda _: work
 app.main()
 """
 

@@ -79,7 +79,8 @@ def test_the_lab_s_rooms_and_files_form_no_circle():
 
 def test_an_edit_s_modules_load_without_the_lab():
     check = (
-        "import sys, cmet_cli.editor, cmet_cli.batch.run, cmet_cli.cli.app\n"
+        "import sys, cmet_cli.editor, cmet_cli.batch.run, cmet_cli.cli.commands\n"
+        "cmet_cli.cli.commands.command_line()\n"
         "sys.exit(any(name.startswith('cmet_cli.lab') for name in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", check], check=True, timeout=120)

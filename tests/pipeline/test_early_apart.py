@@ -235,6 +235,19 @@ def test_where_the_system_has_no_more(before, expected):
     assert run(TAKE + told, before=before) == f"{expected}\n"
 
 
+@pytest.mark.parametrize("given", ["", "3"])
+def test_what_both_need_is_loaded_once_and_changes_nothing(given):
+    """With NumPy's own threads there could be no other process."""
+    before = "os.environ.pop(module.BLAS_THREADS, None)\nassert 'numpy' not in sys.modules"
+    before += f"\nos.environ[module.BLAS_THREADS] = {given!r}" if given else ""
+    told = """
+assert "numpy" in sys.modules and "cmet_cli.pipeline.find" in sys.modules
+print(early._other is not None, os.environ.get("OPENBLAS_NUM_THREADS", ""))
+early.close()
+"""
+    assert run(told, before=before) == f"True {given}\n"
+
+
 def test_a_process_of_many_threads_is_not_forked():
     assert not may_fork()
 

@@ -1,4 +1,4 @@
-"""The ``cmet`` command: registers the subcommands and turns errors into one line and a code."""
+"""The ``cmet`` command: runs what was asked for and turns errors into one line and a code."""
 
 from __future__ import annotations
 
@@ -9,31 +9,11 @@ import sys
 import time
 import traceback
 from types import FrameType
-from typing import Annotated
 
 import typer
 
-from .._version import __version__
 from ..errors import CmetError, MediaError
-from . import (
-    avatar,
-    batch,
-    bench,
-    doctor,
-    download,
-    edit,
-    emotions,
-    evaluate,
-    extract,
-    faces,
-    inspect,
-    prepare,
-    proof,
-    sweep,
-    timeline,
-    train,
-    verify,
-)
+from .commands import command_line
 from .console import State, error_console, print_error
 
 EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 130, 143
@@ -41,50 +21,6 @@ EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 130, 143
 #: those that look at one take it by itself.
 MAKING, LOOKING = ("edit", "sweep"), ("inspect", "faces", "timeline", "evaluate")
 CLEARING_UP_S = 5.0
-_TRAINING = "Making data and models"
-
-app = typer.Typer(
-    name="cmet",
-    help="Edit the emotion of a talking-face video, by speech.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"cmet {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """Edit the emotion of a talking-face video, by speech."""
-
-
-app.command("edit")(edit.edit)
-app.command("batch")(batch.batch)
-app.command("sweep")(sweep.sweep)
-app.command("inspect")(inspect.inspect)
-app.command("timeline")(timeline.timeline)
-app.command("faces")(faces.faces)
-app.add_typer(emotions.emotions_app, name="emotions")
-app.command("download-weights")(download.download_weights)
-app.command("evaluate")(evaluate.evaluate)
-app.command("verify")(verify.verify)
-app.command("doctor")(doctor.doctor)
-app.command("bench")(bench.bench)
-app.command("avatar", rich_help_panel=_TRAINING)(avatar.avatar)
-app.add_typer(prepare.prepare_app, name="prepare", rich_help_panel=_TRAINING)
-app.command("extract", rich_help_panel=_TRAINING)(extract.extract)
-app.command("proof", rich_help_panel=_TRAINING)(proof.proof)
-app.add_typer(train.train_app, name="train", rich_help_panel=_TRAINING)
 
 
 class _Stop:
@@ -140,7 +76,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(standalone_mode=True)
+        command_line(sys.argv[1:])(standalone_mode=True)
     except SystemExit as ended:
         if _interrupted(ended):
             _say_interrupted()

@@ -34,6 +34,7 @@ CLOSE_S = 5.0
 SHARED_BYTES = 384 << 20
 #: How often the other process tells how far it is, at most.
 TOLD_EVERY_S = 0.05
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 #: The networks are what is waited for.
 NICER = 5
 _STOPPING = {signal.SIGINT, signal.SIGTERM}
@@ -94,10 +95,9 @@ class EarlyFind:
         self._begun, self._stop = threading.Event(), threading.Event()
         self._key: Hashable = None
         self._found: FaceMap | BaseException | None = None
+        # OpenCV's loader swaps modules while it imports, which a second thread must not meet.
+        _load()
         self._other = _Other.begin(self._wanted) if may_fork() else None
-        # OpenCV's loader swaps modules while it imports, which a second thread must not meet. Not
-        # before the fork: with it come threads.
-        import cv2.data  # noqa: F401
 
         self._thread = threading.Thread(target=self._find, daemon=True)
         self._thread.start()
@@ -143,6 +143,22 @@ class EarlyFind:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _load() -> None:
+    """What both processes need, once for both: NumPy's OpenBLAS without the threads with which it
+    comes, so that there can be two. Nothing here multiplies large matrices with NumPy."""
+    import importlib
+
+    before = os.environ.get(BLAS_THREADS)
+    os.environ[BLAS_THREADS] = "1"
+    try:
+        importlib.import_module("cv2.data")
+        importlib.import_module(".find", __package__)
+    finally:
+        os.environ.pop(BLAS_THREADS)
+        if before is not None:
+            os.environ[BLAS_THREADS] = before
 
 
 def may_fork() -> bool:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from cmet_cli.cli.app import app
+from cmet_cli.cli.commands import command_line
 from cmet_cli.errors import MediaError, UsageError
 from cmet_cli.lab import rgb_video
 from cmet_cli.lab.avatar import clip_writer, dataset
@@ -148,7 +148,7 @@ def test_an_interrupted_dataset_holds_whole_clips_only(tmp_path, monkeypatch):
 
 
 def avatar(output, options: str) -> Result:
-    return CliRunner().invoke(app, ["avatar", str(output), "--quiet", *options.split()])
+    return CliRunner().invoke(command_line(), ["avatar", str(output), "--quiet", *options.split()])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cmet_cli.cli.app import app
+from cmet_cli.cli.commands import command_line
 from cmet_cli.errors import CheckpointError, UsageError
 from cmet_cli.lab.evaluation import ablation
 from cmet_cli.lab.evaluation.ablation import (
@@ -112,7 +112,7 @@ def test_the_command_prints_what_was_found(done, monkeypatch, tmp_path, as_json)
     monkeypatch.setattr(ablation, "ablate", lambda *args: asked.append(args) or results)
     arguments = ["train", "ablation", str(tmp_path / "run"), "--steps", "7", "--seeds", "3", "-q"]
     arguments += ["--forms", "code"]
-    answer = CliRunner().invoke(app, arguments + ["--json"] * as_json)
+    answer = CliRunner().invoke(command_line(), arguments + ["--json"] * as_json)
     assert answer.exit_code == 0, answer.output
     assert asked[0][0] == tmp_path / "run"
     assert (asked[0][1].steps, asked[0][1].seeds, asked[0][1].forms) == (7, (1, 2, 3), "code")

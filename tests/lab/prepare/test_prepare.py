@@ -11,7 +11,7 @@ import pytest
 from drawn_sets import CREMA_FPS, MEAD_FPS, drawn, drawn_frames, write_crema, write_mead
 from typer.testing import CliRunner
 
-from cmet_cli.cli.app import app
+from cmet_cli.cli.commands import command_line
 from cmet_cli.editor import EmotionEditor
 from cmet_cli.errors import UsageError
 from cmet_cli.evaluation.evaluate import Evaluator
@@ -52,7 +52,7 @@ CREMA = {
 
 def prepare(*arguments):
     words = ["prepare", *map(str, arguments), "--model", "mini", "--face-detector", "haar", "-q"]
-    return CliRunner().invoke(app, words)
+    return CliRunner().invoke(command_line(), words)
 
 
 def touch(path, data=b"no video"):
@@ -311,7 +311,8 @@ def test_the_authors_own_table_of_edits(mead, tmp_path):
 def test_edits_run_and_are_compared(crema):
     """What is written is what ``cmet batch`` and ``cmet evaluate --pairs`` take."""
     checked = CliRunner().invoke(
-        app, ["batch", str(crema.out / "edits.csv"), "--model", "mini", "--dry-run", "--json"]
+        command_line(),
+        ["batch", str(crema.out / "edits.csv"), "--model", "mini", "--dry-run", "--json"],
     )
     assert checked.exit_code == 0, checked.output
     model = load_model(choice="mini")
@@ -360,7 +361,8 @@ def test_refused_in_one_line(tmp_path, monkeypatch, words, says):
 
 def test_crops_of_another_size_or_set_are_not_mixed(mead, crema):
     other = CliRunner().invoke(
-        app, ["prepare", "mead", str(mead.root), "-o", str(mead.out), "--no-features", "-q"]
+        command_line(),
+        ["prepare", "mead", str(mead.root), "-o", str(mead.out), "--no-features", "-q"],
     )
     assert "crops of 64 pixels, not 256" in str(other.exception)
     other = prepare("crema-d", crema.root, "-o", mead.out, "--overwrite")
