@@ -9,6 +9,7 @@ Pictures by weights that nobody trained magnify rounding: only of codes does "of
 
 from __future__ import annotations
 
+import os
 import statistics
 import tempfile
 import time
@@ -49,6 +50,7 @@ class Render(nn.Module):
 
 
 def by_onnxruntime(path: Path) -> Run:
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

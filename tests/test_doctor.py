@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 import standin
@@ -131,3 +133,26 @@ def test_without_ffmpeg_nothing_can_run(cmet):
     assert not found["ffmpeg"]["ok"]
     assert found["edit"]["detail"] == "no edit can run: ffmpeg"
     assert "Traceback" not in run.stderr
+
+
+def test_without_torch_the_mini_model_can_run(full):
+    code = """
+import sys
+class Broken:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            raise ImportError("libcudart.so.13: cannot open shared object file")
+sys.meta_path.insert(0, Broken())
+from pathlib import Path
+from cmet_cli.doctor import diagnose
+found = {one.name: one for one in diagnose(Path(sys.argv[1]))}
+print(found["torch"].ok, found["mini"].ok, found["edit"].ok)
+print(found["torch"].detail, found["edit"].detail, sep="\\n")
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(full)], capture_output=True, text=True, check=True
+    )
+    ok, why, edit = run.stdout.splitlines()
+    assert ok == "False True True"
+    assert "libcudart" in why
+    assert edit == "can run with --model mini; not with the published networks (see torch)"

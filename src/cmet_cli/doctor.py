@@ -31,8 +31,8 @@ def diagnose(weights_dir: Path | None = None) -> list[Finding]:
 
     findings = [
         _finding("python", _python, needed=True),
-        _finding("torch", _torch, needed=True),
-        _finding("device", _device, needed=True),
+        _finding("torch", _torch),
+        _finding("device", _device),
         _finding("ffmpeg", _ffmpeg, needed=True),
         _finding("faces", lambda: _faces(weights_dir)),
         _finding("mini", _mini),
@@ -57,10 +57,15 @@ def _verdict(findings: list[Finding], weights: str) -> Finding:
     lacking = [f.name for f in findings if f.needed and not f.ok]
     if lacking:
         return Finding("edit", False, f"no edit can run: {', '.join(lacking)}", True)
-    ok = {f.name: f.ok for f in findings}
-    ways = {"weights": weights, "mini": "with --model mini"}
-    can = [words for name, words in ways.items() if ok[name]]
-    cannot = [f"{words} (see {name})" for name, words in ways.items() if not ok[name]]
+    wrong = {f.name for f in findings if not f.ok}
+    # The model that ships runs without torch.
+    ways = {weights: ("torch", "device", "weights"), "with --model mini": ("mini",)}
+    can = [words for words, needs in ways.items() if not wrong & set(needs)]
+    cannot = [
+        f"{words} (see {next(name for name in needs if name in wrong)})"
+        for words, needs in ways.items()
+        if wrong & set(needs)
+    ]
     if not can:
         return Finding("edit", False, "no edit can run: neither weights nor the mini model", True)
     but = f"; not {cannot[0]}" if cannot else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,20 @@ def test_other_sizes_are_another_network(copy):
 def test_without_a_runtime_there_is_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)  # cannot be imported
     assert not is_portable(inspect_folder(mini_folder()))
+
+
+def test_nobody_is_told_of_its_use(tmp_path):
+    """ONNX Runtime keeps an identifier in the home and a queue in the temporary folder, and sends
+    what it notes, unless it is told not to before it is there."""
+    code = (
+        "import os; os.environ.pop('ORT_DISABLE_TELEMETRY', None); "
+        "from cmet_cli.weights.folder import inspect_folder, mini_folder; "
+        "from cmet_cli.weights.graphs import GRAPHS, Graph, is_portable; "
+        "assert is_portable(weights := inspect_folder(mini_folder())); Graph(weights, GRAPHS[0])"
+    )
+    places = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"), str(tmp_path))
+    subprocess.run([sys.executable, "-B", "-c", code], env=os.environ | places, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_several_threads_run_one_graph():

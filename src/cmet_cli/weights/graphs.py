@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -41,7 +43,7 @@ def is_portable(weights: Weights) -> bool:
     if not _is_ours(weights) or not (folder / MADE_OF).is_file():
         return False
     try:
-        import onnxruntime  # noqa: F401
+        _onnxruntime()
     except Exception as error:  # whatever a library that is not whole raises
         log.info("the small model runs in torch: ONNX Runtime cannot be imported: %s", error)
         return False
@@ -53,6 +55,16 @@ def is_portable(weights: Weights) -> bool:
             log.info("the small model runs in torch: other than its graphs: %s", ", ".join(other))
         return not other
     return False
+
+
+def _onnxruntime() -> ModuleType:
+    """ONNX Runtime, which as it comes tells its makers of its use from its import on, and leaves
+    files of that in people's folders (1.32 does, on all systems)."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # of Windows' own, which does not ask that
+    return onnxruntime
 
 
 def _is_ours(weights: Weights) -> bool:
@@ -72,9 +84,7 @@ class Graph:
     """
 
     def __init__(self, weights: Weights, name: str) -> None:
-        import onnxruntime
-
-        onnxruntime.disable_telemetry_events()  # which Windows' builds have
+        onnxruntime = _onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = thread_count()
         options.log_severity_level = 4  # what goes wrong is raised
