@@ -6,10 +6,12 @@ The public names are imported on first use, so that ``import cmet_cli`` stays ch
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 
+# As type checkers know it by. ``typing`` takes most of the time that this file would, before the
+# command line can answer a Ctrl-C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .editor import EmotionEditor
     from .errors import CmetError
@@ -34,7 +36,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
