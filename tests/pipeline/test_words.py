@@ -18,7 +18,7 @@ from cmet_cli.media.clock import Timeline
 from cmet_cli.media.probe import VideoInfo, probe_video
 from cmet_cli.media.reader import Frame, FrameReader
 from cmet_cli.options import RuntimeOptions
-from cmet_cli.pipeline import paint
+from cmet_cli.pipeline import steps
 from cmet_cli.pipeline.codes import FaceEdit, change_for, edit_codes
 from cmet_cli.pipeline.paint import FacePainter, PaintSettings
 from cmet_cli.pipeline.preview import encode_stretch
@@ -130,16 +130,16 @@ def test_the_emotion_is_done_to_what_the_words_made(mini, scene):
 
 
 def test_one_step_where_one_is_enough(mini, scene, monkeypatch):
-    def steps(edit: FaceEdit) -> int:
+    def taken(edit: FaceEdit) -> int:
         (face, *_) = FacePainter(scene.info, edit, SETTINGS, mini.backend).render(scene.frames)
         return 1 + (face.then is not None)
 
     edit = spoken(mini, scene, "happy", 1.0)
-    assert steps(edit) == 2
-    assert steps(replace(edit, codes=edit.driven)) == 1, "words alone"
-    assert steps(replace(edit, driven=edit.face.codes)) == 1, "an emotion alone"
-    monkeypatch.setattr(paint, "DRAWS_NEW_PX", mini.backend.crop.size_px)
-    assert steps(edit) == 1, "a renderer that draws the mouth itself"
+    assert taken(edit) == 2
+    assert taken(replace(edit, codes=edit.driven)) == 1, "words alone"
+    assert taken(replace(edit, driven=edit.face.codes)) == 1, "an emotion alone"
+    monkeypatch.setattr(steps, "DRAWS_NEW_PX", mini.backend.crop.size_px)
+    assert taken(edit) == 1, "a renderer that draws the mouth itself"
 
 
 def test_words_are_told_where_they_are_known(mini, scene):
@@ -170,7 +170,7 @@ def test_a_jaw_that_an_emotion_drops_parts_lips_too(mini, scene):
     assert seen[1] > 1.3 * seen[0]
     faces = FacePainter(scene.info, jaws(mini, scene, 0.2), SETTINGS, mini.backend)
     words = faces.render(scene.frames)[0].words
-    assert words.said == pytest.approx(0.2 * paint.FELT_PLAINLY, abs=1e-3)
+    assert words.said == pytest.approx(0.2 * steps.FELT_PLAINLY, abs=1e-3)
     assert words.filmed == 0
     shut = FacePainter(scene.info, jaws(mini, scene, -0.2), SETTINGS, mini.backend)
     assert shut.render(scene.frames)[0].words is None

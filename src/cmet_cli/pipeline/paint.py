@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..backends.base import Backend, CodeLayout, Jaw, MovingBackend
+from ..backends.base import Backend, MovingBackend
 from ..backends.compute import Array, on_device, on_host
 from ..backends.images import to_pictures, to_pixels
-from ..errors import MediaError
-from ..faces.difference import DRAWS_NEW_PX
 from ..faces.geometry import Square
 from ..faces.mouth import Words
-from ..faces.opening import WORDS_FROM
 from ..faces.placement import Placement
 from ..media.held import HeldFrames
 from ..media.probe import VideoInfo
 from ..media.reader import Frame
-from ..media.script import Script, open_frames
+from ..media.script import Script
 from ..options import Detail, Paste, SourceChoice
 from .codes import FaceEdit
 from .cropper import Cropper
@@ -28,6 +25,8 @@ from .encode import Crops, crop_images
 from .join import Canvas, DifferenceJoin, Join, Place, Planes, Rendered, RenderingJoin
 from .lips_row import LipsRow
 from .on_device import DeviceCropper, pixel_device
+from .sources import Sources
+from .steps import Steps
 
 if TYPE_CHECKING:
     import torch
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 
 #: Frames, where they come one after the other; to a GPU several are hardly more than one.
 JOINED_HERE = 4
-
-#: On people a dropped jaw shows as plainly as on drawn ones where it parts their lips so much more.
-FELT_PLAINLY = 1.5
 
 #: A frame's face before and after, wherever it is.
 Painted: TypeAlias = "Rendered | RenderedOnDevice"
@@ -77,18 +73,14 @@ class FacePainter:
         device: torch.device | None = None,
     ) -> None:
         self.info, self._settings, self._backend = info, settings, backend
-        self._script = script
         self.placement: Placement = edit.face.placement
         self._codes, self._own_codes = edit.codes, edit.face.codes
-        self._steps = _steps(edit, settings, backend)
-        self._read = edit.face.sources
+        self._steps = Steps(edit, settings.detail, backend)
         self._lips = LipsRow(backend, self.placement)
         self.crop = Cropper(info, backend.crop.size_px)
-        self._kept: tuple[int, Any] | None = None  # the source frame in use, prepared
-        self._borrowed: dict[int, np.ndarray] = {}
         face = backend.crop.calibration.face
         canvas = Canvas(info, self.crop, face, settings.areas, settings.keep_lips)
-        joins = range(len(self._steps) - 1)
+        joins = range(len(self._steps))
         self._joins: list[Join] = (
             [DifferenceJoin(canvas) for _ in joins]
             if self._differs
@@ -101,24 +93,8 @@ class FacePainter:
 
             cropper = DeviceCropper(info, backend.crop.size_px, device)
             self._there = cropper, [DeviceDifferenceJoin(canvas, device) for _ in joins]
-        best = settings.source == "best"
-        self._source_frames = self.placement.source_frames(
-            edit.face.fitness(backend.layout) if best else None
-        )
-        if best:
-            self._fetch_source_frames(held)
-
-    def _fetch_source_frames(self, held: HeldFrames | None) -> None:
-        """Go through the frames up to the last source and keep the sources' crops (one a shot)."""
-        wanted = {int(i) for i in np.unique(self._source_frames) if i >= 0}
-        with open_frames(self.info, self._script, held) as frames:
-            for frame in frames:
-                square = self.placement.square(frame.index) if frame.index in wanted else None
-                if square is not None:
-                    self._borrowed[frame.index] = self.crop(frame, square)
-                if len(self._borrowed) == len(wanted):
-                    return
-        raise MediaError(f"{self.info.path}: decoding it twice gave different frames")
+        self._sources = Sources(edit.face, settings.source, backend, self._cut)
+        self._sources.fetch(info, self.crop, script, held)
 
     @property
     def joined_at_once(self) -> int:
@@ -132,18 +108,18 @@ class FacePainter:
 
     def active(self, index: int) -> bool:
         """Whether a frame is edited at all. Where no code changes, a difference is nothing."""
-        seen = bool(self.placement.weights[index] > 0) and self._source_frames[index] >= 0
+        seen = bool(self.placement.weights[index] > 0) and self._sources.are_for(index)
         return seen and (not self._differs or self._changes(index))
 
     def render(self, frames: list[Frame]) -> Sequence[Painted]:
         """Active frames -> their faces before and after."""
         out: list[Painted] = []
-        for run in self._runs(frames):
+        for run in self._sources.runs(frames):
             if self._there is not None:
-                out += self._both_there(run, self._there[0])
+                out += self._both_there(run)
                 continue
             at = [f.index for f in run]
-            originals, source = self._faces(run, self._cut)
+            originals, source = self._sources.of(run, here=True)
             if self._differs:
                 out += self._both(run, originals, source)
             else:
@@ -152,7 +128,7 @@ class FacePainter:
                 out += [Rendered(*p) for p in zip(run, originals, edited, strict=True)]
         return out
 
-    def _both(self, run: list[Frame], originals: list[np.ndarray], source: Any) -> list[Rendered]:
+    def _both(self, run: list[Frame], originals: Crops, source: Any) -> list[Rendered]:
         """Rendered with edited and with own codes, from one prepared source."""
         images, flows = self._renderings(run, source)
         pictures = [to_pictures(image) for image in images]
@@ -166,11 +142,11 @@ class FacePainter:
             out = [Rendered(*p) for p in parts]
         return out
 
-    def _both_there(self, run: list[Frame], crop: DeviceCropper) -> list[RenderedOnDevice]:
+    def _both_there(self, run: list[Frame]) -> list[RenderedOnDevice]:
         """The same, and nothing of it comes to the host."""
         from .device_join import RenderedOnDevice
 
-        originals, source = self._faces(run, crop)
+        originals, source = self._sources.of(run, here=False)
         images, flows = self._renderings(run, source)
         pictures = [to_pixels(image) for image in images]
         known = [_ready(originals)] * len(run)
@@ -187,7 +163,7 @@ class FacePainter:
     def _renderings(self, run: list[Frame], source: Any) -> tuple[list[Any], list[Any] | None]:
         """Images before, after each step, and where their pixels are from ``[B, S, S, 2]``."""
         at, backend = [f.index for f in run], self._backend
-        codes = [self._of_networks(step[at]) for step in self._steps]
+        codes = [self._of_networks(step) for step in self._steps.codes(at)]
         if not isinstance(backend, MovingBackend):
             return [backend.render(source, c) for c in codes], None
         images, flows = zip(*(backend.render_moving(source, c) for c in codes), strict=True)
@@ -208,18 +184,9 @@ class FacePainter:
     def _told(
         self, run: list[Frame], k: int
     ) -> tuple[list[int], list[float | None], list[Words | None]]:
-        """Each frame's shot, how far the renderer should have moved it in a step, and the words
-        that are put into its mouth there."""
-        at, backend = [f.index for f in run], self._backend
-        shots, expected = self.placement.shots[at].tolist(), list[float | None]([None] * len(run))
-        words: list[Words | None] = [None] * len(run)
-        before, after, layout = self._steps[k], self._steps[k + 1], backend.layout
-        if layout.jaw is not None and backend.crop.size_px < DRAWS_NEW_PX:
-            words = _apart(before[at], after[at], layout, layout.jaw)
-        if isinstance(backend, MovingBackend):
-            felt = (after[at] - before[at])[:, layout.expression_slice]
-            expected = [backend.expected_motion(c) for c in felt]
-        return shots, expected, words
+        """Each frame's shot, and what :meth:`.Steps.told` says of it."""
+        at = [f.index for f in run]
+        return self.placement.shots[at].tolist(), *self._steps.told(at, k)
 
     def paint(self, planes: Planes, rendered: Painted) -> Planes:
         """The frame's planes with the edited face joined in."""
@@ -253,19 +220,17 @@ class FacePainter:
     def _next(self, rendered: Sequence[Painted], planes: Mapping[int, Planes]) -> Sequence[Painted]:
         """What comes after a step that is painted, on crops of its result."""
         frames = [replace(r.frame, planes=planes[r.frame.index]) for r in rendered]
-        squares = [self.square(f) for f in frames]
-        if self._there is None:
-            crops = self._cut(frames, squares)
-            faces = [r.then for r in rendered if isinstance(r, Rendered) and r.then is not None]
-            return [replace(f, original=o) for f, o in zip(faces, crops, strict=True)]
         if not frames:
             return []
+        crops = self._cut(frames)
+        if self._there is None:
+            faces = [r.then for r in rendered if isinstance(r, Rendered) and r.then is not None]
+            return [replace(f, original=o) for f, o in zip(faces, crops, strict=True)]
         from .device_join import RenderedOnDevice
 
-        cut = self._there[0](frames, squares)
         there = [r.then for r in rendered if isinstance(r, RenderedOnDevice) and r.then is not None]
-        ready = _ready(cut)
-        return [replace(f, original=o, ready=ready) for f, o in zip(there, cut, strict=True)]
+        ready = _ready(crops)
+        return [replace(f, original=o, ready=ready) for f, o in zip(there, crops, strict=True)]
 
     def _place(self, frame: Frame) -> Place:
         head, weight = self.placement.head_offsets, self.placement.weights
@@ -296,82 +261,20 @@ class FacePainter:
     def _of_networks(self, codes: np.ndarray) -> Array:
         return on_device(codes, self._backend.compute.device)
 
-    @property
-    def _own_source(self) -> bool:
-        return self._settings.source == "frame"
-
-    def _runs(self, frames: list[Frame]) -> list[list[Frame]]:
-        """Frames in lists that share a source (each its own with ``frame``: then one list)."""
-        runs: list[list[Frame]] = []
-        for frame in frames:
-            source = self._source_frames[frame.index]
-            if runs and (self._own_source or self._source_frames[runs[-1][0].index] == source):
-                runs[-1].append(frame)
-            else:
-                runs.append([frame])
-        return runs
-
-    def _cut(self, frames: list[Frame], squares: list[Square]) -> list[np.ndarray]:
+    def _cut(self, frames: list[Frame]) -> Crops:
+        """Their squares, where pixels are worked on."""
+        squares = [self.square(f) for f in frames]
+        if self._there is not None:
+            return self._there[0](frames, squares)
         return [self.crop(*one) for one in zip(frames, squares, strict=True)]
 
-    def _faces(
-        self, run: list[Frame], cut: Callable[[list[Frame], list[Square]], Crops]
-    ) -> tuple[Any, Any]:
-        """A run's crops and their source, from when it was read if they were kept."""
-        if self._read is not None and self._own_source:
-            kept = self._read.of([f.index for f in run])
-            if kept is not None and isinstance(kept[0], Sequence) == (self._there is None):
-                return kept
-        crops = cut(run, [self.square(f) for f in run])
-        return crops, self._source(run, crops)
 
-    def _source(self, run: list[Frame], originals: Crops) -> Any:
-        """The prepared source of a run: of a whole shot, or one per frame."""
-        if self._own_source:
-            return self._backend.prepare(crop_images(originals, self._backend))
-        index = int(self._source_frames[run[0].index])
-        if self._kept is None or self._kept[0] != index:
-            # The first frame of a shot lends its face, and is the first one met.
-            borrowed = self._borrowed.pop(index, None)
-            crops = originals[:1] if borrowed is None else [borrowed]
-            self._kept = (index, self._backend.prepare(crop_images(crops, self._backend)))
-        return self._kept[1]
-
-
-def _steps(edit: FaceEdit, settings: PaintSettings, backend: Backend) -> list[np.ndarray]:
-    """Codes from a face's own to the edited ones: what is done first, and what to its result.
-
-    Words that a small renderer puts into a mouth come before the emotion: what of a smile moves and
-    what lips that part cannot be told from one motion. A larger one draws that mouth itself.
-    """
-    own, driven, edited = edit.face.codes, edit.driven, edit.codes
-    both = not (np.array_equal(own, driven) or np.array_equal(driven, edited))
-    if both and settings.detail == "source" and backend.crop.size_px < DRAWS_NEW_PX:
-        return [own, driven, edited]
-    return [own, edited]
-
-
-def _apart(
-    before: np.ndarray, after: np.ndarray, layout: CodeLayout, jaw: Jaw
-) -> list[Words | None]:
-    """How a change of codes ``[n, layout.dim]`` parts the lips of each frame; None where neither
-    words nor a dropped jaw do."""
-    filmed, said = (codes[:, layout.lip_slice] @ jaw.spoken for codes in (before, after))
-    drop = (after - before)[:, layout.expression_slice] @ jaw.felt * np.float32(jaw.parts)
-    drop = np.where(drop > WORDS_FROM / FELT_PLAINLY, FELT_PLAINLY * drop, 0)
-    spoken = (before != after)[:, layout.lip_slice].any(1)
-    # Without new words lips are as far apart as they are in the film, whatever is read there.
-    said, filmed = np.where(spoken, said, 0) + drop, np.where(spoken, filmed, 0)
-    parts = zip(said, filmed, spoken | (drop > 0), strict=True)
-    return [Words(float(a), float(b)) if known else None for a, b, known in parts]
-
-
-def _ready(there: Tensor) -> torch.cuda.Event | None:
-    """After which all that is asked of a tensor's device so far is done; None on a CPU."""
-    if not there.is_cuda:
+def _ready(crops: Crops) -> torch.cuda.Event | None:
+    """After which all that is asked of their device so far is done; None on a CPU."""
+    if isinstance(crops, Sequence) or not crops.is_cuda:
         return None
     import torch
 
     event = torch.cuda.Event()
-    event.record(torch.cuda.current_stream(there.device))
+    event.record(torch.cuda.current_stream(crops.device))
     return event
