@@ -122,10 +122,25 @@ def test_the_rows_that_can_be_done_are_if_so_asked(batch, write_manifest, clips)
     again = told(batch(manifest, "--skip-invalid", "--json"))
     assert (again["done"], again["kept"]) == (0, 1)
     assert [(p["line"], p["column"]) for p in again["left_out"]] == [(3, "video"), (4, "output")]
+    # Whoever comes later finds them, too.
+    table = list(csv.DictReader((clips / "m_out" / "report.csv").open(encoding="utf-8")))
+    assert [(r["line"], r["status"]) for r in table] == [
+        *(("2", "done"), ("3", "left out"), ("4", "left out"))
+    ]
+    assert table[1]["note"].startswith("video: ")
+    page = (clips / "m_out" / "report.html").read_text("utf-8")
+    assert "2 left out of the run" in page
+    assert "gone.mp4" in page
+    status = batch(manifest, "--status")
+    assert "left out: line 3: video: " in status.stdout
+    assert "1 done, 0 failed, 0 waiting, 2 left out; no run" in status.stdout
+    assert [r["line"] for r in told(batch(manifest, "--status", "--json"))["left_out"]] == [3, 4]
     rows[1]["video"], rows[2]["output"] = "v1.mp4", "other.mp4"
     whole = batch(write_manifest(rows), "--skip-invalid", "--json")
     assert whole.returncode == 0, whole.stderr
     assert (told(whole)["done"], told(whole)["left_out"]) == (2, [])
+    assert "left out" not in (clips / "m_out" / "report.html").read_text("utf-8")
+    assert "left out" not in batch(manifest, "--status").stdout
 
 
 def test_a_manifest_that_is_wrong_itself_is_not_done_in_part(batch, write_manifest, clips):

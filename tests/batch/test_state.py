@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -157,6 +158,24 @@ def test_of_a_row_half_named_the_named_files_are_ours(tmp_path, row):
         assert state.made(row.output) == outcome.outputs[row.output]
         assert state.made(str(tmp_path / "o.npz")) is None
     assert decision(tmp_path, row) == Decision(RUN, "failed before: interrupted")
+
+
+def test_what_was_left_out_is_that_of_the_last_run(tmp_path, row):
+    with State(tmp_path, write=True) as state:
+        state.begin([row], [Decision(RUN, "")], {3: "video: gone", 2: "output: taken"})
+        assert list(state.left_out().items()) == [(2, "output: taken"), (3, "video: gone")]
+        state.begin([row], [Decision(RUN, "")])
+        assert state.left_out() == {}
+
+
+def test_a_database_of_before_knows_of_nothing_left_out(tmp_path, row):
+    with State(tmp_path, write=True) as state:
+        state.begin([row], [Decision(RUN, "")])
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.execute("DROP TABLE left_out")
+    with State(tmp_path) as state:
+        assert state.left_out() == {}
+        assert state.counts() == {"waiting": 1}
 
 
 def test_another_program_can_read_it(tmp_path, row):

@@ -9,7 +9,7 @@ import csv
 import difflib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -101,6 +101,15 @@ class Problem(NamedTuple):
     line: int
     column: str
     message: str
+
+
+def by_line(problems: Iterable[Problem]) -> dict[int, str]:
+    """What is wrong with each line, in one."""
+    found: dict[int, str] = {}
+    for line, column, message in problems:
+        said = f"{column}: {message}" if column else message
+        found[line] = f"{found[line]}; {said}" if line in found else said
+    return found
 
 
 class TooManyProblems(Exception):

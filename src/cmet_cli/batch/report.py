@@ -9,6 +9,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from .storage import deliver
 EVERY_S = 5.0
 MOST_OF_THE_TIME = 0.05  # of the driver's time that may go into reports
 PAGE_ROWS, FAILED_LISTED = 500, 1000
+LEFT_OUT = "left out"
 TEMPLATE, TABLE = "report.html.j2", "report.csv"
 COLUMNS: tuple[str, ...] = (
     "line",
@@ -100,10 +102,14 @@ class Report:
             table.writerow(COLUMNS)
             for row in map(_told, self._state.rows()):
                 table.writerow(_harmless(row.get(name)) for name in COLUMNS)
+            for line, why in self._state.left_out().items():
+                row = {"line": line, "status": LEFT_OUT, "note": why}
+                table.writerow(_harmless(row.get(name)) for name in COLUMNS)
         deliver(part, str(self.csv_path), replace=True)
 
     def _write_page(self, number: int) -> None:
         first = number * PAGE_ROWS
+        left_out = self._state.left_out()
         failures = self._state.rows(most=FAILED_LISTED if number == 0 else 0, status=FAILED)
         text = self._template.render(
             title=self._title,
@@ -111,7 +117,8 @@ class Report:
             pages=self._pages,
             page_rows=PAGE_ROWS,
             page_name=page_name,
-            counts=self._state.counts(),
+            counts=self._state.counts() | ({LEFT_OUT: len(left_out)} if left_out else {}),
+            left_out=dict(islice(left_out.items(), FAILED_LISTED if number == 0 else 0)),
             failed=list(map(_told, failures)),
             rows=map(_told, self._state.rows(first, PAGE_ROWS, pictures=True)),
         )

@@ -15,7 +15,7 @@ from ..batch_options import BatchOptions
 from ..errors import CmetError, UsageError, WeightsError
 from ..media.encoder import EncodeSettings, check_encoder
 from .checks import Checked, CheckSettings, check_manifest
-from .manifest import Problem, parse_defaults, read_manifest
+from .manifest import Problem, by_line, parse_defaults, read_manifest
 from .plan import (
     DONE,
     FAILED,
@@ -69,7 +69,8 @@ class BatchResult:
 @dataclass(frozen=True)
 class BatchStatus:
     """How the last run in an output folder stands. running: it is still at work; waiting: rows that
-    have no last word yet; failures: line, output and error of each."""
+    have no last word yet; failures: line, output and error of each; left_out: line and error
+    of each row that is no part of it."""
 
     folder: Path
     running: bool
@@ -77,6 +78,7 @@ class BatchStatus:
     failed: int
     waiting: int
     failures: tuple[dict[str, Any], ...]
+    left_out: tuple[dict[str, Any], ...]
 
 
 class Listener(Protocol):
@@ -177,11 +179,19 @@ def batch_status(options: BatchOptions) -> BatchStatus:
         done, failed, waiting = (state.counts().get(s, 0) for s in (DONE, FAILED, WAITING))
         names = ("line", "output", "error")
         failures = tuple({name: row[name] for name in names} for row in state.rows(status=FAILED))
-    return BatchStatus(root, is_running(root / STATE_FOLDER), done, failed, waiting, failures)
+        left_out = tuple({"line": line, "error": e} for line, e in state.left_out().items())
+    running = is_running(root / STATE_FOLDER)
+    return BatchStatus(root, running, done, failed, waiting, failures, left_out)
 
 
-def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) -> BatchResult:
-    """Do the rows that need doing. Raises :class:`CmetError`; whatever is done stays done."""
+def run_batch(
+    options: BatchOptions,
+    rows: Sequence[Row],
+    listener: Listener,
+    left_out: Sequence[Problem] = (),
+) -> BatchResult:
+    """Do the rows that need doing. left_out: what is wrong with those that are no part of it, which
+    the reports tell, too. Raises :class:`CmetError`; whatever is done stays done."""
     start, ended = time.monotonic(), dict[int, Outcome]()
     model = _Model.find(options)
     _state_folder(options).mkdir(parents=True, exist_ok=True)
@@ -191,7 +201,7 @@ def run_batch(options: BatchOptions, rows: Sequence[Row], listener: Listener) ->
     ):
         decisions = model.decide(rows, state)
         tasks = _tasks(options, rows, decisions, state)
-        state.begin(rows, decisions)
+        state.begin(rows, decisions, by_line(left_out))
         title = f"cmet batch: {options.manifest.name}"
         report = Report(options.local_root, work, state, len(rows), title)
         listener.total(len(tasks))

@@ -12,10 +12,11 @@ import os
 import shutil
 import socket
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -40,6 +41,8 @@ CREATE TABLE IF NOT EXISTS pending (  -- complete, but perhaps without their nam
 CREATE TABLE IF NOT EXISTS plan (  -- the rows of the last run
     position INTEGER PRIMARY KEY, line INTEGER, name TEXT, output TEXT UNIQUE, video TEXT,
     voices TEXT, status TEXT, earlier INTEGER);
+CREATE TABLE IF NOT EXISTS left_out (  -- rows that make no sense and were not part of it
+    line INTEGER PRIMARY KEY, why TEXT);
 """
 _ROWS = """
 SELECT p.*, r.elapsed_s, r.result, r.error, r.hint {}
@@ -128,13 +131,26 @@ class State:
         with self._told(), closing(self._db.cursor()) as cursor:
             yield from cursor.execute(query, (first, status, most))
 
+    def left_out(self) -> dict[int, str]:
+        """Lines that were no part of the last run, and why."""
+        if not self._read("SELECT name FROM sqlite_master WHERE name = 'left_out'"):
+            return {}  # the last run was an older version's
+        return dict(map(tuple, self._read("SELECT line, why FROM left_out ORDER BY line")))
+
     # ------------------------------------------------------------------ what happens
 
-    def begin(self, rows: Sequence[Row], decisions: Sequence[Decision]) -> None:
-        """A run starts, with these rows."""
+    def begin(
+        self,
+        rows: Sequence[Row],
+        decisions: Sequence[Decision],
+        left_out: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
+        """A run starts, with these rows; left_out: lines that are no part of it, and why."""
         kept = [decision.action == KEEP for decision in decisions]
         with self._told(), self._db:
             self._db.execute("DELETE FROM plan")
+            self._db.execute("DELETE FROM left_out")
+            self._db.executemany("INSERT INTO left_out VALUES (?, ?)", left_out.items())
             self._db.executemany(
                 "INSERT INTO plan VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (

@@ -17,7 +17,6 @@ from .params import FlagsOf, Json, Quiet, Verbose, takes_options
 if TYPE_CHECKING:
     from ..batch.checks import Checked
     from ..batch.manifest import Problem
-    from ..batch.plan import Row
     from ..batch.run import BatchResult
 
 _NETWORK, _RUN = "How a worker runs", "How the batch runs"
@@ -130,7 +129,7 @@ def _check_and_run(options: BatchOptions, dry_run: bool, json: bool, quiet: bool
     if dry_run:
         _show_plan(options, checked, json)
         raise typer.Exit(bool(problems))
-    result = _run(options, sound, json, quiet)
+    result = _run(options, checked, json, quiet)
     _report(result, problems, json)
     raise typer.Exit(result.exit_code or bool(problems))
 
@@ -193,20 +192,24 @@ def _show_status(options: BatchOptions, as_json: bool) -> None:
         return
     for row in status.failures:
         typer.echo(one_line(f"failed: line {row['line']}: {row['output']}: {row['error']}"))
+    for row in status.left_out:
+        typer.echo(one_line(f"left out: line {row['line']}: {row['error']}"))
+    left_out = f", {len(status.left_out)} left out" if status.left_out else ""
     typer.echo(
         one_line(f"{status.folder}  {status.done} done, {status.failed} failed, ")
-        + f"{status.waiting} waiting; {'at work' if status.running else 'no run is at work'}"
+        + f"{status.waiting} waiting{left_out}; "
+        + ("at work" if status.running else "no run is at work")
     )
 
 
-def _run(options: BatchOptions, rows: Sequence[Row], plain: bool, quiet: bool) -> BatchResult:
+def _run(options: BatchOptions, checked: Checked, plain: bool, quiet: bool) -> BatchResult:
     from ..batch.run import run_batch
     from .batch_progress import watching
 
     console = error_console()
     try:
         with watching(console, plain or not console.is_terminal, quiet) as listener:
-            return run_batch(options, rows, listener)
+            return run_batch(options, checked.sound, listener, checked.problems)
     except KeyboardInterrupt:
         console.print("interrupted; what is done stays done: run the same command to go on")
         raise SystemExit(EXIT_INTERRUPTED) from None
