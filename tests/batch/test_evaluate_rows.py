@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 
 from cmet_cli.evaluation import takes
+from cmet_cli.evaluation.marks import BY_NAME
 from cmet_cli.options import RuntimeOptions
 
 
@@ -25,6 +27,11 @@ def test_figures_stand_in_the_report(batch, write_manifest, clips):
     # Random networks on bars: whatever else is worth a look, it is said.
     assert ("worth a look" in measured["note"]) == bool(measured["worth_a_look"])
     assert unmeasured["eval_frames"] == ""
+    page = (manifest.with_name("m_out") / "report.html").read_text("utf-8")
+    assert page.count("<summary>figures</summary>") == 1
+    assert ">frames 1.00</span>," in page
+    flagged = re.findall(r'class="failed">(\w+) [-\d.]+', page)
+    assert flagged == [name for name in BY_NAME if name in measured["worth_a_look"].split(", ")]
 
 
 def test_a_sidecar_is_an_output_like_others(batch, write_manifest, clips):

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from ..errors import CmetError
-from ..evaluation.marks import MARKS
+from ..evaluation.marks import MARKS, Mark, shown
 from .plan import FAILED, WAITING
 from .state import State
 from .storage import deliver
@@ -135,10 +135,18 @@ def _told(row: sqlite3.Row) -> Mapping[str, Any]:
     if row["status"] == FAILED:
         note = row["error"] + (f" ({row['hint']})" if row["hint"] else "")
     run = "" if row["status"] == WAITING else "earlier" if row["earlier"] else "this"
-    figures = {f"eval_{name}": v for name, v in (found.get("evaluation") or {}).items()}
+    measured = found.get("evaluation") or {}
+    figures = {f"eval_{name}": v for name, v in measured.items()}
     # The row's own time has pictures, digests and figures in it.
     edit_s = json.loads(row["result"] or "{}").get("elapsed_s")
-    return {**figures, **found, "edit_s": edit_s, "note": note, "run": run, "asked": row["voices"]}
+    told = {"edit_s": edit_s, "note": note, "run": run, "asked": row["voices"]}
+    return {**figures, **found, **told, "figures": _figures(measured)}
+
+
+def _figures(measured: Mapping[str, float | None]) -> list[tuple[Mark, str, bool]]:
+    """For the page: each figure, and whether it is worth a look."""
+    known = [(mark, measured.get(mark.name)) for mark in MARKS]
+    return [(mark, shown(mark.name, v), mark.flags(v)) for mark, v in known if v is not None]
 
 
 def _harmless(cell: Any) -> Any:
