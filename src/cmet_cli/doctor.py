@@ -67,7 +67,7 @@ def _verdict(findings: list[Finding], weights: str) -> Finding:
         if wrong & set(needs)
     ]
     if not can:
-        return Finding("edit", False, "no edit can run: neither weights nor the mini model", True)
+        return Finding("edit", False, f"no edit can run: not {', not '.join(cannot)}", True)
     but = f"; not {cannot[0]}" if cannot else ""
     return Finding("edit", True, f"can run {' and '.join(can)}{but}", True)
 

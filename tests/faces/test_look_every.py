@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,17 +16,20 @@ from cmet_cli.faces.detectors import make_detector
 from cmet_cli.faces.follow import FaceFollower
 from cmet_cli.faces.foresight import Foresight
 from cmet_cli.faces.track import FaceTrack
+from cmet_cli.pipeline.find import look_every
 
 SIDE = 40.0
 MARKS = np.float32(LANDMARKS * 20 + (20, 43))  # of a face at 0
 
 
-def still(picture: int, x: float = 30.0, who: int = 1) -> np.ndarray:
-    """A frame whose face is at ``x``, of its own number. uint8 [72, 128, 3]."""
+def still(picture: int, x: float = 30.0, who: int = 1, other: float = 0.0) -> np.ndarray:
+    """A frame whose face is at ``x``, of its own number; other: how much it looks like somebody
+    else. uint8 [72, 128, 3]."""
     frame = np.empty((72, 128, 3), np.uint8)
     frame[:] = np.linspace(20, 180, 128, dtype=np.uint8)[:, None]
     frame[20:60, int(x) : int(x) + 40] = 210
-    blocks = np.random.default_rng(who).integers(0, 200, (4, 4, 3), np.uint8)
+    one, two = (np.random.default_rng(k).integers(0, 200, (4, 4, 3), np.uint8) for k in (who, 2))
+    blocks = ((1 - other) * one + other * two).astype(np.uint8)
     frame[26:54, int(x) + 6 : int(x) + 34] = blocks.repeat(7, 0).repeat(7, 1)
     frame[0, 0] = (picture, round(8 * (x - int(x))), 1)
     return frame
@@ -138,6 +143,32 @@ def test_a_shot_is_followed_to_its_last_frame_and_the_next_from_its_first(cut, a
     assert (after.status[cut:] == 1).all()
 
 
+@pytest.mark.parametrize("every", [1, 2, 4])
+def test_who_was_gone_for_long_may_come_back_changed(every):
+    """There are few frames then to begin another shot in."""
+    looks = [0.0, 0.25] + [0.3] * 10 + [0.48] * 20
+    film = [still(k, other=much) for k, much in enumerate(looks)]
+    detector = Reading()
+    detector.missing = set(range(2, 12))
+    (one,) = followed(film, detector, every)
+    assert (one.first, one.end, one.cuts) == (0, 32, ())
+
+
+@pytest.mark.parametrize("every", [1, 2, 4])
+def test_a_moment_of_another_look_is_no_cut(every):
+    looks = [0.0] * 33 + [0.25] * 3 + [0.48] + [0.25] * 8 + [0.0] * 20
+    (one,) = followed([still(k, other=much) for k, much in enumerate(looks)], Reading(), every)
+    assert one.cuts == ()
+
+
+@pytest.mark.parametrize("every", [1, 2, 4])
+def test_one_who_becomes_another_is_cut_where_each_frame_would_tell_it(every):
+    looks = np.clip((np.arange(60) - 25) / 12, 0, 1)
+    film = [still(k, other=float(much)) for k, much in enumerate(looks)]
+    (before, *_), (every_frame, *_) = followed(film, Reading(), every), followed(film, Reading(), 1)
+    assert before.cuts == every_frame.cuts != ()
+
+
 def test_most_searches_are_for_large_faces_and_all_are_where_frames_are_looked_at():
     film = [still(k) for k in range(120)]
     detector = Reading()
@@ -146,6 +177,14 @@ def test_most_searches_are_for_large_faces_and_all_are_where_frames_are_looked_a
         *(("all", 0), ("large", 15), ("large", 30), ("large", 45), ("large", 60)),
         *(("all", 75), ("large", 90), ("large", 105)),
     ]
+
+
+def test_beside_a_small_face_small_ones_are_searched_for():
+    """Whoever speaks with somebody is about as large."""
+    film = [np.pad(still(k), ((0, 150), (0, 150), (0, 0))) for k in range(22)]
+    detector = Reading()
+    followed(film, detector, 2)
+    assert detector.searched == [("all", 0), ("all", 10), ("all", 20)]
 
 
 def test_a_face_that_is_lost_is_searched_for_in_all_sizes():
@@ -169,6 +208,17 @@ def test_the_same_tracks_with_frames_looked_at_ahead(every):
     for one, other in zip(plain, ahead, strict=True):
         np.testing.assert_array_equal(one.boxes, other.boxes)
         np.testing.assert_array_equal(one.appearance.pattern, other.appearance.pattern)
+
+
+@pytest.mark.parametrize(
+    ("rate", "every"),
+    [(None, 1), (0, 1), (5, 1), (15, 1), (24, 2), (25, 2), (Fraction(60000, 1001), 2)]
+    + [(Fraction(600, 7), 1), (240, 1), (1000, 1), (90000, 1)],
+)
+def test_frames_are_left_out_of_films_alone(rate, every):
+    """Of steps that vary containers tell anything, up to the ticks of their clock."""
+    info = SimpleNamespace(frame_rate=rate if rate is None else Fraction(rate))
+    assert look_every(info) == every  # type: ignore[arg-type]
 
 
 @needs_media

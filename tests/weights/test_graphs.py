@@ -82,11 +82,12 @@ def test_without_a_runtime_there_is_torch(monkeypatch):
     assert not is_portable(inspect_folder(mini_folder()))
 
 
-def test_nobody_is_told_of_its_use(tmp_path):
+@pytest.mark.parametrize("before", ["del os.environ['ORT_DISABLE_TELEMETRY']", "pass"])
+def test_nobody_is_told_of_its_use(tmp_path, before):
     """ONNX Runtime keeps an identifier in the home and a queue in the temporary folder, and sends
     what it notes, unless it is told not to before it is there."""
     code = (
-        "import os; os.environ.pop('ORT_DISABLE_TELEMETRY', None); "
+        f"import os; os.environ['ORT_DISABLE_TELEMETRY'] = '0'; {before}; "
         "from cmet_cli.weights.folder import inspect_folder, mini_folder; "
         "from cmet_cli.weights.graphs import GRAPHS, Graph, is_portable; "
         "assert is_portable(weights := inspect_folder(mini_folder())); Graph(weights, GRAPHS[0])"

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..errors import FaceError
-from .appearance import Appearance, appearance_of, same_person
+from .appearance import Appearance, appearance_of
 from .detection import Detection, FaceDetector, NearDetector, distinct
 from .foresight import Foresight, Sizes, searched
 from .live import ANCHOR_SHARE, EXPECT_FRAMES, ROW, LiveFace, Sight
@@ -19,8 +19,9 @@ from .track import ABSENT, BRIDGED, DETECTED, FaceTrack
 
 # With a NearDetector, frames between full searches look only around known faces, so many of them.
 SEARCH_EVERY_LOOKS, LEAST_SEARCH_EVERY_FRAMES = 5, 10
-# Most of these searches are for large faces; small ones are hardly those that are edited.
-THOROUGH_EVERY_SEARCHES = 5
+# Most of these searches are for large faces, where all that are known are larger than this share of
+# the picture's long side: the others are hardly those that are edited.
+THOROUGH_EVERY_SEARCHES, LARGE = 5, 0.18
 # A face that has hardly moved since it was last looked at (in shares of its size) and looks the
 # same was on the way in the frames between, which then need not be looked at.
 HARDLY = 0.02
@@ -82,7 +83,7 @@ class FaceFollower:
         if self._foresight is not None:
             index = self.n_frames + self._foresight.waiting
             near = not self._still or self._is_due(index, self._every)
-            self._foresight.begin(rgb, near=near, search=self._search_due(index))
+            self._foresight.begin(rgb, near=near, search=self._search_due(index, rgb))
 
     def add(self, rgb: np.ndarray) -> None:
         """Look at the next frame, uint8 [H, W, 3]."""
@@ -98,7 +99,8 @@ class FaceFollower:
             return
         self._look(seen)
         if self._foresight is not None:
-            self._foresight.expect([one.anchor for one in self._live if self._is_here(one)])
+            here = [one.anchor for one in self._live if self._is_here(one)]
+            self._foresight.expect(here, in_each=not self._still)
 
     def _look(self, seen: _Seen) -> None:
         """Look at a frame, and before at those since the last one if they may show anything."""
@@ -124,11 +126,13 @@ class FaceFollower:
     def _is_due(self, index: int, every: int) -> bool:
         return (index - self._shot_start) % every == 0
 
-    def _search_due(self, index: int) -> Sizes | None:
+    def _search_due(self, index: int, rgb: np.ndarray) -> Sizes | None:
         if not self._is_due(index, self._search_every):
             return None
         thorough = self._is_due(index, THOROUGH_EVERY_SEARCHES * self._search_every)
-        return "all" if thorough else "large"
+        least = LARGE * max(rgb.shape[:2])
+        known = [max(one.box[2:]) for one in self._live if self._is_here(one)]
+        return "large" if known and min(known) >= least and not thorough else "all"
 
     def _is_here(self, one: LiveFace) -> bool:
         """Whether a face is in the last frame that was looked at."""
@@ -170,13 +174,9 @@ class FaceFollower:
             found is not None
             and self._is_here(one)
             and one.moved(found.box) < HARDLY
-            and self._is_like(one, self._look_of(seen, found))
+            and one.goes_on(seen.index, self._look_of(seen, found))
             for one, found in zip(known, near, strict=True)
         )
-
-    @staticmethod
-    def _is_like(one: LiveFace, look: Appearance | None) -> bool:
-        return look is None or one.last_look is None or same_person(one.last_look, look) >= 0
 
     def _all_in(
         self, seen: _Seen, known: list[LiveFace], near: list[Detection | None]
@@ -188,7 +188,7 @@ class FaceFollower:
             found is None and self._is_here(one) for one, found in zip(known, near, strict=True)
         )
         here = distinct([found for found in near if found is not None])
-        sizes = self._search_due(seen.index)
+        sizes = self._search_due(seen.index, seen.rgb)
         if not here or lost_now:
             sizes = "all"
         if sizes is None:

@@ -82,11 +82,12 @@ class Foresight:
         self._coming.append(coming)
         self._look_ahead()
 
-    def expect(self, boxes: Sequence[Box]) -> None:
-        """Where faces should be from now on, in the frames that wait too."""
-        if (places := tuple(boxes)) == self._places:
-            return
-        self._places = places
+    def expect(self, boxes: Sequence[Box], *, in_each: bool = False) -> None:
+        """Where faces should be from now on, in the frames that wait too; in_each: they are to be
+        looked at in each of these."""
+        self._places = tuple(boxes)
+        for coming in self._coming if in_each else ():
+            coming.wanted = True
         self._look_ahead()
 
     def _look_ahead(self) -> None:

@@ -58,6 +58,7 @@ class LiveFace:
         self.recent: deque[tuple[int, Appearance]] = deque()  # by frame
         if seen.look is not None:
             self.recent.append((index, seen.look))
+        self.old_look: Appearance | None = None  # the one before these
         self.settled: Appearance | None = None  # the mean look until then
         self.setting = [seen.setting, seen.setting]  # at its first and last frame
         self.odd: tuple[int, Appearance] | None = None  # since when it looks like somebody else
@@ -117,18 +118,28 @@ class LiveFace:
         self.odd = (index, look)
         return None
 
+    def goes_on(self, index: int, look: Appearance | None) -> bool:
+        """Whether who looks so at a frame is the one of before, and is not becoming another."""
+        if look is None or self.last_look is None:
+            return True
+        if same_person(self.last_look, look) < 0:
+            return False
+        before = [old for frame, old in self.recent if index - frame >= DISSOLVE_FRAMES]
+        old = before[-1] if before else self.old_look
+        return old is None or same_person(old, look) >= DISSOLVE_ODDS
+
     def _check_dissolve(self, index: int, look: Appearance) -> int | None:
-        since = index - self.recent[-1][0] if self.recent else 0
         self.recent.append((index, look))
-        old = None
         while index - self.recent[0][0] >= DISSOLVE_FRAMES:
             _, old = self.recent.popleft()
+            self.old_look = old
             self.settled = old if self.settled is None else self.settled.joined(old)
-        if old is None:
+        if self.old_look is None:
             return None
-        unlike = same_person(old, look) < DISSOLVE_ODDS
-        self.unlike_frames = self.unlike_frames + since if unlike else 0
-        return self.frames[-DISSOLVE_FRAMES // 2] if self._dissolved else None
+        unlike = same_person(self.old_look, look) < DISSOLVE_ODDS
+        self.unlike_frames = self.unlike_frames + 1 if unlike else 0
+        middle = bisect_left(self.frames, index + 1 - DISSOLVE_FRAMES // 2)
+        return self.frames[middle] if self._dissolved and middle else None
 
     @property
     def _dissolved(self) -> bool:
@@ -151,7 +162,7 @@ class LiveFace:
         self.frames, self.values = self.frames[:at], self.values[: at * ROW]
         tail.last_look = self.last_look if self.odd is None else self.odd[1]
         tail.recent = deque() if tail.last_look is None else deque([(index, tail.last_look)])
-        tail.settled = None
+        tail.settled = tail.old_look = None
         if self._dissolved:
             self.recent.clear()  # the last looks are of both
         tail.odd, tail.unlike_frames = None, 0

@@ -30,8 +30,8 @@ from ..options import Progress
 from ..weights.folder import find_yunet
 from .look import Looker, expected_frames
 
-#: Of faces that hardly move: every other frame of a film.
-LOOKS_PER_S = 12.5
+#: Frames a second of films, as containers tell them: outside it is a guess, or slow.
+FILM_RATES = (18, 65)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def follow_faces(
 
 def look_every(info: VideoInfo) -> int:
     """In every how many frames faces that hardly move are looked at."""
-    return max(1, round(float(info.frame_rate or 0) / LOOKS_PER_S))
+    least, most = FILM_RATES
+    return 2 if info.frame_rate is not None and least <= info.frame_rate <= most else 1
 
 
 def _told_ahead(

@@ -60,7 +60,7 @@ def is_portable(weights: Weights) -> bool:
 def _onnxruntime() -> ModuleType:
     """ONNX Runtime, which as it comes tells its makers of its use from its import on, and leaves
     files of that in people's folders (1.32 does, on all systems)."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()  # of Windows' own, which does not ask that
