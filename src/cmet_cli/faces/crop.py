@@ -13,8 +13,9 @@ from .geometry import Square, crop_to_plane
 
 BLUR_PER_SCALE = 0.45  # Gaussian sigma per unit of sqrt(scale**2 - 1): little aliasing, little blur
 MARGIN_PX = 4
-#: Larger shrinking happens in two steps; this much of it is left for the second.
-KEPT_SCALE = 3.0
+#: From the first on, shrinking happens in two steps (larger pictures do not fit where a processor
+#: is quick); about the other, or less, is left for the second.
+HALVED_FROM, KEPT_SCALE = 6.0, 4.0
 
 
 def antialias(image: np.ndarray, scale: float) -> np.ndarray:
@@ -45,7 +46,8 @@ def crop_rgb(
 
 def step_of(matrix: np.ndarray) -> int:
     """How large the blocks are whose means are taken first."""
-    return max(1, int(max(matrix[0, 0], matrix[1, 1]) / KEPT_SCALE))
+    scale = max(matrix[0, 0], matrix[1, 1])
+    return max(2 if scale >= HALVED_FROM else 1, int(scale / KEPT_SCALE))
 
 
 def reach(matrix: np.ndarray, size_px: int, step: int) -> tuple[int, int, int, int]:
