@@ -60,8 +60,8 @@ class FaceFollower:
         at frames that :meth:`foresee` tells of.
         """
         self.detector = detector
-        near = isinstance(detector, NearDetector)
-        self._foresight = foresight if near else None
+        near = detector if isinstance(detector, NearDetector) else None
+        self._near_detector, self._foresight = near, foresight if near else None
         self._grows = getattr(detector, "grows", ANCHOR_SHARE)
         self._by_looks = by_looks
         self._every = max(1, look_every) if near else 1
@@ -159,12 +159,12 @@ class FaceFollower:
 
     def _near(self, seen: _Seen) -> tuple[list[LiveFace], list[Detection | None]]:
         """Faces that should be here, and what is found where they should be."""
-        if not isinstance(self.detector, NearDetector):
+        if self._near_detector is None:
             return [], []
         known = [one for one in self._live if seen.index - one.frames[-1] <= EXPECT_FRAMES]
         boxes = [one.anchor if self._is_here(one) else one.expected(seen.index) for one in known]
         near = seen.ahead.near(boxes) if seen.ahead is not None else None
-        return known, self.detector.detect_near(seen.rgb, boxes) if near is None else near
+        return known, self._near_detector.detect_near(seen.rgb, boxes) if near is None else near
 
     def _hardly_moved(
         self, seen: _Seen, known: list[LiveFace], near: list[Detection | None]
@@ -182,7 +182,7 @@ class FaceFollower:
         self, seen: _Seen, known: list[LiveFace], near: list[Detection | None]
     ) -> list[Detection]:
         """All faces of the frame: the known ones measured in place, new ones now and then."""
-        if not isinstance(self.detector, NearDetector):
+        if self._near_detector is None:
             return self.detector.detect(seen.rgb)
         lost_now = any(
             found is None and self._is_here(one) for one, found in zip(known, near, strict=True)

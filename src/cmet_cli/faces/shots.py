@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 
 import cv2
@@ -38,7 +39,7 @@ class CutFinder:
         if last is None:
             return False
         change = float(np.abs(grid - last).mean())
-        usual = float(np.median(self._changes)) if self._changes else 0.0
+        usual = statistics.median(self._changes) if self._changes else 0.0
         cut = change > max(LEAST_CHANGE, OUTLIER_FACTOR * usual)
         cut = cut and unlikeness(last, grid) > LEAST_UNLIKENESS
         if cut:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from mmap import mmap
@@ -32,11 +34,13 @@ class LaidOut:
 
     def planes(self, memory: mmap, index: int) -> tuple[np.ndarray, ...]:
         """One frame's, where they are."""
-        sizes = [int(np.prod(shape)) for shape in self.shapes]
-        at = index * sum(sizes) * np.dtype(self.dtype).itemsize
-        samples = np.frombuffer(memory, self.dtype, sum(sizes), at)
-        parts = np.split(samples, np.cumsum(sizes)[:-1])
-        return tuple(part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True))
+        sizes = [math.prod(shape) for shape in self.shapes]
+        itemsize = np.dtype(self.dtype).itemsize
+        at = itertools.accumulate(sizes, initial=index * sum(sizes))
+        return tuple(
+            np.frombuffer(memory, self.dtype, size, first * itemsize).reshape(shape)
+            for size, first, shape in zip(sizes, at, self.shapes, strict=False)
+        )
 
 
 class HeldFrames:
