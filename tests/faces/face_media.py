@@ -3,6 +3,7 @@
 import functools
 import re
 import subprocess
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,19 @@ def track(script, scenes=None):
     for seed in scenes or [0] * len(script):
         follower.add(scene(seed))
     return follower.finish(np.arange(len(script)) / 25)
+
+
+def follow(follower, film, ahead=0):
+    """Give it all frames, told of so many before their turn; -> tracks at 25 fps."""
+    coming = deque()
+    for frame in film:
+        follower.foresee(frame)
+        coming.append(frame)
+        if len(coming) > ahead:
+            follower.add(coming.popleft())
+    while coming:
+        follower.add(coming.popleft())
+    return follower.finish(np.arange(len(film)) / 25)
 
 
 def drawn(seed, n, size=160, place=(60, 40), frame=(320, 240), **looks):

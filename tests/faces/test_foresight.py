@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from typing import ClassVar
 
 import cv2
 import numpy as np
 import pytest
+from face_media import follow
 
 from cmet_cli.errors import FaceError
 from cmet_cli.faces.appearance import appearance_of
@@ -63,15 +63,7 @@ def film() -> list[np.ndarray]:
 
 def followed(foresight: Foresight | None):
     follower = FaceFollower(Bright(), by_looks=True, foresight=foresight)
-    coming: deque[np.ndarray] = deque()
-    for frame in film():
-        follower.foresee(frame)
-        coming.append(frame)
-        if len(coming) > (foresight.frames_ahead if foresight else 0):
-            follower.add(coming.popleft())
-    while coming:
-        follower.add(coming.popleft())
-    return follower.finish(np.arange(60) / 25)
+    return follow(follower, film(), foresight.frames_ahead if foresight else 0)
 
 
 def test_the_same_tracks_as_one_frame_after_the_other():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from face_media import UNCROPPED, YUNET, drawn, frames, needs_media
+from face_media import UNCROPPED, YUNET, drawn, follow, frames, needs_media
 
 from cmet_cli.faces.appearance import LANDMARKS
 from cmet_cli.faces.detection import Detection
@@ -68,15 +67,7 @@ def followed(
     film: list[np.ndarray], detector: Reading, every: int, foresight: Foresight | None = None
 ) -> list[FaceTrack]:
     follower = FaceFollower(detector, look_every=every, foresight=foresight)
-    coming: deque[np.ndarray] = deque()
-    for frame in film:
-        follower.foresee(frame)
-        coming.append(frame)
-        if len(coming) > (foresight.frames_ahead if foresight else 0):
-            follower.add(coming.popleft())
-    while coming:
-        follower.add(coming.popleft())
-    return follower.finish(np.arange(len(film)) / 25)
+    return follow(follower, film, foresight.frames_ahead if foresight else 0)
 
 
 @pytest.mark.parametrize("every", [2, 3])
