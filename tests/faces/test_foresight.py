@@ -159,6 +159,47 @@ def test_every_frame_that_waits_has_been_looked_at_when_its_turn_comes():
             assert foresight.near([place]) is not None
 
 
+def test_a_picture_is_looked_at_once_in_one_place():
+    looked: list[int] = []
+
+    class Counting(Bright):
+        def detect_near(self, rgb, boxes):
+            looked.append(id(rgb))
+            return super().detect_near(rgb, boxes)
+
+    place, pictures = (10.0, 20.0, SIDE, SIDE), film()[:3]
+    with Foresight(Counting) as foresight:
+        for picture in pictures:
+            foresight.begin(picture)
+            foresight.expect([place])
+        for _ in pictures:
+            foresight.advance()
+            foresight.expect([place])
+            assert foresight.near([place]) is not None
+    assert sorted(looked) == sorted(map(id, pictures))
+
+
+def test_where_nobody_need_be_looked_at_nobody_is_until_all_frames_count():
+    place = (10.0, 20.0, SIDE, SIDE)
+    with Foresight(Bright) as foresight:
+        for _ in range(3):
+            foresight.begin(film()[0], near=False)
+        foresight.expect([place])
+        foresight.advance()
+        assert foresight.near([place]) is None
+        foresight.expect([place], in_each=True)
+        foresight.advance()
+        assert foresight.near([place]) is not None
+
+
+def test_a_search_for_large_faces_is_none_for_all():
+    with Foresight(Bright) as foresight:
+        foresight.begin(film()[0], search="large")
+        foresight.advance()
+        assert foresight.whole("all") is None
+        assert len(foresight.whole("large") or []) == 1
+
+
 def test_an_error_of_a_detector_arrives():
     class Broken(Bright):
         def detect_near(self, rgb, boxes):

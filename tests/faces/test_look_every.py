@@ -14,6 +14,7 @@ from cmet_cli.faces.detection import Detection
 from cmet_cli.faces.detectors import make_detector
 from cmet_cli.faces.follow import FaceFollower
 from cmet_cli.faces.foresight import Foresight
+from cmet_cli.faces.live import LiveFace, Sight
 from cmet_cli.faces.track import FaceTrack
 from cmet_cli.pipeline.find import look_every
 
@@ -158,6 +159,17 @@ def test_one_who_becomes_another_is_cut_where_each_frame_would_tell_it(every):
     film = [still(k, other=float(much)) for k, much in enumerate(looks)]
     (before, *_), (every_frame, *_) = followed(film, Reading(), every), followed(film, Reading(), 1)
     assert before.cuts == every_frame.cuts != ()
+
+
+def test_its_speed_is_by_frame():
+    """It is looked for where it goes once it is lost."""
+    at = [Detection(30.0 + k, 20.0, SIDE, SIDE, 0.9) for k in range(4)]
+    sight = Sight(None, np.zeros((32, 32, 3), np.uint8))
+    one = LiveFace(0, at[0], sight)
+    one.go_straight(3, at[3])
+    one.take(3, at[3], sight)
+    assert one.speed == pytest.approx((0.5, 0.0))  # half of what is new, as ever
+    assert list(one.frames) == [0, 1, 2, 3]
 
 
 def test_most_searches_are_for_large_faces_and_all_are_where_frames_are_looked_at():

@@ -139,7 +139,7 @@ class LiveFace:
         unlike = same_person(self.old_look, look) < DISSOLVE_ODDS
         self.unlike_frames = self.unlike_frames + 1 if unlike else 0
         middle = bisect_left(self.frames, index + 1 - DISSOLVE_FRAMES // 2)
-        return self.frames[middle] if self._dissolved and middle else None
+        return self.frames[middle] if self._dissolved else None
 
     @property
     def _dissolved(self) -> bool:

@@ -75,7 +75,7 @@ class FacePainter:
         self.info, self._settings, self._backend = info, settings, backend
         self.placement: Placement = edit.face.placement
         self._codes, self._own_codes = edit.codes, edit.face.codes
-        self._steps = Steps(edit, settings.detail, backend)
+        self._steps = Steps(edit, backend)
         self._lips = LipsRow(backend, self.placement)
         self.crop = Cropper(info, backend.crop.size_px)
         face = backend.crop.calibration.face

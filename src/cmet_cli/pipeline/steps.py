@@ -8,7 +8,6 @@ from ..backends.base import Backend, CodeLayout, Jaw, MovingBackend
 from ..faces.difference import DRAWS_NEW_PX
 from ..faces.mouth import Words
 from ..faces.opening import WORDS_FROM
-from ..options import Detail
 from .codes import FaceEdit
 
 #: On people a dropped jaw shows as plainly as on drawn ones where it parts their lips so much more.
@@ -16,19 +15,18 @@ FELT_PLAINLY = 1.5
 
 
 class Steps:
-    """What is done first, and what to its result; one step, or two.
+    """What is done to the frame's own pixels first, and what to the result; one step, or two.
 
     Words that a small renderer puts into a mouth come before the emotion: what of a smile moves and
     what lips that part cannot be told from one motion. A larger one draws that mouth itself.
     """
 
-    def __init__(self, edit: FaceEdit, detail: Detail, backend: Backend) -> None:
+    def __init__(self, edit: FaceEdit, backend: Backend) -> None:
         self._backend = backend
         self._small = backend.crop.size_px < DRAWS_NEW_PX
         own, driven, edited = edit.face.codes, edit.driven, edit.codes
         both = not (np.array_equal(own, driven) or np.array_equal(driven, edited))
-        two = both and detail == "source" and self._small
-        self._codes = [own, driven, edited] if two else [own, edited]
+        self._codes = [own, driven, edited] if both and self._small else [own, edited]
 
     def __len__(self) -> int:
         return len(self._codes) - 1
