@@ -10,7 +10,14 @@ import pytest
 
 from cmet_cli.batch import manifest as manifests
 from cmet_cli.batch.checks import CheckSettings, check_manifest
-from cmet_cli.batch.manifest import columns, parse_defaults, read_manifest, template
+from cmet_cli.batch.manifest import (
+    Problem,
+    by_line,
+    columns,
+    parse_defaults,
+    read_manifest,
+    template,
+)
 from cmet_cli.batch.storage import local_entry
 from cmet_cli.errors import UsageError
 from cmet_cli.options import ASKING, RESTAGING, EditOptions
@@ -402,3 +409,11 @@ def test_a_file_behind_a_url_that_is_another_now_is_not_replaced(folder):
 
     theirs.write_bytes(b"somebody else's by now")
     assert only_problem(judged()).column == "output"
+
+
+def test_what_is_wrong_with_a_line_in_one_text_that_can_be_written():
+    problems = [Problem(3, "video", "gone"), Problem(2, "", "b\udce9.mp4"), Problem(3, "fit", "no")]
+    assert by_line(problems) == {3: "video: gone; fit: no", 2: "b\\udce9.mp4"}
+    many = by_line([Problem(7, "video", "x" * 10_000)] * 1000)[7]
+    assert many.endswith("; and 990 more")
+    assert len(many) < 4000  # less than a spreadsheet's cell holds

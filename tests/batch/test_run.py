@@ -134,13 +134,26 @@ def test_the_rows_that_can_be_done_are_if_so_asked(batch, write_manifest, clips)
     status = batch(manifest, "--status")
     assert "left out: line 3: video: " in status.stdout
     assert "1 done, 0 failed, 0 waiting, 2 left out; no run" in status.stdout
-    assert [r["line"] for r in told(batch(manifest, "--status", "--json"))["left_out"]] == [3, 4]
+    lines = told(batch(manifest, "--status", "--json"))["lines_left_out"]
+    assert [row["line"] for row in lines] == [3, 4]
+    assert lines[0]["why"] == table[1]["note"]
     rows[1]["video"], rows[2]["output"] = "v1.mp4", "other.mp4"
     whole = batch(write_manifest(rows), "--skip-invalid", "--json")
     assert whole.returncode == 0, whole.stderr
     assert (told(whole)["done"], told(whole)["left_out"]) == (2, [])
     assert "left out" not in (clips / "m_out" / "report.html").read_text("utf-8")
     assert "left out" not in batch(manifest, "--status").stdout
+
+
+def test_a_row_left_out_may_be_called_anything(batch, write_manifest, clips):
+    """Names need not be text, and what is said of them is kept all the same."""
+    (clips / "odd").mkdir()
+    (clips / os.fsdecode(b"odd/caf\xe9.wav")).write_bytes(b"")
+    rows = rows_of(("v0.mp4", "e0.wav", "good.mp4"), ("v0.mp4", "odd", "bad.mp4"))
+    run = batch(write_manifest(rows), "--skip-invalid")
+    assert "Error" not in run.stderr
+    assert "1 done, 0 kept, 0 failed, 1 left out in" in run.stdout
+    assert "caf\\udce9.wav" in (clips / "m_out" / "report.html").read_text("utf-8")
 
 
 def test_a_manifest_that_is_wrong_itself_is_not_done_in_part(batch, write_manifest, clips):

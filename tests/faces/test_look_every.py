@@ -147,6 +147,17 @@ def test_who_was_gone_for_long_may_come_back_changed(every):
 
 
 @pytest.mark.parametrize("every", [1, 2, 4])
+@pytest.mark.parametrize("gone", [14, 40])
+def test_who_comes_back_after_a_while_and_changes_is_not_compared_with_then(gone, every):
+    looks = [0.0] * (20 + gone) + [0.2] * 2 + [0.4] * 2 + [0.5] * 30
+    detector = Reading()
+    detector.missing = set(range(20, 20 + gone))
+    film = [still(k, other=much) for k, much in enumerate(looks)]
+    (one,) = followed(film, detector, every)
+    assert (one.first, one.end, one.cuts) == (0, len(looks), ())
+
+
+@pytest.mark.parametrize("every", [1, 2, 4])
 def test_a_moment_of_another_look_is_no_cut(every):
     looks = [0.0] * 33 + [0.25] * 3 + [0.48] + [0.25] * 8 + [0.0] * 20
     (one,) = followed([still(k, other=much) for k, much in enumerate(looks)], Reading(), every)

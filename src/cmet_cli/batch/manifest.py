@@ -9,7 +9,7 @@ import csv
 import difflib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +31,7 @@ FILE_COLUMNS = {
 }
 MAX_CELL_CHARS, MAX_LINE_CHARS = 1 << 16, 1 << 22
 MAX_PROBLEMS, MAX_WORDS_CHARS = 10_000, 300
+SAID_OF_A_LINE = 10
 
 
 @lru_cache(maxsize=1)
@@ -104,12 +105,18 @@ class Problem(NamedTuple):
 
 
 def by_line(problems: Iterable[Problem]) -> dict[int, str]:
-    """What is wrong with each line, in one."""
-    found: dict[int, str] = {}
+    """What is wrong with each line, in one text that can be written anywhere: the first few."""
+    found: dict[int, list[str]] = {}
     for line, column, message in problems:
         said = f"{column}: {message}" if column else message
-        found[line] = f"{found[line]}; {said}" if line in found else said
-    return found
+        found.setdefault(line, []).append(said[:MAX_WORDS_CHARS])
+    return {line: _in_one(said) for line, said in found.items()}
+
+
+def _in_one(said: Sequence[str]) -> str:
+    more = [f"and {len(said) - SAID_OF_A_LINE} more"] if len(said) > SAID_OF_A_LINE else []
+    text = "; ".join([*said[:SAID_OF_A_LINE], *more])
+    return text.encode("utf-8", "backslashreplace").decode()  # names of files need not be text
 
 
 class TooManyProblems(Exception):

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from ..errors import CmetError
-from ..evaluation.marks import MARKS, Mark, shown
+from ..evaluation.marks import MARKS, shown
 from .plan import FAILED, WAITING
 from .state import State
 from .storage import deliver
@@ -69,6 +69,7 @@ class Report:
     def __init__(self, folder: Path, work: Path, state: State, rows: int, title: str) -> None:
         self.csv_path, self.html_path = folder / TABLE, folder / page_name(0)
         self._folder, self._work, self._state, self._title = folder, work, state, title
+        self._left_out = state.left_out()
         self._pages = max(1, -(-rows // PAGE_ROWS))
         self._stale = set(range(self._pages))
         self._due = time.monotonic() + EVERY_S
@@ -102,14 +103,14 @@ class Report:
             table.writerow(COLUMNS)
             for row in map(_told, self._state.rows()):
                 table.writerow(_harmless(row.get(name)) for name in COLUMNS)
-            for line, why in self._state.left_out().items():
+            for line, why in self._left_out.items():
                 row = {"line": line, "status": LEFT_OUT, "note": why}
                 table.writerow(_harmless(row.get(name)) for name in COLUMNS)
         deliver(part, str(self.csv_path), replace=True)
 
     def _write_page(self, number: int) -> None:
         first = number * PAGE_ROWS
-        left_out = self._state.left_out()
+        left_out = self._left_out
         failures = self._state.rows(most=FAILED_LISTED if number == 0 else 0, status=FAILED)
         text = self._template.render(
             title=self._title,
@@ -120,7 +121,7 @@ class Report:
             counts=self._state.counts() | ({LEFT_OUT: len(left_out)} if left_out else {}),
             left_out=dict(islice(left_out.items(), FAILED_LISTED if number == 0 else 0)),
             failed=list(map(_told, failures)),
-            rows=map(_told, self._state.rows(first, PAGE_ROWS, pictures=True)),
+            rows=map(_on_page, self._state.rows(first, PAGE_ROWS, pictures=True)),
         )
         part = self._work / page_name(number)
         part.write_text(text, "utf-8")
@@ -135,18 +136,18 @@ def _told(row: sqlite3.Row) -> Mapping[str, Any]:
     if row["status"] == FAILED:
         note = row["error"] + (f" ({row['hint']})" if row["hint"] else "")
     run = "" if row["status"] == WAITING else "earlier" if row["earlier"] else "this"
-    measured = found.get("evaluation") or {}
-    figures = {f"eval_{name}": v for name, v in measured.items()}
+    figures = {f"eval_{name}": v for name, v in (found.get("evaluation") or {}).items()}
     # The row's own time has pictures, digests and figures in it.
     edit_s = json.loads(row["result"] or "{}").get("elapsed_s")
-    told = {"edit_s": edit_s, "note": note, "run": run, "asked": row["voices"]}
-    return {**figures, **found, **told, "figures": _figures(measured)}
+    return {**figures, **found, "edit_s": edit_s, "note": note, "run": run, "asked": row["voices"]}
 
 
-def _figures(measured: Mapping[str, float | None]) -> list[tuple[Mark, str, bool]]:
-    """For the page: each figure, and whether it is worth a look."""
-    known = [(mark, measured.get(mark.name)) for mark in MARKS]
-    return [(mark, shown(mark.name, v), mark.flags(v)) for mark, v in known if v is not None]
+def _on_page(row: sqlite3.Row) -> Mapping[str, Any]:
+    """The same, with each figure and whether it is worth a look."""
+    told = _told(row)
+    known = [(mark, told.get(f"eval_{mark.name}")) for mark in MARKS]
+    figures = [(mark, shown(mark.name, v), mark.flags(v)) for mark, v in known if v is not None]
+    return {**told, "figures": figures}
 
 
 def _harmless(cell: Any) -> Any:

@@ -15,7 +15,7 @@ from ..batch_options import BatchOptions
 from ..errors import CmetError, UsageError, WeightsError
 from ..media.encoder import EncodeSettings, check_encoder
 from .checks import Checked, CheckSettings, check_manifest
-from .manifest import Problem, by_line, parse_defaults, read_manifest
+from .manifest import MAX_WORDS_CHARS, Problem, by_line, parse_defaults, read_manifest
 from .plan import (
     DONE,
     FAILED,
@@ -69,8 +69,8 @@ class BatchResult:
 @dataclass(frozen=True)
 class BatchStatus:
     """How the last run in an output folder stands. running: it is still at work; waiting: rows that
-    have no last word yet; failures: line, output and error of each; left_out: line and error
-    of each row that is no part of it."""
+    have no last word yet; failures: line, output and error of each; lines_left_out: those
+    that are no part of it, and why."""
 
     folder: Path
     running: bool
@@ -78,7 +78,7 @@ class BatchStatus:
     failed: int
     waiting: int
     failures: tuple[dict[str, Any], ...]
-    left_out: tuple[dict[str, Any], ...]
+    lines_left_out: tuple[dict[str, Any], ...]
 
 
 class Listener(Protocol):
@@ -130,7 +130,7 @@ def _check_encoders(checked: Checked) -> None:
                 check_encoder(EncodeSettings(asked.crf, asked.encoder, asked.preset))
             except UsageError as error:
                 wrong[row.line] = f"{error.message} ({error.hint})"
-    checked.problems += [Problem(line, "encoder", words) for line, words in wrong.items()]
+    checked.problems += [Problem(n, "encoder", w[:MAX_WORDS_CHARS]) for n, w in wrong.items()]
     checked.problems.sort(key=lambda problem: problem.line)
     checked.rows = [row for row in checked.rows if row.line not in wrong]
 
@@ -155,7 +155,8 @@ def _check_names(checked: Checked, options: BatchOptions) -> None:
                 if ":" not in term.name:
                     names.direction(term.name)
         except UsageError as error:
-            wrong[text] = f"{error.message} ({error.hint})" if error.hint else error.message
+            words = f"{error.message} ({error.hint})" if error.hint else error.message
+            wrong[text] = words[:MAX_WORDS_CHARS]
     bad = [row for row in checked.rows if row.options.emotion in wrong]
     checked.problems += [Problem(r.line, "emotion", wrong[r.options.emotion]) for r in bad]
     checked.problems.sort(key=lambda problem: problem.line)
@@ -179,7 +180,7 @@ def batch_status(options: BatchOptions) -> BatchStatus:
         done, failed, waiting = (state.counts().get(s, 0) for s in (DONE, FAILED, WAITING))
         names = ("line", "output", "error")
         failures = tuple({name: row[name] for name in names} for row in state.rows(status=FAILED))
-        left_out = tuple({"line": line, "error": e} for line, e in state.left_out().items())
+        left_out = tuple({"line": line, "why": w} for line, w in state.left_out().items())
     running = is_running(root / STATE_FOLDER)
     return BatchStatus(root, running, done, failed, waiting, failures, left_out)
 

@@ -192,9 +192,12 @@ def _show_status(options: BatchOptions, as_json: bool) -> None:
         return
     for row in status.failures:
         typer.echo(one_line(f"failed: line {row['line']}: {row['output']}: {row['error']}"))
-    for row in status.left_out:
-        typer.echo(one_line(f"left out: line {row['line']}: {row['error']}"))
-    left_out = f", {len(status.left_out)} left out" if status.left_out else ""
+    lines = status.lines_left_out
+    for row in lines[:PROBLEMS_SHOWN]:
+        typer.echo(one_line(f"left out: line {row['line']}: {row['why']}"))
+    if len(lines) > PROBLEMS_SHOWN:
+        typer.echo(f"and {len(lines) - PROBLEMS_SHOWN} more, see the report")
+    left_out = f", {len(lines)} left out" if lines else ""
     typer.echo(
         one_line(f"{status.folder}  {status.done} done, {status.failed} failed, ")
         + f"{status.waiting} waiting{left_out}; "

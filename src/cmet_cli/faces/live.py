@@ -30,6 +30,8 @@ LEAST_DENSITY, DENSE_ENOUGH_HITS = 0.4, 25
 # this many frames. People with strong emotions stay above 3 (ten drawn clips, two filmed ones above
 # 1); of 24 dissolves between drawn people before one wall 19 go below.
 DISSOLVE_ODDS, DISSOLVE_FRAMES, DISSOLVE_SURE_FRAMES = -3.0, 12, 3
+# Who was away for a while may have changed.
+LONG_AGO_FRAMES = 18
 ROW = 14  # numbers of a face in a frame
 NO_LANDMARKS = (math.nan,) * 10
 
@@ -54,15 +56,15 @@ class LiveFace:
         self.values = array("f")  # x, y, w, h and ten of the landmarks
         self.box = self.anchor = found.box
         self.speed = (0.0, 0.0)  # px per frame
-        self.last_look = seen.look
+        self.last_look, self.last_at = seen.look, index
         self.recent: deque[tuple[int, Appearance]] = deque()  # by frame
         if seen.look is not None:
             self.recent.append((index, seen.look))
-        self.old_look: Appearance | None = None  # the one before these
+        self.old: tuple[int, Appearance] | None = None  # the one before these
         self.settled: Appearance | None = None  # the mean look until then
         self.setting = [seen.setting, seen.setting]  # at its first and last frame
         self.odd: tuple[int, Appearance] | None = None  # since when it looks like somebody else
-        self.unlike_frames = 0
+        self.unlike: list[int] = []  # frames of old, so unlike those since
         self.record(index, found)
 
     def take(self, index: int, found: Detection, seen: Sight) -> int | None:
@@ -111,7 +113,7 @@ class LiveFace:
         if look is None or self.last_look is None:
             return None
         if same_person(self.last_look, look) >= 0:
-            self.last_look, self.odd = look, None
+            self.last_look, self.last_at, self.odd = look, index, None
             return self._check_dissolve(index, look)
         if self.odd is not None and same_person(self.odd[1], look) >= 0:
             return self.odd[0]
@@ -124,26 +126,33 @@ class LiveFace:
             return True
         if same_person(self.last_look, look) < 0:
             return False
-        before = [old for frame, old in self.recent if index - frame >= DISSOLVE_FRAMES]
-        old = before[-1] if before else self.old_look
-        return old is None or same_person(old, look) >= DISSOLVE_ODDS
+        before = [seen for seen in self.recent if index - seen[0] >= DISSOLVE_FRAMES]
+        return not self._is_unlike(index, look, before[-1] if before else self.old)
+
+    @staticmethod
+    def _is_unlike(index: int, look: Appearance, old: tuple[int, Appearance] | None) -> bool:
+        """old: what is compared with, unless that was too long ago."""
+        if old is None or index - old[0] > LONG_AGO_FRAMES:
+            return False
+        return same_person(old[1], look) < DISSOLVE_ODDS
 
     def _check_dissolve(self, index: int, look: Appearance) -> int | None:
         self.recent.append((index, look))
         while index - self.recent[0][0] >= DISSOLVE_FRAMES:
-            _, old = self.recent.popleft()
-            self.old_look = old
+            self.old = self.recent.popleft()
+            old = self.old[1]
             self.settled = old if self.settled is None else self.settled.joined(old)
-        if self.old_look is None:
-            return None
-        unlike = same_person(self.old_look, look) < DISSOLVE_ODDS
-        self.unlike_frames = self.unlike_frames + 1 if unlike else 0
+        if self.old is not None and self._is_unlike(index, look, self.old):
+            self.unlike.append(self.old[0])
+        else:
+            self.unlike.clear()
         middle = bisect_left(self.frames, index + 1 - DISSOLVE_FRAMES // 2)
         return self.frames[middle] if self._dissolved else None
 
     @property
     def _dissolved(self) -> bool:
-        return self.unlike_frames >= DISSOLVE_SURE_FRAMES
+        # One odd look of then is not enough.
+        return len(self.unlike) >= DISSOLVE_SURE_FRAMES and self.unlike[0] != self.unlike[-1]
 
     @property
     def look(self) -> Appearance | None:
@@ -161,11 +170,14 @@ class LiveFace:
         tail.frames, tail.values = self.frames[at:], self.values[at * ROW :]
         self.frames, self.values = self.frames[:at], self.values[: at * ROW]
         tail.last_look = self.last_look if self.odd is None else self.odd[1]
-        tail.recent = deque() if tail.last_look is None else deque([(index, tail.last_look)])
-        tail.settled = tail.old_look = None
+        tail.last_at = self.last_at if self.odd is None else self.odd[0]
+        tail.recent = deque()
+        if tail.last_look is not None:
+            tail.recent.append((tail.last_at, tail.last_look))
+        tail.settled = tail.old = None
         if self._dissolved:
             self.recent.clear()  # the last looks are of both
-        tail.odd, tail.unlike_frames = None, 0
+        tail.odd, tail.unlike = None, []
         tail.setting = [self.setting[1]] * 2
         return tail
 
