@@ -13,8 +13,8 @@ from .geometry import Square, crop_to_plane
 
 BLUR_PER_SCALE = 0.45  # Gaussian sigma per unit of sqrt(scale**2 - 1): little aliasing, little blur
 MARGIN_PX = 4
-#: From the first on, shrinking happens in two steps: what is larger does not fit where a processor
-#: is quick. Less than that is left for the second, in the long run the other.
+#: From the first on, shrinking happens in two steps (what is larger does not fit where a processor
+#: is quick): by blocks of two, or of as many pixels as the other goes into it.
 HALVED_FROM, KEPT_SCALE = 6.0, 4.0
 
 
