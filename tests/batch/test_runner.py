@@ -10,10 +10,11 @@ import pytest
 from cmet_cli.batch.plan import RUN, Decision, Outcome, Row, Schedule, Task
 from cmet_cli.batch.report import Report
 from cmet_cli.batch.row_worker import is_out_of_memory, judge
-from cmet_cli.batch.run import BatchOptions, Runner
+from cmet_cli.batch.runner import Runner
 from cmet_cli.batch.state import State
 from cmet_cli.batch.storage import local_entry
 from cmet_cli.batch.workers import Broken, Died, Ready
+from cmet_cli.batch_options import BatchOptions
 from cmet_cli.errors import CmetError, MediaError
 from cmet_cli.options import EditOptions
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..batch.plan import Outcome, Task
-    from ..batch.run import Listener
+    from ..batch.runner import Listener
     from ..batch.workers import Stage
 
 
