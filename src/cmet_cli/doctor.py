@@ -82,12 +82,10 @@ def _python() -> str:
 
 def _torch() -> str:
     import torch
-    import torchaudio
 
-    pair = f"torch {torch.__version__}, torchaudio {torchaudio.__version__}"
-    if torch.__version__.split(".")[:2] != torchaudio.__version__.split(".")[:2]:
-        raise CmetError(f"{pair} do not belong together", 'pip install "torch==2.11.*"')
-    return pair
+    from .media.torch_audio import torchaudio
+
+    return f"torch {torch.__version__}, torchaudio {torchaudio.__version__}"
 
 
 def _device() -> str:

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-import torchaudio
 from torch import Tensor
 
 from .audio import SAMPLE_RATE_HZ
 from .mel_windows import HOP, N_FFT, SAMPLES_PER_FRAME, frame_count, window_columns
+from .torch_audio import torchaudio
 
 PRE_EMPHASIS = 0.97
 MEL_BANDS = 80

@@ -120,6 +120,8 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 def _auto_model_class() -> Any:
     try:
+        from ...media import torch_audio  # noqa: F401 - FunASR imports torchaudio and would say less
+
         return importlib.import_module("funasr").AutoModel
     except ImportError as error:
         raise WeightsError(
