@@ -21,7 +21,7 @@ FLOORS = (
     ("editor",),
     ("reporting",),
     ("inspection", "evaluation", "provenance"),
-    ("asking",),
+    ("asking", "naming"),
     ("model",),
     ("pipeline",),
     ("emotion",),

@@ -6,6 +6,7 @@ import math
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cmet_cli.declared import declared
@@ -34,12 +35,34 @@ def test_every_field_is_declared_with_help(kind):
         ("face", "some", "a whole number from 1 or all"),
         ("face", True, "a whole number from 1 or all"),
         ("save_codes", Path("codes.txt"), ".npz"),
+        # Of another type than the option's.
+        ("lips", 3, "audio, video"),
+        ("detail", 0, "source, render"),
+        ("crf", 18.5, "a whole number"),
+        ("intensity", "much", "a number from -2 to 2"),
+        ("overwrite", 1, "true or false"),
+        ("emotion", 3, "text"),
+        ("speech", 5, "a path"),
     ],
 )
 def test_wrong_values_are_refused_by_name(name, value, words):
     with pytest.raises(UsageError, match=words) as error:
         EditOptions(**{name: value})
     assert name.split("_")[-1] in error.value.message
+
+
+@pytest.mark.parametrize("value", [1, np.float32(1.5), np.int64(-1)])
+def test_a_whole_number_and_numpys_are_numbers(value):
+    assert EditOptions(intensity=value).intensity == value
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"device": 0}, "device must be text"), ({"batch_size": 2.5}, "whole number")],
+)
+def test_where_it_runs_is_checked_too(wrong, words):
+    with pytest.raises(UsageError, match=words):
+        RuntimeOptions(**wrong)
 
 
 def test_two_options_that_do_not_fit_together():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import types
 from dataclasses import MISSING, dataclass, fields
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -72,13 +73,14 @@ class Declared:
         raise UsageError(f"'{text}' is not {self.accepts}")
 
     def check(self, value: Any) -> None:
-        """Raises :class:`UsageError` for a value outside the declared choices or range."""
+        """Raises :class:`UsageError` for a value of another type, or outside the declared choices
+        or range."""
         if value is None and self.default is None:
             return
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            self._check_range(value)
-        elif not any(_is_kind(kind, value) for kind in self.kinds):
-            raise UsageError(f"{self.label} must be {self.accepts}, got '{value}'")
+        if not any(_is_kind(kind, value) for kind in self.kinds):
+            raise UsageError(f"{self.label} must be {self.accepts}, got {value!r}")
+        if isinstance(value, Real) and not isinstance(value, bool):
+            self._check_range(float(value))
 
     def _check_range(self, value: float) -> None:
         low, high = self.option.low, self.option.high
@@ -86,7 +88,7 @@ class Declared:
             return
         below, above = low is not None and value < low, high is not None and value > high
         if not math.isfinite(value) or below or above:
-            raise UsageError(f"{self.label} must be{_between(low, high)}, got {value}")
+            raise UsageError(f"{self.label} must be{_between(low, high)}, got {value:g}")
 
 
 def _between(low: float | None, high: float | None) -> str:
@@ -108,7 +110,9 @@ def _described(kind: Any, option: Option) -> str:
 def _is_kind(kind: Any, value: Any) -> bool:
     if get_origin(kind) is Literal:
         return value in get_args(kind)
-    # To Python a bool is an int, to a user it is not.
+    # A whole number will do for a number, and NumPy's for Python's. To Python a bool is an int, to
+    # a user it is not.
+    kind = {int: Integral, float: Real}.get(kind, kind)
     return isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
 
 

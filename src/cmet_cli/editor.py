@@ -15,9 +15,10 @@ from .emotion.speech_prompt import Clips, SemanticVector, SpeechPrompt
 from .errors import UsageError
 from .inspection.gather import inspection
 from .inspection.page import Moment, write_page
+from .media.containers import container_of
 from .media.files import atomic_path
 from .media.probe import VideoInfo
-from .media.writer import container_of, plan_streams
+from .media.writer import plan_streams
 from .model import Model, load_model
 from .options import (
     EditOptions,
@@ -184,7 +185,7 @@ class EmotionEditor:
 
     def read(
         self,
-        video: Path,
+        video: Path | str,
         options: EditOptions,
         *,
         stopwatch: Stopwatch | None = None,
@@ -192,7 +193,7 @@ class EmotionEditor:
     ) -> VideoReading:
         """Find the faces and encode them. The last readings are kept, so that several edits of one
         video read it once."""
-        return self._reader.read(video, options, stopwatch or Stopwatch(), progress)
+        return self._reader.read(Path(video), options, stopwatch or Stopwatch(), progress)
 
     def let_go(self) -> None:
         """Of the last video's frames, up to 0.5 GB that stay for another edit of it (the next video

@@ -18,7 +18,7 @@ from .emotion.source import EmotionSource, Mixture, SpeechEmotion
 from .emotion.speech.choose import encoder_name, load_emotion2vec, load_speech_encoder
 from .emotion.speech.encoder import EMOTION2VEC, SpeechEncoder
 from .errors import UsageError
-from .options import ModelChoice, RuntimeOptions
+from .options import ModelChoice, ModelOptions, RuntimeOptions
 from .pipeline.reference import OthersExpression
 from .weights.folder import Weights, find_weights
 
@@ -101,7 +101,9 @@ def load_model(
     choice: ModelChoice = "auto",
     runtime: RuntimeOptions | None = None,
 ) -> Model:
-    """Find the weights, load the networks. Raises :class:`WeightsError`, :class:`DeviceError`."""
+    """Find the weights, load the networks. Raises :class:`WeightsError`, :class:`DeviceError`, and
+    :class:`UsageError` for a model that there is not."""
+    ModelOptions(choice, weights_dir)
     runtime = runtime or RuntimeOptions()
     check_runtime(runtime)
     weights = find_weights(weights_dir, choice)

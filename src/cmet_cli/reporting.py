@@ -67,11 +67,18 @@ def signer_for(output: Path, options: EditOptions) -> Signer | None:
 
 
 def check_own_picture(options: EditOptions, what: str) -> None:
-    """Raises :class:`UsageError` where a look at a video's own picture is asked of another's, or
-    files of an edit that is not made."""
-    if options.identity_image is not None:
+    """Raises :class:`UsageError` where a look at a video's own picture is asked of another's, of
+    other words, or files of an edit that is not made."""
+    others = {
+        "--identity-image": options.identity_image is not None,
+        "--speech": options.speech is not None,
+        "--lips audio": options.lips == "audio",
+        "--paste none": options.paste == "none",
+    }
+    for flag in (flag for flag, asked in others.items() if asked):
         raise UsageError(
-            f"{what} shows the video's own face", "leave out --identity-image, or edit a short clip"
+            f"{what} shows the video's own face, words and picture, and not {flag}",
+            "leave it out, or edit a short clip",
         )
     for name in ("save_codes", "sidecar", "sign_cert", "sign_key"):
         if getattr(options, name):

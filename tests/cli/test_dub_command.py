@@ -14,7 +14,7 @@ def test_a_dub_is_named_after_its_speech(cmet, tmp_path):
     (tmp_path / "in.mp4").write_bytes(EXAMPLE.read_bytes())
     run = cmet("edit", "-v", "in.mp4", "--speech", VOICE, "--fit", "cut", "-q")
     assert run.returncode == 0, run.stderr
-    assert (tmp_path / "in_happy.mp4").is_file()
+    assert (tmp_path / "in_happy_fitcut.mp4").is_file()
     assert "lips from audio" in run.stderr
 
 

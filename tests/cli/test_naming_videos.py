@@ -89,8 +89,20 @@ def test_something_else_in_its_place(cmet, tmp_path, words, said):
         ({}, "talk_happy.mov"),
         ({"intensity": 1.5}, "talk_happy_intensity1.5.mov"),
         ({"intensity": -1}, "talk_happy_intensity-1.mov"),
+        ({"region": "mouth", "compare": True}, "talk_happy_comparetrue_regionmouth.mov"),
+        ({"crf": 0, "face_detector": "haar", "overwrite": True}, "talk_happy.mov"),
     ],
 )
-def test_strengths_of_one_emotion_are_told_apart_by_name(asked, name):
+def test_edits_of_one_emotion_are_told_apart_by_name(asked, name):
     options = EditOptions(emotion="happy", **asked)
     assert default_output(Path("a/talk.mov"), [], options) == Path("a") / name
+
+
+def test_several_voices_and_a_talking_picture_have_names_too():
+    clips, talk = [Path("v/sad.wav"), Path("more.wav")], Path("talk.webm")
+    assert default_output(talk, clips, EditOptions()) == Path("talk_sad+1.mp4")
+    still = EditOptions(identity_image="face.png", speech="words.wav")
+    assert default_output(Path("face.png"), [], still) == Path("face_words.mp4")
+    moved = default_output(talk, [], EditOptions(identity_image="face.png", emotion="sad"))
+    assert moved == Path("talk_sad_face.mp4")
+    assert default_output(talk, [], EditOptions(emotion="sad"), True) == Path("talk_sad.png")

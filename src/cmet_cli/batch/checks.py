@@ -15,6 +15,8 @@ from typing import Any
 from ..declared import TRUE, declared
 from ..emotion.schedule import Segment, read_plan
 from ..errors import CmetError
+from ..media.containers import CONTAINERS
+from ..naming import video_suffix
 from ..options import ASKING, RESTAGING, SIDECAR_SUFFIX, EditOptions
 from .manifest import (
     CLIP_SEPARATOR,
@@ -25,7 +27,7 @@ from .manifest import (
     TooManyProblems,
 )
 from .outputs import OutputBook
-from .plan import Row, default_name, video_suffix
+from .plan import Row, default_name
 from .storage import Entry, file_of, is_as_made, is_url, look_at
 
 FOLDER = "is a folder"
@@ -265,7 +267,7 @@ class _Checker:
             return None
         text = cells.get("output") or default_name(own, video, emotion, self.base)
         if not video_suffix(text):
-            self.say(line, "output", f"must end in .mp4, .mkv, .mov or .m4v: {text}")
+            self.say(line, "output", f"must end in one of {', '.join(CONTAINERS)}: {text}")
             return None
         location = self.book.locate(text)
         overwrite = cells.get("overwrite", "").lower() in TRUE

@@ -1,14 +1,13 @@
 """The rows of a batch: what each reads and makes, whether it must run, and which comes next."""
 
 # Paths stay text: 100,000 rows are checked in seconds.
-# ruff: noqa: PTH117, PTH118, PTH120, PTH122
+# ruff: noqa: PTH117, PTH118, PTH120
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import re
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._version import __version__
-from ..declared import Declared, declared
-from ..emotion.named import NEUTRAL, SUFFIX, label, own_files, own_folder
+from ..declared import declared
+from ..emotion.named import NEUTRAL, SUFFIX, own_files, own_folder
 from ..emotion.schedule import Segment, read_plan
 from ..errors import UsageError
+from ..naming import name_of_result
 from ..options import ASKING, RESTAGING, SIDECAR_SUFFIX, EditOptions
 from .storage import Digests, Entry, file_of, is_as_made, is_url
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 RUN, KEEP = "run", "keep"
 WAITING, DONE, FAILED = "waiting", "done", "failed"
 MADE = "made"  # complete, but under a temporary name
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
-_AWKWARD = re.compile(r"[^\w.+-]+")
 #: Options that say how a file is placed, not what is in it.
 NOT_OF_THE_RESULT = ("overwrite",)
 
@@ -105,54 +103,12 @@ def _plan_of(options: EditOptions) -> list[Segment]:
         return []
 
 
-def video_suffix(name: str) -> str:
-    """The suffix of a name where it is one an edit can be written as, else nothing."""
-    suffix = os.path.splitext(name)[1].lower()
-    return suffix if suffix in VIDEO_SUFFIXES else ""
-
-
 def default_name(cells: Mapping[str, str], video: str, emotion: tuple[str, ...], base: str) -> str:
-    """``a/talk.mp4`` with ``sad.wav`` at intensity 1.2 -> ``a/talk_sad_intensity1.2.mp4``.
-
-    The name depends on the row alone, so rows may be added and moved between runs.
-    """
+    """``a/talk.mp4`` with ``sad.wav`` at intensity 1.2 -> ``a/talk_sad_intensity1.2.mp4``."""
     path = PurePosixPath(video.replace(os.sep, "/"))
     folder = os.path.dirname(os.path.relpath(video, base)) if not is_url(video) else ""
     folder = "" if folder.startswith("..") or os.path.isabs(folder) else folder
-    voice = PurePosixPath(emotion[0].replace(os.sep, "/")).stem if emotion else _asked(cells)
-    more = f"+{len(emotion) - 1}" if len(emotion) > 1 else ""
-    parts = [path.stem, voice + more]
-    said = ("overwrite", "sidecar", *(() if emotion else ASKING))
-    for name in sorted(cells):
-        field = declared(EditOptions).get(name)
-        if field is None or field.is_path or name in said:
-            continue
-        if not _is_default(field, cells[name]):
-            parts.append(_AWKWARD.sub("-", name + cells[name]))
-    return os.path.join(folder, "_".join(parts) + (video_suffix(path.name) or ".mp4"))
-
-
-def _asked(cells: Mapping[str, str]) -> str:
-    """What is asked for without speech, as a part of a file name."""
-    names = (*ASKING, *(name for name in RESTAGING if name == "speech" or cells.get("video")))
-    words = [_stem(name, cells[name]) for name in names if cells.get(name)]
-    return "_".join(_AWKWARD.sub("-", word) for word in words) or "edit"
-
-
-def _stem(name: str, text: str) -> str:
-    if declared(EditOptions)[name].is_path:
-        return PurePosixPath(text.replace(os.sep, "/")).stem
-    try:
-        return label(text)
-    except UsageError:
-        return ""  # it is told where options are checked
-
-
-def _is_default(field: Declared, text: str) -> bool:
-    try:
-        return field.parse(text) == field.default
-    except UsageError:
-        return False
+    return os.path.join(folder, name_of_result(path.name, emotion, cells))
 
 
 @dataclass(frozen=True)

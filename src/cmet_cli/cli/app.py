@@ -12,14 +12,24 @@ from types import FrameType
 
 import typer
 
-from ..errors import CmetError, MediaError
+from ..errors import CmetError, MediaError, UsageError
 from .commands import command_line
 from .console import State, error_console, print_error
 
 EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 130, 143
 #: Commands that make a video take the one they begin with as an option, as theirs are many inputs;
 #: those that look at one take it by itself.
-MAKING, LOOKING = ("edit", "sweep"), ("inspect", "faces", "timeline", "evaluate")
+MAKING = ("edit", "sweep")
+LOOKING = {"inspect": "VIDEO", "faces": "VIDEO", "timeline": "VIDEO", "evaluate": "BEFORE AFTER"}
+#: What Typer raises for arguments that make no sense: the first of its public kinds that has words.
+_Unreadable: type[Exception] = next(
+    kind for kind in reversed(typer.BadParameter.__mro__) if hasattr(kind, "format_message")
+)
+#: Words of Typer's validation that say nothing to people.
+_OF_VALIDATION = (
+    *("Value error, ", ", unable to parse string as an integer"),
+    ", unable to parse string as a number",
+)
 CLEARING_UP_S = 5.0
 
 
@@ -53,12 +63,6 @@ class _Stop:
         return self._code if time.monotonic() - self._since_s < CLEARING_UP_S else None
 
 
-def _interrupted(ended: SystemExit) -> bool:
-    """Typer turns Ctrl-C into an exit without a word."""
-    cause = ended.__context__
-    return isinstance(cause, typer.Exit) and isinstance(cause.__cause__, KeyboardInterrupt)
-
-
 def _say_interrupted() -> None:
     error_console().print("interrupted; nothing was left half-written")
 
@@ -75,14 +79,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # names of files need not be text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    arguments = sys.argv[1:]
+    State.json = "--json" in arguments  # also where the rest of them makes no sense
     try:
-        command_line(sys.argv[1:])(standalone_mode=True)
-    except SystemExit as ended:
-        if _interrupted(ended):
+        ended = command_line(arguments)(prog_name="cmet", standalone_mode=False)
+        if ended == EXIT_INTERRUPTED and stop.code is not None:
             _say_interrupted()
-        elif ended.code == EXIT_USAGE and (hint := video_hint(sys.argv[1:])):
-            typer.echo(hint, err=True)
-        raise
+        sys.exit(ended if isinstance(ended, int) else 0)
+    except _Unreadable as error:
+        sys.exit(_print_unreadable(error, arguments))
     except Exception as error:
         if State.verbose:
             traceback.print_exc()
@@ -90,6 +95,8 @@ def main() -> None:
             if code == EXIT_INTERRUPTED:
                 _say_interrupted()
             sys.exit(code)
+        if isinstance(error, typer.Abort):  # a question that was not answered
+            sys.exit(print_error(CmetError("nothing was done")))
         if isinstance(error, CmetError | OSError | MemoryError):
             sys.exit(print_error(_as_cmet_error(error)))
         what = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -97,14 +104,27 @@ def main() -> None:
         sys.exit(print_error(CmetError(what, hint)))
 
 
+def _print_unreadable(error: Exception, arguments: list[str]) -> int:
+    """Print what is wrong with the arguments, in a line, and return the exit code."""
+    context = getattr(error, "ctx", None)
+    message = error.format_message()  # type: ignore[attr-defined]
+    if not message:  # no command was named, and help has been shown
+        return EXIT_USAGE
+    for words in _OF_VALIDATION:
+        message = message.replace(words, "")
+    message = message.rstrip(".")
+    path = "cmet" if context is None else context.command_path
+    return print_error(UsageError(message, video_hint(arguments) or f"see {path} --help"))
+
+
 def video_hint(arguments: list[str]) -> str | None:
     """How a command wants its video named, where it was named in the other way."""
     command, given = (arguments or [""])[0], arguments[1:]
     named = any(word.split("=")[0] in ("--video", "-v") for word in given)
     if command in MAKING and given and not named and not given[0].startswith("-"):
-        return f"hint: the video is named by --video: cmet {command} --video {given[0]}"
+        return f"the video is named by --video: cmet {command} --video {given[0]}"
     if command in LOOKING and named:
-        return f"hint: the video is named without --video: cmet {command} VIDEO"
+        return f"the video is named without --video: cmet {command} {LOOKING[command]}"
     return None
 
 
@@ -113,4 +133,5 @@ def _as_cmet_error(error: Exception) -> CmetError:
         return error
     if isinstance(error, MemoryError):
         return CmetError("out of memory", "use a smaller --batch-size")
-    return MediaError(f"{getattr(error, 'filename', None) or 'system'}: {error.args[-1]}")
+    what = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return MediaError(f"{getattr(error, 'filename', None) or 'system'}: {what}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import HubError, UsageError, WeightsError
-from ..options import ASKING, EditOptions, ModelOptions, RuntimeOptions
+from ..options import EditOptions, ModelOptions, RuntimeOptions
 from .console import error_console, print_json, print_warning, progress_bars
 from .params import OUTPUT, Json, Quiet, Verbose, takes_options
 
@@ -30,7 +30,6 @@ STANDS_IN = (
 )
 FEW = 3
 STEADIER = "is steadier with three recordings or more"
-KEPT_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v")
 
 _VIDEO = typer.Option("--video", "-v", help="The video to edit.", rich_help_panel=_INPUT)
 Video = Annotated[Path, _VIDEO]
@@ -59,8 +58,8 @@ Output = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="The edited video (.mp4, .mkv, .mov). Default: beside the input, named after the "
-        "emotion.",
+        help="The edited video (.mp4, .m4v, .mkv, .mov). Default: beside the input, named after "
+        "what is asked for.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -115,7 +114,7 @@ def edit(
     shown = _shown(video, options)
     clips, neutral = tuple(emotion_audio or ()), tuple(neutral_audio or ())
     output = output or default_output(shown, clips, options, preview is not None)
-    _refuse_early(shown, output, options.overwrite, "identity image" if video is None else "video")
+    _refuse_early(shown, output, options, preview is not None)
     with _finding_early(video, options, model) as early:
         from ..asking import Wanted
 
@@ -181,31 +180,34 @@ def _tell_few(prompt: SpeechPrompt, has_clips: bool, silent: bool) -> None:
 
 
 def default_output(
-    video: Path, clips: Sequence[Path], options: EditOptions, preview: bool = False
+    picture: Path, clips: Sequence[Path], options: EditOptions, preview: bool = False
 ) -> Path:
     """``talk.mp4`` and ``sarcastic.wav`` or ``sarcastic`` -> ``talk_sarcastic.mp4`` beside it, at
-    another strength ``talk_sarcastic_intensity1.5.mp4``."""
-    from ..emotion.named import label
+    another strength ``talk_sarcastic_intensity1.5.mp4``, as in a batch."""
+    from ..naming import as_cells, name_of_result
 
-    suffix = video.suffix.lower() if video.suffix.lower() in KEPT_SUFFIXES else ".mp4"
-    suffix = ".png" if preview else suffix
-    words = [label(options.emotion)] if options.emotion.strip() else []
-    words += [clips[0].stem] if clips else []
-    asking = (getattr(options, name) for name in ASKING)
-    words += [path.stem for path in asking if isinstance(path, Path)]
-    others = (options.speech, options.identity_image)
-    words += [path.stem for path in others if path is not None and path != video]
-    words += [f"intensity{options.intensity:g}"] if options.intensity != 1.0 else []
-    return video.with_name(f"{video.stem}_{'_'.join(words)}{suffix}")
+    cells = as_cells(options)
+    if picture != options.identity_image:
+        cells["video"] = str(picture)
+    output = picture.with_name(name_of_result(picture.name, clips, cells))
+    return output.with_suffix(".png") if preview else output
 
 
-def _refuse_early(video: Path, output: Path, overwrite: bool, what: str) -> None:
+def _refuse_early(picture: Path, output: Path, options: EditOptions, preview: bool) -> None:
     """What needs no model to be wrong is said before any is loaded."""
+    from ..media.containers import check_picture, container_of
     from ..media.ffmpeg import check_input
     from ..media.files import check_output
 
-    check_input(video, what)
-    check_output(output, overwrite=overwrite, inputs=(video,))
+    check_input(picture, "identity image" if picture == options.identity_image else "video")
+    if preview:
+        from ..reporting import check_own_picture
+
+        check_own_picture(options, "a preview")
+        check_picture(output)
+    else:
+        container_of(output)
+    check_output(output, overwrite=options.overwrite, inputs=(picture,))
 
 
 def load_editor(

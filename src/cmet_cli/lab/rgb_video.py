@@ -13,8 +13,8 @@ import ffmpeg
 import numpy as np
 
 from ..errors import MediaError
+from ..media.containers import container_of
 from ..media.ffmpeg import FfmpegProcess, file_url
-from ..media.writer import container_of
 
 FINISH_TIMEOUT_S = 120.0
 CRF, SOUND_RATE = 20, "64k"

@@ -23,8 +23,9 @@ from typing import Any
 import ffmpeg
 import numpy as np
 
-from ..errors import MediaError, UsageError
+from ..errors import MediaError
 from .audio import split_stretch
+from .containers import container_of
 from .encoder import EncodeSettings
 from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, last_words, run_short
 from .probe import VideoInfo
@@ -32,7 +33,6 @@ from .reader import frames_ahead
 
 #: ffmpeg 5.1 ends with exit code 0 all the same.
 UNWRITTEN = (*FULL_DISK, "Error writing trailer", "Error closing file")
-CONTAINERS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".m4v": "mp4"}
 #: What new sound is written as.
 SPEECH_CODECS = {
     "mp4": (("c:a", "aac"), ("b:a", "256k")),
@@ -59,15 +59,6 @@ class StreamPlan:
     warning: str = ""
     speech: Path | None = None
     origin: Path | None = None
-
-
-def container_of(path: Path) -> str:
-    """ffmpeg's muxer for an output name. Raises :class:`UsageError` for another suffix."""
-    try:
-        return CONTAINERS[path.suffix.lower()]
-    except KeyError:
-        known = ", ".join(CONTAINERS)
-        raise UsageError(f"output must end in one of {known}: {path}") from None
 
 
 def plan_streams(info: VideoInfo, container: str) -> StreamPlan:

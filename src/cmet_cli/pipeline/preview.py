@@ -19,6 +19,7 @@ from ..emotion.source import EmotionSource
 from ..errors import FaceError, MediaError, UsageError
 from ..faces.crop import planes_to_rgb
 from ..faces.placement import Placement
+from ..media.containers import check_picture
 from ..media.files import check_output
 from ..media.held import HeldFrames, opened
 from ..media.pictures import write_picture
@@ -71,8 +72,7 @@ def write_preview(
 
     Raises :class:`FaceError` if no shown moment has the face.
     """
-    if request.output.suffix.lower() != ".png":
-        raise UsageError(f"a preview is written as .png: {request.output}")
+    check_picture(request.output)
     check_output(request.output, overwrite=request.options.overwrite, inputs=(request.video,))
     columns = preview_columns(request, ask, reader, progress)
     write_picture(before_and_after(columns), request.output, overwrite=request.options.overwrite)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from ...errors import UsageError
+from ...media.containers import CONTAINERS
 from ...media.files import atomic_path, check_output
-from ...media.writer import CONTAINERS
 from ...options import Progress, no_progress
 from ..rgb_video import CRF, write_rgb_video, write_wave
 from .clip import AvatarClip

@@ -1,0 +1,73 @@
+"""Arguments that make no sense: one line, what to do, exit code 2, as JSON too where asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cmet_cli.cli.app import _as_cmet_error
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE, VOICE = ROOT / "examples/neutral.mp4", ROOT / "examples/voices/angry.wav"
+EDIT = ("edit", "--video", EXAMPLE, "--emotion", "happy")
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        ((*EDIT, "--crf", "abc"), "'--crf': Input should be a valid integer", "cmet edit --help"),
+        ((*EDIT, "--lips", "sound"), "'sound' is not one of 'audio', 'video', 'auto'", "--help"),
+        (("edit", "--nonsense"), "No such option: --nonsense", "cmet edit --help"),
+        (("edit", "--json", "--video"), "requires an argument", "--help"),
+        (("nonsense",), "No such command 'nonsense'", "cmet --help"),
+        (("edit", EXAMPLE, "--emotion", "happy"), "unexpected", f"--video {EXAMPLE}"),
+        (("evaluate", EXAMPLE, "--video", EXAMPLE), "--video", "cmet evaluate BEFORE AFTER"),
+        ((*EDIT, "-o", "out.webm"), "must end in one of .mp4", ""),
+        ((*EDIT, "--preview", "2", "-o", "out.mp4"), "written as .png", ""),
+        ((*EDIT, "--preview", "2", "--speech", VOICE), "not --speech", "leave it out"),
+        ((*EDIT, "--preview", "2", "--lips", "audio"), "not --lips audio", "leave it out"),
+        ((*EDIT, "--preview", "2", "--paste", "none"), "not --paste none", "leave it out"),
+    ],
+)
+def test_in_one_line(cmet, tmp_path, words, said, hint):
+    run = cmet(*words, *[] if "--json" in words else ["--json"])
+    first, *rest = run.stderr.splitlines()
+    assert run.returncode == 2
+    assert first.startswith("error: ")
+    assert said in first
+    assert all(line.startswith("hint: ") for line in rest)
+    told = json.loads(run.stdout)
+    assert told["exit_code"] == 2
+    assert said in told["error"]
+    assert hint in told["hint"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_of_other_words_is_not_made_either(cmet, tmp_path):
+    run = cmet("inspect", EXAMPLE, "--speech", VOICE)
+    assert run.returncode == 2
+    assert "not --speech" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [(), ("train",)])
+def test_a_command_that_asks_for_another_shows_them(cmet, words):
+    run = cmet(*words)
+    assert run.returncode == 2
+    assert "Usage" in run.stdout
+    assert "error" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TimeoutError(), "system: TimeoutError"),
+        (OSError("it is gone"), "system: it is gone"),
+        (FileNotFoundError(2, "No such file", "a.mp4"), "a.mp4: No such file"),
+        (MemoryError(), "out of memory"),
+    ],
+)
+def test_what_the_system_says(error, said):
+    assert _as_cmet_error(error).message == said
