@@ -22,8 +22,12 @@ _FRAME = re.compile(r"\] n:\s*\d+ pts:\s*(\S+).* fmt:(\S+) .*sar:(\d+)/(\d+) s:(
 _COLOUR = re.compile(
     r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:([\w.-]+)"
 )
-_DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+(?:\.\d+)?)")
+_DURATION = re.compile(r"^  Duration: (\d+):(\d+):(\d+(?:\.\d+)?)", re.MULTILINE)
 _STREAM = re.compile(r"^\s*Stream #0:\d+.*?: (Audio|Subtitle|Video): (\w+)", re.MULTILINE)
+#: Where what is said of the input ends.
+_OUTPUT = re.compile(r"^(?:Stream mapping:|Output #0,)", re.MULTILINE)
+_TAGS = re.compile(r"^( *)Metadata:$\n(?:\1 +.*$\n?)*", re.MULTILINE)
+_NAME = re.compile(r"^(?:Input|Output) #\d+, .*$", re.MULTILINE)
 _ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
 _MASTERING = re.compile(
     r"has_primaries:1 has_luminance:1 r\(([\d.]+), ?([\d.]+)\) g\(([\d.]+), ?([\d.]+)\) "
@@ -79,12 +83,13 @@ def facts_from_log(path: Path) -> Facts:
     # More threads than one would each want a frame before the first one comes out.
     arguments = ffmpeg.input(file_url(path), threads=1).output("-", **first_frame).get_args()
     text = run_short(arguments).stderr.decode(errors="replace")
-    header = text.split("Stream mapping")[0].split("Output #0")[0]
+    told = said_by_ffmpeg(text)
+    header = _OUTPUT.split(told)[0]
     kinds = tuple((str(kind), str(codec)) for kind, codec in _STREAM.findall(header))
-    base, frame = _TIME_BASE.search(text), _FRAME.search(text)
+    base, frame = _TIME_BASE.search(told), _FRAME.search(told)
     if base is None or frame is None or not int(base[1]):
         raise not_a_video(path, [kind for kind, _ in kinds], text)
-    colour, rotation = _COLOUR.search(text), _ROTATION.search(text)
+    colour, rotation = _COLOUR.search(told), _ROTATION.search(told)
     rate = Fraction(int(base[3]), int(base[4])) if int(base[3]) and int(base[4]) else None
     return Facts(
         width=int(frame[5]),
@@ -97,8 +102,15 @@ def facts_from_log(path: Path) -> Facts:
         duration_s=_clock_s(header),
         kinds=kinds,
         rotation_deg=float(rotation[1]) if rotation else 0.0,
-        hdr=_hdr_from_log(text),
+        hdr=_hdr_from_log(told),
     )
+
+
+def said_by_ffmpeg(log: str) -> str:
+    """A log without what files say of themselves: titles, comments and names may be of any words,
+    also of ffmpeg's own."""
+    log = _NAME.sub(lambda found: found[0].split(",")[0] + ",", log.replace("\r\n", "\n"))
+    return _TAGS.sub("", log)
 
 
 def not_a_video(path: Path, kinds: list[str], text: str) -> MediaError:
