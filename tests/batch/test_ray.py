@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cmet_cli.batch.ray_pool import Cluster, _size
 from cmet_cli.batch.run import BatchOptions, check_batch, run_batch
-from cmet_cli.errors import CmetError
+from cmet_cli.errors import CmetError, UsageError
 
 from .conftest import outputs_of, results_of
 from .test_run import Watching, rows_of
@@ -34,6 +35,30 @@ def descendants(parent: int) -> dict[int, str]:
         return False
 
     return {pid: title for pid, title in titles.items() if pid != parent and below(pid)}
+
+
+NODE = {"CPU": 4.0, "memory": 1e9}
+
+
+@pytest.mark.parametrize(
+    ("workers", "cpus", "nodes", "size"),
+    [
+        (0, 2, [NODE, NODE], 4),
+        (0, 4, [NODE, {"CPU": 3.0}], 1),  # three of one node and one of another are no worker
+        (0, 2, [NODE | {"GPU": 2.0}], 2),
+        (0, 1, [NODE] * 9, 5),  # no more than rows
+        (3, 8, [NODE], 3),  # asked for: larger nodes may be on their way
+    ],
+)
+def test_there_are_as_many_workers_as_nodes_have_room_for(workers, cpus, nodes, size):
+    assert _size(Cluster("auto", workers, cpus), nodes, 5) == size
+
+
+@pytest.mark.parametrize("nodes", [[NODE, NODE], [{}], []])
+def test_workers_that_no_node_has_room_for_are_not_waited_for(nodes):
+    with pytest.raises(UsageError, match="no node of the Ray cluster has 8 CPUs") as error:
+        _size(Cluster("auto", 0, 8), nodes, 5)
+    assert "--cpus-per-worker" in error.value.hint
 
 
 @pytest.fixture

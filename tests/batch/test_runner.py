@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,7 @@ class FakePool:
     def __init__(self, size, answers):
         self.size, self.answers = size, answers
         self.given: list[tuple[int, int]] = []
+        self.tasks: list[Task] = []
         self.restarts: list[int] = []
         self._events = deque(
             (w, event) for w in range(size) for event in answers.get(("start", w), [Ready()])
@@ -40,6 +42,7 @@ class FakePool:
 
     def make(self, worker, task):
         self.given.append((worker, task.index))
+        self.tasks.append(task)
         made = Outcome(task.index, "made", 0.1, outputs=self.answers.get("outputs", {}))
         self._events.append((worker, self.answers.get((task.index, task.attempt), made)))
 
@@ -100,6 +103,19 @@ def test_a_failure_is_its_rows_own(go, tmp_path):
     html = (tmp_path / "report.html").read_text()
     assert "&lt;title&gt;" in html
     assert "1 failed" in html
+
+
+def test_the_next_try_may_replace_what_the_last_one_placed(go, tmp_path):
+    task = make_task(0)
+    out = tmp_path / "o0.mp4"
+    out.write_bytes(b"arrived before its sidecar, which did not")
+    row = replace(task.row, output=str(out), options=EditOptions(sidecar=True))
+    answers = {
+        "outputs": {str(out): local_entry(out), f"{out}.cmet.json": [1, 2, "3"]},
+        ("place", 0): failed(0, transient=True),
+    }
+    pool, _, _ = go([replace(task, row=row)], answers)
+    assert [task.may_replace for task in pool.tasks] == [False, True]
 
 
 def test_fail_fast_stops(go):

@@ -64,6 +64,39 @@ def test_looking_writes_nothing(tmp_path, row):
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.parametrize("content", [b"", "header"])
+def test_a_database_that_was_never_made_is_an_empty_one(tmp_path, row, content):
+    """As a first run leaves it that finds the disk full."""
+    if content == "header":
+        with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("CREATE TABLE results (output TEXT)")
+    else:
+        (tmp_path / DATABASE).write_bytes(content)
+    assert decision(tmp_path, row).why == "new"
+    with State(tmp_path) as state:
+        assert (state.counts(), list(state.rows())) == ({}, [])
+
+
+def test_what_a_try_placed_may_be_replaced_by_the_next_and_nothing_else(tmp_path, row):
+    both = replace(row, options=EditOptions(sidecar=True))
+    video, beside = (Path(place) for place in both.outputs().values())
+    made = finished(both)
+    beside.write_bytes(b"what was done")
+    made.outputs[str(beside)] = local_entry(beside)
+    beside.unlink()  # the second one never arrived
+    with State(tmp_path, write=True) as state:
+        state.begin([both], [Decision(RUN, "new")])
+        assert not state.may_replace(both)  # nothing of ours was on the way
+        state.hold(both.output, made)
+        assert state.may_replace(both)
+        beside.write_bytes(b"somebody's")
+        assert not state.may_replace(both)
+        beside.unlink()
+        video.write_bytes(b"somebody's too")
+        assert not state.may_replace(both)
+
+
 def test_a_full_disk_is_one_error_and_costs_nothing(tmp_path, row):
     with State(tmp_path, write=True) as state:
         state.begin([row], [Decision(RUN, "new")])

@@ -28,7 +28,7 @@ from .manifest import (
 )
 from .outputs import OutputBook
 from .plan import Row, default_name
-from .storage import Entry, file_of, is_as_made, is_url, look_at
+from .storage import Entry, as_one, file_of, is_as_made, is_url, look_at, path_of
 
 FOLDER = "is a folder"
 _TAKEN = "exists and was not made by this batch: {} (--overwrite replaces it)"
@@ -109,13 +109,15 @@ class _Checker:
             video = self._input(line, "video", cells.get("video", ""))
         emotion = self._clips(line, "emotion_audio", cells.get("emotion_audio", ""))
         neutral = self._clips(line, "neutral_audio", cells.get("neutral_audio", ""))
-        options = self._options_of(line, cells)
+        options, places = self._options_of(line, cells)
         output = self._output(line, cells, raw.cells, video, emotion)
         if options is not None:
-            self._together(line, options, (emotion, neutral), output)
+            plan = self._plan(line, places.get("timeline", ""))
+            self._together(line, options, plan, (emotion, neutral), output)
         if len(self.problems) > before or options is None or output is None:
             return None
-        return Row(line, video, emotion, neutral, output, options, self.book.shown(output))
+        name = self.book.shown(output)
+        return Row(line, video, emotion, neutral, output, options, name, places)
 
     # ------------------------------------------------------------------ inputs
 
@@ -125,6 +127,8 @@ class _Checker:
         location = self._locate(text)
         if is_url(location):
             self._urls.setdefault(location, []).append((line, column))
+            if (path := path_of(location)) is not None:
+                self._look(path)  # which remembers what file it is
             return location
         if location not in self._files:
             self._files[location] = self._look(location)
@@ -188,11 +192,11 @@ class _Checker:
         self,
         line: int,
         options: EditOptions,
+        plan: list[Segment],
         clips: tuple[tuple[str, ...], tuple[str, ...]],
         output: str | None,
     ) -> None:
         """What only makes sense, or not, with other cells; clips: emotional and neutral."""
-        plan = self._plan(line, options)
         emotion, neutral = clips
         heard = emotion or options.emotion_follow or any(s.audio is not None for s in plan)
         if neutral and not heard and (options.asks or options.speech is None):
@@ -213,10 +217,10 @@ class _Checker:
             beside = output + SIDECAR_SUFFIX
             self._claim(line, "sidecar", beside, name + SIDECAR_SUFFIX, options.overwrite)
 
-    def _plan(self, line: int, options: EditOptions) -> list[Segment]:
-        if options.timeline is None or is_url(str(options.timeline)):
+    def _plan(self, line: int, timeline: str) -> list[Segment]:
+        if not timeline or is_url(timeline):
             return []
-        path = options.timeline
+        path = Path(timeline)
         if path not in self._plans:
             try:
                 self._plans[path] = read_plan(path)
@@ -229,7 +233,10 @@ class _Checker:
             return []
         return plan
 
-    def _options_of(self, line: int, cells: Mapping[str, str]) -> EditOptions | None:
+    def _options_of(
+        self, line: int, cells: Mapping[str, str]
+    ) -> tuple[EditOptions | None, dict[str, str]]:
+        """The options, and where the files are that they name."""
         known = declared(EditOptions)
         given = {name: cells[name] for name in cells if name in known}
         plain = tuple((n, t) for n, t in given.items() if not known[n].is_path)
@@ -239,19 +246,21 @@ class _Checker:
         if isinstance(options, list):
             for problem in options:
                 self.say(line, problem.column, problem.message)
-            return None
+            return None, {}
+        places = dict[str, str]()
         for name in given.keys() - dict(plain):
             if known[name].option.writes:
                 location = self.book.locate(given[name])
                 self._claim(line, name, location, given[name], options.overwrite)
             else:
                 location = self._input(line, name, given[name])
+            places[name] = location
             try:
                 path: dict[str, Any] = {name: Path(location)}
                 options = replace(options, **path)
             except CmetError as error:
                 self.say(line, name, error.message)
-        return options
+        return options, places
 
     def _output(
         self,
@@ -303,11 +312,16 @@ class _Checker:
         """What only shows once all rows are known: outputs that are inputs, and remote files."""
         claimed = list(self.book.claimed())
         names = {location for location, _, _ in claimed}
+        remote = {as_one(url) for url in self._urls}
         for location, inode, line in claimed:
             folder = os.path.dirname(location)
             if folder in names or self.book.is_file(folder):
                 self.say(line, "output", f"its folder is a file: {self.book.shown(location)}")
-            if location in self._files or (inode and inode in self._inodes):
+            if is_url(location):
+                inode, read = _inode_of(location), as_one(location) in remote
+            else:
+                read = location in self._files
+            if read or (inode and inode in self._inodes):
                 self.say(line, "output", f"output is also an input: {self.book.shown(location)}")
         anyway = self.settings.overwrite or any(row.options.overwrite for row in rows)
         urls = {location: line for location, _, line in claimed if is_url(location)}
@@ -319,6 +333,15 @@ class _Checker:
         for url, line in targets.items():
             if not isinstance(found[url], str):
                 self.say(line, "output", _TAKEN.format(url))
+
+
+def _inode_of(url: str) -> tuple[int, int] | None:
+    """Of a file of this machine that is there."""
+    try:
+        status = os.stat(path_of(url) or "")
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _file_of(location: str) -> str:

@@ -38,7 +38,8 @@ NOT_OF_THE_RESULT = ("overwrite",)
 @dataclass(frozen=True)
 class Row:
     """One edit. line: where the manifest asks for it; every location is an absolute path or a URL;
-    name: the output as people know it, relative to the output folder."""
+    name: the output as people know it, relative to the output folder; places: where the files are
+    that options name, by option, which a ``Path`` cannot say of a URL."""
 
     line: int
     video: str
@@ -47,6 +48,7 @@ class Row:
     output: str
     options: EditOptions
     name: str
+    places: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def outputs(self) -> dict[str, str]:
         """Every file the edit makes, by column."""
@@ -57,7 +59,7 @@ class Row:
         """Every file the edit reads, by column."""
         files = self._option_files(False).items()
         more: dict[str, tuple[str, ...]] = {name: (place,) for name, place in files}
-        plan = _plan_of(self.options)
+        plan = _plan_of(self.place_of("timeline"))
         named = [self.options.emotion, *(s.emotion for s in plan)]
         if own := [str(path) for text in dict.fromkeys(named) for path in own_files(text)]:
             more["named_emotions"] = tuple(own)
@@ -67,9 +69,14 @@ class Row:
         return {"video": (self.video,), **clips, **more}
 
     def _option_files(self, writes: bool) -> dict[str, str]:
-        known, values = declared(EditOptions), vars(self.options).items()
-        files = {name: str(value) for name, value in values if isinstance(value, Path)}
-        return {n: place for n, place in files.items() if known[n].option.writes == writes}
+        files = {name: f for name, f in declared(EditOptions).items() if f.is_path}
+        named = ((name, self.place_of(name), f.option.writes) for name, f in files.items())
+        return {name: place for name, place, made in named if place and made == writes}
+
+    def place_of(self, option: str) -> str:
+        """Where the file is that an option names; empty where it names none."""
+        value = getattr(self.options, option)
+        return "" if value is None else self.places.get(option, str(value))
 
     def entries(self, digests: Digests) -> dict[str, Entry]:
         """Every input by location. Raises :class:`OSError` where one is gone."""
@@ -79,13 +86,13 @@ class Row:
     def asked(self) -> str:
         """What the row asks for, for people."""
         names = (*ASKING, *RESTAGING)
-        named = [str(value) for name in names if (value := getattr(self.options, name))]
+        named = [self.place_of(name) for name in names if getattr(self.options, name)]
         return ";".join([*named, *self.emotion_audio])
 
     @property
     def talks(self) -> bool:
         """Whether there is no video, but a picture that is to talk."""
-        return self.video == str(self.options.identity_image)
+        return self.video == self.place_of("identity_image")
 
     def reading(self) -> tuple[str, ...]:
         """Rows of one reading are best done one after the other: the editor keeps it."""
@@ -93,12 +100,12 @@ class Row:
         return self.video, o.face_detector, str(o.face), o.lips_from
 
 
-def _plan_of(options: EditOptions) -> list[Segment]:
+def _plan_of(timeline: str) -> list[Segment]:
     """The segments of a row's timeline; none where it cannot be read, which the edit tells."""
-    if options.timeline is None or is_url(str(options.timeline)):
+    if not timeline or is_url(timeline):
         return []
     try:
-        return read_plan(options.timeline)
+        return read_plan(Path(timeline))
     except UsageError:
         return []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 LOCAL = "local"
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S, CLOSE_TIMEOUT_S = 10.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class RayWorker:
         """Give it its names."""
         return self._worker.place()
 
+    def close(self) -> None:
+        """Before the actor is killed, which lets nothing clear up."""
+        if isinstance(self._state, Ready):
+            self._worker.close()
+
 
 class RayPool:
     """Workers on a cluster, as many tasks in flight as actors.
@@ -72,10 +78,9 @@ class RayPool:
 
     def __init__(self, cluster: Cluster, setup: WorkerSetup, weights: Weights, rows: int) -> None:
         self._ray = _connect(cluster)
-        total = self._ray.cluster_resources()
-        gpus = int(total.get("GPU", 0))
-        wanted = cluster.workers or gpus or int(total.get("CPU", 1)) // cluster.cpus
-        self.size = max(1, min(wanted, rows))
+        gpus = int(self._ray.cluster_resources().get("GPU", 0))
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        self.size = _size(cluster, nodes, rows)
         if setup.weights_dir is None and setup.model != "mini":
             whole = not inspect_folder(weights.root).missing
             setup = replace(setup, weights_dir=str(weights.root.absolute()) if whole else None)
@@ -124,9 +129,31 @@ class RayPool:
 
     def close(self) -> None:
         """End the actors, and the cluster too if it was started here."""
+        idle = [actor for w, actor in self._actors.items() if w not in self._waiting.values()]
+        with contextlib.suppress(Exception):
+            closing = [actor.close.remote() for actor in idle]
+            self._ray.wait(closing, num_returns=len(closing), timeout=CLOSE_TIMEOUT_S)
         for worker in list(self._actors):
             self._end(worker)
         self._ray.shutdown()
+
+
+def _size(cluster: Cluster, nodes: Sequence[Mapping[str, float]], rows: int) -> int:
+    """How many workers there are to be. nodes: what each has.
+
+    Raises :class:`UsageError` where none could ever be placed; a number that was asked for may be
+    waiting for nodes to come.
+    """
+    most = max((int(node.get("CPU", 0)) for node in nodes), default=0)
+    if not cluster.workers and most < cluster.cpus:
+        raise UsageError(
+            f"no node of the Ray cluster has {cluster.cpus} CPUs, as each worker is to have (the "
+            f"largest has {most})",
+            "give a smaller --cpus-per-worker, or --workers to wait for larger nodes",
+        )
+    gpus = sum(int(node.get("GPU", 0)) for node in nodes)
+    fit = sum(int(node.get("CPU", 0)) // cluster.cpus for node in nodes)
+    return max(1, min(cluster.workers or gpus or fit, rows))
 
 
 def _connect(cluster: Cluster) -> ModuleType:
@@ -140,7 +167,8 @@ def _connect(cluster: Cluster) -> ModuleType:
     host, _, port = cluster.address.removeprefix("ray://").rpartition(":")
     try:
         if cluster.address == LOCAL:
-            cpus = cluster.workers * cluster.cpus or None
+            few = (os.cpu_count() or 1) < cluster.cpus  # a worker's are taken as there
+            cpus = cluster.workers * cluster.cpus or (cluster.cpus if few else None)
             ray.init(address=LOCAL, num_cpus=cpus, include_dashboard=False, **quiet)
         else:
             if port.isdecimal():  # Ray itself waits for minutes where nobody answers

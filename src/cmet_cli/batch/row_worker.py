@@ -121,7 +121,9 @@ class RowWorker:
                 "a worker finds other weights than the batch began with",
                 "run the same command again; on a cluster, put the weights on a shared path",
             )
-        self._digests, self._fetched = Digests(), Fetched()
+        # A node of a cluster may not have the folder.
+        self._work = setup.work if Path(setup.work).is_dir() else None
+        self._digests, self._fetched = Digests(), Fetched(self._work)
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._made: tuple[Task, Outcome, dict[str, Path]] | None = None
 
@@ -152,6 +154,11 @@ class RowWorker:
             return self._failed(task, start, error)
         self._clean()
         return replace(outcome, status=DONE)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._clean()
+        self._fetched.close()
 
     def _failed(self, task: Task, start: float, error: Exception) -> Outcome:
         self._clean()
@@ -231,8 +238,7 @@ class RowWorker:
     def _parts(self, task: Task) -> dict[str, Path]:
         """A temporary file for each output, in a folder of its own."""
         self._clean()
-        work = self._setup.work if Path(self._setup.work).is_dir() else None  # a node of a cluster
-        self._scratch = tempfile.TemporaryDirectory(prefix="row-", dir=work)
+        self._scratch = tempfile.TemporaryDirectory(prefix="row-", dir=self._work)
         parts: dict[str, Path] = {}
         for column, place in task.row.outputs().items():
             if not is_url(place):
@@ -250,8 +256,8 @@ class RowWorker:
 
 def _local_options(row: Row, places: dict[str, Path]) -> EditOptions:
     """The row's options with every path where it really is. The caller guards what is replaced."""
-    values = vars(row.options).items()
-    paths: dict[str, Any] = {n: places[str(v)] for n, v in values if isinstance(v, Path)}
+    named = [name for name, value in vars(row.options).items() if isinstance(value, Path)]
+    paths: dict[str, Any] = {name: places[row.place_of(name)] for name in named}
     return replace(row.options, overwrite=True, **paths)
 
 

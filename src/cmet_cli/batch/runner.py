@@ -98,7 +98,8 @@ class Runner:
 
     def _try_again(self, task: Task, why: str) -> None:
         self._listener.note(f"line {task.row.line}: {task.row.name}: trying again ({why})")
-        self._schedule.again(replace(task, attempt=task.attempt + 1))
+        may_replace = task.may_replace or self._state.may_replace(task.row)
+        self._schedule.again(replace(task, attempt=task.attempt + 1, may_replace=may_replace))
 
     def _replace(self, worker: int, death: Died) -> None:
         """A dead worker costs at most its row, and that only the second time."""

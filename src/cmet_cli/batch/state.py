@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import CmetError, UsageError
 from .plan import DONE, FAILED, KEEP, WAITING, Decision, Outcome, Row
-from .storage import Entry, is_as_made
+from .storage import Entry, exists, is_as_made
 
 STATE_FOLDER = ".cmet"
 DATABASE, LOCK, HOLDER, WORK, WORKERS_LOG = "state.db", "lock", "holder", "work", "workers.log"
@@ -59,20 +59,32 @@ class State:
 
     def __init__(self, folder: Path, *, write: bool = False) -> None:
         self.path = folder / DATABASE
-        there = write or self.path.exists()
-        mode = "rwc" if write else "ro"
-        place = f"{self.path.absolute().as_uri()}?mode={mode}" if there else "file::memory:"
         with self._told():
-            self._db = sqlite3.connect(place, uri=True, timeout=BUSY_TIMEOUT_S)
-            self._db.row_factory = sqlite3.Row
-            if write:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")  # a commit is on the disk
-            if write or not there:
-                self._db.executescript(_SCHEMA)
+            self._db = self._opened(write)
         self._unwritten = self._interrupted()
         if write:
             self._write_down()
+
+    def _opened(self, write: bool) -> sqlite3.Connection:
+        if write:
+            db = self._connected(f"{self.path.absolute().as_uri()}?mode=rwc")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")  # a commit is on the disk
+        else:
+            if self.path.exists():
+                db = self._connected(f"{self.path.absolute().as_uri()}?mode=ro")
+                if db.execute("SELECT name FROM sqlite_master WHERE name = 'plan'").fetchall():
+                    return db
+                db.close()  # a first run that found the disk full left it empty
+            db = self._connected("file::memory:")
+        db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        return db
+
+    @staticmethod
+    def _connected(place: str) -> sqlite3.Connection:
+        db = sqlite3.connect(place, uri=True, timeout=BUSY_TIMEOUT_S)
+        db.row_factory = sqlite3.Row
+        return db
 
     def __enter__(self) -> State:
         return self
@@ -170,6 +182,12 @@ class State:
         """A row put down before it got its names, if they are there now and what they should be."""
         outcome = self._interrupted(output).get(output)
         return outcome if outcome is not None and outcome.status == DONE else None
+
+    def may_replace(self, row: Row) -> bool:
+        """Whether what is there of a row's outputs arrived by a try that did not get further."""
+        part = self._interrupted(row.output).get(row.output)
+        ours = part.outputs if part is not None else {}
+        return bool(ours) and all(p in ours or not exists(p) for p in row.outputs().values())
 
     def finish(self, output: str, outcome: Outcome) -> None:
         """A row's last word, durably. Of one that failed, the files that did arrive are ours."""

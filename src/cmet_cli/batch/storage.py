@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +23,8 @@ from ..weights.record import sha256_of
 Entry = list[Any]
 LOOKS_AT_ONCE = 16
 COPIES_KEPT = 8
+#: Of a copy's name and of its suffix, in letters of up to four bytes.
+NAME_LENGTH = 24
 
 
 def _open(url: str) -> tuple[Any, str]:
@@ -37,6 +40,18 @@ def _open(url: str) -> tuple[Any, str]:
         raise UsageError(f"{url}: {error}", hint) from error
 
 
+def as_one(url: str) -> str:
+    """A URL in the form that all ways to write it have in common."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme.lower()}://{posixpath.normpath(rest)}"
+
+
+def path_of(url: str) -> str | None:
+    """The path of a URL that names a file of this machine."""
+    scheme, _, rest = url.partition("://")
+    return rest if scheme.lower() in ("file", "local") else None
+
+
 def look_at(urls: Iterable[str]) -> dict[str, Entry | str]:
     """What each URL is, or why it cannot be read; asked for together, as each answer takes long."""
 
@@ -46,7 +61,7 @@ def look_at(urls: Iterable[str]) -> dict[str, Entry | str]:
             info = system.info(path)
             if info.get("type") == "directory":
                 return "is a folder"
-            return [int(info.get("size") or 0), 0, str(system.ukey(path))]
+            return [int(info.get("size") or 0), 0, _mark(url, str(system.ukey(path)), info)]
         except FileNotFoundError:
             return "not found"
         except Exception as error:  # every store has errors of its own
@@ -55,6 +70,15 @@ def look_at(urls: Iterable[str]) -> dict[str, Entry | str]:
     wanted = list(dict.fromkeys(urls))
     with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
         return dict(zip(wanted, pool.map(look, wanted), strict=True))
+
+
+def _mark(url: str, key: str, info: Mapping[str, Any]) -> str:
+    """What tells this version of a file from others. fsspec takes what is behind ``http`` for
+    unchanging; its server may say more."""
+    if not url.lower().startswith(("http://", "https://")):
+        return key
+    told = (info.get(name) for name in ("size", "ETag", "Last-Modified", "Content-MD5", "Digest"))
+    return " ".join([key, *(str(one) for one in told if one)])
 
 
 def exists(location: str) -> bool:
@@ -123,9 +147,13 @@ class Digests:
 
 class Fetched:
     """Local copies of remote files: the last few stay, so rows that share a video share its copy
-    (and with it the editor's reading)."""
+    (and with it the editor's reading).
 
-    def __init__(self) -> None:
+    work: where they lie, the system's temporary folder if left out.
+    """
+
+    def __init__(self, work: str | None = None) -> None:
+        self._work = work
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._copies: dict[tuple[str, str], Path] = {}
 
@@ -135,15 +163,30 @@ class Fetched:
         Raises :class:`OSError`.
         """
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="cmet-batch-")
+            self._folder = tempfile.TemporaryDirectory(prefix="cmet-batch-", dir=self._work)
         if (url, version) not in self._copies:
             keep = set(needed)
             spare = [key for key in self._copies if key[0] not in keep]
             for key in spare[: max(0, len(self._copies) - COPIES_KEPT + 1)]:
                 self._copies.pop(key).unlink(missing_ok=True)
-            name = f"{uuid.uuid4().hex[:8]}-{PurePosixPath(url).name}"
-            self._copies[url, version] = _fetch(url, Path(self._folder.name) / name)
+            self._copies[url, version] = _fetch(url, Path(self._folder.name) / _local_name(url))
         return self._copies[url, version]
+
+    def close(self) -> None:
+        """Remove them all."""
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._folder, self._copies = None, {}
+
+
+def _local_name(url: str) -> str:
+    """Of a copy: what it is called there, as far as a file may be called so (a signed URL ends in
+    hundreds of letters of its own)."""
+    path = url
+    if url.lower().startswith(("http://", "https://")):
+        path = url.partition("#")[0].partition("?")[0]
+    name = PurePosixPath(path)
+    return f"{uuid.uuid4().hex[:8]}-{name.stem[:NAME_LENGTH]}{name.suffix[:NAME_LENGTH]}"
 
 
 def _fetch(url: str, local: Path) -> Path:
