@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cmet_cli.asking import Wanted
 from cmet_cli.errors import FaceError, UsageError
 from cmet_cli.media.pictures import write_picture
 from cmet_cli.media.probe import probe_video
+from cmet_cli.media.program import bundled_ffmpeg
 from cmet_cli.media.reader import FrameReader
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -27,10 +29,6 @@ def editor():
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     """The example's first 1.2 seconds, lossless, with its sound."""
-    import subprocess
-
-    from cmet_cli.media.program import bundled_ffmpeg
-
     path = tmp_path_factory.mktemp("prompts") / "talk.mkv"
     command = [bundled_ffmpeg(), "-loglevel", "error", "-i", str(EXAMPLES / "neutral.mp4")]
     command += ["-t", "1.2", "-crf", "0", "-c:a", "copy", str(path)]
@@ -281,6 +279,18 @@ def test_the_algebra_of_asking(editor, video, tmp_path):
     plan.write_text("start,end,emotion,ease\n0,2,happy,0\n")
     assert np.allclose(changes(editor, video, tmp_path, timeline=plan), happy, atol=1e-6)
     assert not changes(editor, video, tmp_path, emotion="happy - happy").any()
+
+
+def test_sound_that_goes_on_after_the_picture_is_not_its_end(editor, video, tmp_path):
+    """A row that ends with the picture does not fade there."""
+    longer = tmp_path / "longer.mkv"
+    command = [bundled_ffmpeg(), "-loglevel", "error", "-i", str(video), "-f", "lavfi"]
+    command += ["-i", "anoisesrc=d=1.6:r=16000:a=0.1", "-map", "0:v", "-map", "1:a"]
+    subprocess.run([*command, "-c:v", "copy", str(longer)], check=True)
+    plan = tmp_path / "plan.csv"
+    plan.write_text("start,end,emotion,ease\n0,1.2,happy,0.4\n")
+    happy = changes(editor, longer, tmp_path, emotion="happy")
+    assert np.allclose(changes(editor, longer, tmp_path, timeline=plan), happy, atol=1e-6)
 
 
 def test_a_change_of_prompt_is_no_jump(editor, video, tmp_path):

@@ -16,6 +16,7 @@ from .emotion.source import EmotionSource, Mixture, NoChange
 from .emotion.speech_prompt import Clips, SpeechPrompt
 from .errors import UsageError
 from .media.audio import split_stretch
+from .media.clock import Timeline
 from .media.ffmpeg import check_input
 from .media.probe import VideoInfo
 from .model import Model
@@ -107,8 +108,11 @@ class Asker:
     model: Model
     reader: VideoReader
 
-    def __call__(self, wanted: Wanted, info: VideoInfo, progress: Progress) -> Asked:
-        """Everything that is asked for, each part as much as the others.
+    def __call__(
+        self, wanted: Wanted, info: VideoInfo, timeline: Timeline, progress: Progress
+    ) -> Asked:
+        """Everything that is asked for, each part as much as the others. info: whose own speech is
+        compared with; timeline: of the picture that is edited.
 
         Raises :class:`UsageError` for an unknown name, :class:`MediaError` for speech that cannot
         be heard, :class:`FaceError` for pictures without a face.
@@ -127,12 +131,14 @@ class Asker:
                     Asked(read_expression(path, self.reader, options, progress, held=held))
                 )
         if options.timeline is not None:
-            asked.append(self._scheduled(wanted, info, progress))
+            asked.append(self._scheduled(wanted, info, timeline, progress))
         if wanted.source is not None:
             asked.append(Asked(wanted.source))
         return asked[0] if len(asked) == 1 else _together(asked)
 
-    def _scheduled(self, wanted: Wanted, info: VideoInfo, progress: Progress) -> Asked:
+    def _scheduled(
+        self, wanted: Wanted, info: VideoInfo, timeline: Timeline, progress: Progress
+    ) -> Asked:
         told, heard, parts = Asked(Mixture(())), [], []
         for segment in wanted.plan:
             if info.duration_s and segment.end_s > info.duration_s + OVERHANG_S:
@@ -156,7 +162,7 @@ class Asker:
         if all(segment.is_gap for segment in wanted.plan):
             warnings = (f"{wanted.options.timeline}: every line is neutral: it changes nothing",)
         all_heard = together([one.heard for one in heard])
-        source = Scheduled(parts, info.duration_s or None)
+        source = Scheduled(parts, timeline.end_s)  # sound may go on after the picture
         return replace(told, source=source, heard=all_heard, warnings=warnings)
 
 

@@ -15,6 +15,7 @@ from .emotion.speech_prompt import Clips, SemanticVector, SpeechPrompt
 from .errors import UsageError
 from .inspection.gather import inspection
 from .inspection.page import Moment, write_page
+from .media.clock import Timeline
 from .media.containers import container_of
 from .media.files import atomic_path
 from .media.probe import VideoInfo
@@ -143,7 +144,8 @@ class EmotionEditor:
         container, signer = container_of(output), signer_for(output, options)
         stage = self._stager(video, options, stopwatch, progress)
         with stopwatch.stage("speech"):
-            asked = self._ask(wanted, stage.heard, progress)
+            timeline = stage.reading.faces.timeline
+            asked = self._ask(wanted, stage.heard, timeline, progress)
         with stopwatch.stage("emotion"):
             edits = self._edits(stage, asked.source, options)
         streams = streams_for(stage, options, container)
@@ -232,8 +234,8 @@ class EmotionEditor:
         check_request(video, output, wanted.files(), options)
         check_names(wanted, self.model)
 
-        def asked(info: VideoInfo) -> EmotionSource:
-            return self._ask(wanted, info, progress).source
+        def asked(info: VideoInfo, timeline: Timeline) -> EmotionSource:
+            return self._ask(wanted, info, timeline, progress).source
 
         return write_preview(request, asked, self._reader, progress)
 
@@ -301,8 +303,8 @@ class EmotionEditor:
             raise UsageError(f"the page is written as .html: {output}")
         check_names(wanted, self.model)
 
-        def source(info: VideoInfo) -> EmotionSource:
-            return self._ask(wanted, info, progress).source
+        def source(info: VideoInfo, timeline: Timeline) -> EmotionSource:
+            return self._ask(wanted, info, timeline, progress).source
 
         request = PreviewRequest(video, output, frames, options, self.source_for(options))
         columns = preview_columns(request, source, self._reader, progress)
@@ -313,8 +315,10 @@ class EmotionEditor:
 
     # ------------------------------------------------------------------ steps of an edit
 
-    def _ask(self, wanted: Wanted, info: VideoInfo, progress: Progress) -> Asked:
-        self.asked = self._asker(wanted, info, progress)
+    def _ask(
+        self, wanted: Wanted, info: VideoInfo, timeline: Timeline, progress: Progress
+    ) -> Asked:
+        self.asked = self._asker(wanted, info, timeline, progress)
         return self.asked
 
     def source_for(self, options: EditOptions) -> SourceChoice:

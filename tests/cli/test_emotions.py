@@ -62,6 +62,19 @@ def test_what_belongs_to_another_encoder_is_named(cmet, own, talking):
     assert not next(row for row in rows if row["name"] == "weary")["usable"]
 
 
+def test_one_that_only_says_it_is_this_models_is_not_imported(cmet, own, talking, voice, tmp_path):
+    happy = json.loads(cmet("emotions", "show", "happy", "--json").stdout)
+    odd = tmp_path / "odd.safetensors"
+    write_preset(preset_of("odd", np.ones((2, 5), np.float32), happy["encoder"], ""), odd)
+    refused = cmet("emotions", "import", odd)
+    assert refused.returncode == 2
+    assert "are not 128 numbers" in refused.stderr
+    own.mkdir(exist_ok=True)
+    (own / "odd.safetensors").write_bytes(odd.read_bytes())  # by hand
+    run = cmet("edit", "--video", talking, "-e", voice, *PLAIN, tmp_path / "o.mp4")
+    assert run.returncode == 0, run.stderr
+
+
 def test_a_broken_file_is_told_and_the_others_listed(cmet, own):
     own.mkdir()
     (own / "bad.safetensors").write_bytes(b"no")

@@ -104,6 +104,20 @@ def test_one_of_another_encoder_is_refused_by_name():
     assert "weary" not in presets.names
 
 
+def test_one_of_another_length_is_nobodys():
+    """It says that it is this encoder's; what is asked by the others goes on."""
+    odd = preset_of("odd", np.ones((2, DIM - 1), np.float32), "ear", "")
+    model = [
+        Known(preset("happy", 5), "with the model"),
+        Known(preset("neutral"), "with the model"),
+    ]
+    presets = Presets([Known(odd, "yours"), *model], "ear")
+    assert presets.names == ("happy",)
+    assert presets.direction("happy")[0] == 5
+    with pytest.raises(UsageError, match=f"not {DIM} numbers"):
+        presets.direction("odd")
+
+
 def test_a_misspelt_name_is_guessed():
     presets = Presets(known(preset("happy", 1), preset("neutral")), "ear")
     with pytest.raises(UsageError) as caught:

@@ -185,6 +185,14 @@ def test_a_plan_made_of_subtitles_keeps_the_emotions_they_name(tmp_path):
     assert [(s.start_s, s.emotion) for s in named] == [(0.0, "sad")]
 
 
+def test_subtitles_in_any_order_are_lines_in_order_of_time(tmp_path):
+    later = "1\n00:00:20,000 --> 00:00:22,000\nLater\n\n"
+    first = "2\n00:00:05,000 --> 00:00:07,000\nFirst\n\n"
+    over = "3\n00:00:06,000 --> 00:00:08,000\nOver it\n"
+    path = plan(tmp_path, later + first + over, "a.srt")
+    assert subtitle_lines(path) == [(5, 6, "First"), (6, 8, "Over it"), (20, 22, "Later")]
+
+
 def test_subtitles_of_the_web_name_emotions_too(tmp_path):
     text = "WEBVTT\n\n00:00:01.000 --> 00:00:02.500\n[happy] Well\n"
     (only,) = read_plan(plan(tmp_path, text, "a.vtt"))

@@ -155,7 +155,7 @@ def import_(
     from dataclasses import replace
 
     from ..emotion.named import own_folder
-    from ..emotion.presets import SUFFIX, read_preset, write_preset
+    from ..emotion.presets import SUFFIX, Known, Presets, read_preset, write_preset
     from ..media.ffmpeg import check_input
     from ..media.files import check_output
 
@@ -168,6 +168,14 @@ def import_(
             "give it a --name, or `cmet emotions add neutral` from recordings of your own",
         )
     _refuse_taken(preset.name, ModelOptions())
+    others = [entry for entry in _all(ModelOptions())[0] if entry.origin != "yours"]
+    presets = Presets([Known(preset, "yours"), *others], preset.encoder)
+    if preset.name not in presets.by_name:
+        raise UsageError(
+            f"{file}: is no emotion of {preset.encoder}, as it says: its features are not "
+            f"{presets.dim} numbers",
+            "ask who made it",
+        )
     path = own_folder() / f"{preset.name}{SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
     check_output(path, overwrite=overwrite, inputs=(file,))

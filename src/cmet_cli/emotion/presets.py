@@ -157,12 +157,15 @@ class Presets:
     """The named emotions that one speech encoder can tell apart."""
 
     def __init__(self, known: Iterable[Known], encoder: str) -> None:
-        """known: by falling precedence where names are the same."""
+        """known: by falling precedence where names are the same. Features of the user's of another
+        length than those that others made with this encoder are nobody's, whatever they say."""
         self._all = list(known)
         self.encoder = encoder
         self._mine: dict[str, Known] = {}
-        for entry in self._all:
-            if entry.preset.encoder == encoder:
+        of_this = [entry for entry in self._all if entry.preset.encoder == encoder]
+        self.dim = next((len(e.preset.mean) for e in of_this if e.origin != "yours"), None)
+        for entry in of_this:
+            if self.dim in (None, len(entry.preset.mean)):
                 self._mine.setdefault(entry.preset.name, entry)
 
     @property
@@ -199,6 +202,12 @@ class Presets:
 
     def _unknown(self, name: str) -> UsageError:
         others = [k.preset.encoder for k in self._all if k.preset.name == name]
+        if self.encoder in others:
+            return UsageError(
+                f"'{name}' is no emotion of {self.encoder}, as it says: its features are not "
+                f"{self.dim} numbers",
+                f"`cmet emotions remove {name}`, and add it again from its recordings",
+            )
         if others:
             return UsageError(
                 f"'{name}' was made with another speech encoder ({others[0]}); this model hears "

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -233,18 +234,20 @@ def subtitle_lines(path: Path) -> list[tuple[float, float, str]]:
             start, end = seconds(times[1]), seconds(times[2])
         except ValueError as error:
             raise UsageError(f"{path}: {error}") from error
-        if found and start < found[-1][1]:  # lines that overlap are cut where the next begins
-            found[-1] = (found[-1][0], start, found[-1][2])
         found.append((start, end, " ".join(rows[at + 1 :])))
     if not found:
         raise UsageError(f"{path}: no subtitles in it (expected .srt)")
-    return [line for line in found if line[0] < line[1]]
+    found.sort(key=lambda line: line[0])
+    # Lines that overlap are cut where the next begins.
+    ends = [*(start for start, _, _ in found[1:]), math.inf]
+    cut = [(line[0], min(line[1], end), line[2]) for line, end in zip(found, ends, strict=True)]
+    return [line for line in cut if line[0] < line[1]]
 
 
 @dataclass(frozen=True)
 class Scheduled:
     """One emotion after the other, each in its stretch of time, blended where they meet; end_s: of
-    the video, if that is known."""
+    the whole picture, if that is known."""
 
     parts: Sequence[tuple[Segment, EmotionSource]]
     end_s: float | None = None

@@ -43,6 +43,11 @@ class Timeline:
         span = float(self.times_s[-1] - self.times_s[0])
         return span * n / (n - 1) if n > 1 else 1 / self.grid_hz
 
+    @property
+    def end_s(self) -> float:
+        """When the last frame ends."""
+        return float(self.times_s[0]) + self.duration_s
+
     def to_grid(self, values: np.ndarray) -> np.ndarray:
         """Per-frame ``[n, D]`` -> on the grid ``[N, D]``, linear in time. float32."""
         return interpolate(self.grid_s, self.times_s, values)

@@ -19,6 +19,7 @@ from ..emotion.source import EmotionSource
 from ..errors import FaceError, MediaError, UsageError
 from ..faces.crop import planes_to_rgb
 from ..faces.placement import Placement
+from ..media.clock import Timeline
 from ..media.containers import check_picture
 from ..media.files import check_output
 from ..media.held import HeldFrames, opened
@@ -64,7 +65,7 @@ class Moment:
 
 def write_preview(
     request: PreviewRequest,
-    ask: Callable[[VideoInfo], EmotionSource],
+    ask: Callable[[VideoInfo, Timeline], EmotionSource],
     reader: VideoReader,
     progress: Progress,
 ) -> list[float]:
@@ -81,7 +82,7 @@ def write_preview(
 
 def preview_columns(
     request: PreviewRequest,
-    ask: Callable[[VideoInfo], EmotionSource],
+    ask: Callable[[VideoInfo, Timeline], EmotionSource],
     reader: VideoReader,
     progress: Progress,
 ) -> list[tuple[float, np.ndarray, np.ndarray]]:
@@ -93,7 +94,7 @@ def preview_columns(
         raise UsageError(f"preview takes 1 to {MAX_FRAMES} frames, got {request.count}")
     info = probe_video(request.video)
     faces = reader.find(info, request.options, progress)
-    emotion, times_s = ask(info), faces.timeline.times_s
+    emotion, times_s = ask(info, faces.timeline), faces.timeline.times_s
     spans = moments(times_s, request.count)
     scene, backend = Scene(info, faces, emotion, request), reader.backend
     known: list[dict[int, FaceCodes]] = []
