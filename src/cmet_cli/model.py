@@ -13,7 +13,7 @@ from .backends.base import Backend, LabelledBackend, SpeechConnector
 from .backends.loader import check_runtime, load_backend, settle
 from .emotion.listen import ConnectorListener, Ear, Listener, NamingListener
 from .emotion.named import parse_mixture
-from .emotion.presets import NEUTRAL, presets_for
+from .emotion.presets import presets_for
 from .emotion.source import EmotionSource, Mixture, SpeechEmotion
 from .emotion.speech.choose import encoder_name, load_emotion2vec, load_speech_encoder
 from .emotion.speech.encoder import EMOTION2VEC, SpeechEncoder
@@ -68,11 +68,6 @@ class Model:
         """
         if ":" in name:
             return self._labelled(name)
-        if name == NEUTRAL:
-            raise UsageError(
-                "neutral is what emotions are compared with, and changes nothing",
-                "ask for another; to change nothing give --intensity 0",
-            )
         heard = self.listener.ear.presets
         mine = heard.by_name.get(name)
         if heard is not self.ear.presets and mine is not None and mine.origin == "yours":

@@ -93,6 +93,29 @@ def test_names_are_checked_before_anything_runs(batch, write_manifest, clips, ow
     assert outputs_of(manifest) == {}
 
 
+@pytest.mark.parametrize(
+    ("cell", "plan", "words"),
+    [
+        ("neutral", "", "neutral is what emotions are compared with"),
+        ("edtalk:happy", "", "has no label 'edtalk:happy'"),
+        ("", "start,end,emotion\n0,1,weary\n1,2,wery\n", "line 3: no emotion is called 'wery'"),
+        ("", "start,end,audio\n0,1,nowhere.wav\n", "line 2: not found: "),
+    ],
+)
+def test_so_are_those_of_plans_and_their_recordings(
+    batch, write_manifest, clips, own, cell, plan, words
+):
+    row = {"video": "v0.mp4", "emotion": cell, "output": "a.mp4"}
+    if plan:
+        (clips / "plan.csv").write_text(plan)
+        row["timeline"] = "plan.csv"
+    fine = {"video": "v0.mp4", "emotion": "weary", "output": "b.mp4"}
+    run = batch(write_manifest([fine, row]), "--dry-run")
+    assert run.returncode == 2
+    assert words in run.stdout + run.stderr
+    assert "line 2" not in (run.stdout + run.stderr).replace(words, "")
+
+
 def test_a_row_must_ask_for_something(batch, write_manifest, clips):
     run = batch(write_manifest([{"video": "v0.mp4", "intensity": "1"}]))
     assert run.returncode == 2

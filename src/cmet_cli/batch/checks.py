@@ -231,6 +231,13 @@ class _Checker:
             if not self._files.get(str(path)):  # else it is told already
                 self.say(line, "timeline", plan)
             return []
+        for segment in plan:
+            if segment.audio is not None:
+                heard = str(segment.audio)
+                if heard not in self._files:
+                    self._files[heard] = self._look(heard)
+                if wrong := self._files[heard]:
+                    self.say(line, "timeline", f"line {segment.line}: {wrong}: {segment.audio}")
         return plan
 
     def _options_of(

@@ -59,7 +59,7 @@ class Row:
         """Every file the edit reads, by column."""
         files = self._option_files(False).items()
         more: dict[str, tuple[str, ...]] = {name: (place,) for name, place in files}
-        plan = _plan_of(self.place_of("timeline"))
+        plan = plan_of(self.place_of("timeline"))
         named = [self.options.emotion, *(s.emotion for s in plan)]
         if own := [str(path) for text in dict.fromkeys(named) for path in own_files(text)]:
             more["named_emotions"] = tuple(own)
@@ -100,8 +100,9 @@ class Row:
         return self.video, o.face_detector, str(o.face), o.lips_from
 
 
-def _plan_of(timeline: str) -> list[Segment]:
-    """The segments of a row's timeline; none where it cannot be read, which the edit tells."""
+def plan_of(timeline: str) -> list[Segment]:
+    """The segments of a row's timeline; none where it cannot be read, which is told where rows are
+    checked, and none of one behind a URL, which the edit tells."""
     if not timeline or is_url(timeline):
         return []
     try:

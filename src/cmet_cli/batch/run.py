@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..batch_options import BatchOptions
-from ..errors import UsageError, WeightsError
+from ..errors import UsageError
 from ..media.encoder import EncodeSettings, check_encoder
 from .checks import Checked, CheckSettings, check_manifest
 from .manifest import MAX_WORDS_CHARS, Problem, by_line, parse_defaults, read_manifest
+from .names import check_names
 from .plan import DONE, FAILED, KEEP, RUN, WAITING, Decision, Key, Outcome, Row, Task
 from .report import Report, is_report
 from .row_worker import WorkerSetup
@@ -77,7 +78,7 @@ def check_batch(options: BatchOptions) -> Checked:
     settings = CheckSettings(options.output_root, defaults, *permissions)
     with State(_state_folder(options)) as state:
         checked = check_manifest(read_manifest(options.manifest), settings, state.made)
-    _check_names(checked, options)
+    check_names(checked, options)
     _check_encoders(checked)
     return checked
 
@@ -106,34 +107,6 @@ def _check_encoders(checked: Checked) -> None:
     checked.problems += [Problem(n, "encoder", w[:MAX_WORDS_CHARS]) for n, w in wrong.items()]
     checked.problems.sort(key=lambda problem: problem.line)
     checked.rows = [row for row in checked.rows if row.line not in wrong]
-
-
-def _check_names(checked: Checked, options: BatchOptions) -> None:
-    """Emotions that nobody knows are problems like others; no network is loaded for it."""
-    asked = {row.options.emotion for row in checked.rows} - {""}
-    if not asked:
-        return  # a timeline's names are told when it is edited
-    from ..emotion.named import parse_mixture
-    from ..emotion.presets import names_for
-    from ..weights.folder import find_weights
-
-    try:
-        weights = find_weights(options.weights_dir, options.model)
-    except WeightsError:
-        return  # told when the batch begins
-    names, wrong = names_for(weights), dict[str, str]()
-    for text in asked:
-        try:
-            for term in parse_mixture(text):
-                if ":" not in term.name:
-                    names.direction(term.name)
-        except UsageError as error:
-            words = f"{error.message} ({error.hint})" if error.hint else error.message
-            wrong[text] = words[:MAX_WORDS_CHARS]
-    bad = [row for row in checked.rows if row.options.emotion in wrong]
-    checked.problems += [Problem(r.line, "emotion", wrong[r.options.emotion]) for r in bad]
-    checked.problems.sort(key=lambda problem: problem.line)
-    checked.rows = [row for row in checked.rows if row.options.emotion not in wrong]
 
 
 def plan_batch(options: BatchOptions, rows: Sequence[Row]) -> list[Decision]:

@@ -156,16 +156,17 @@ class Known:
 class Presets:
     """The named emotions that one speech encoder can tell apart."""
 
-    def __init__(self, known: Iterable[Known], encoder: str) -> None:
+    def __init__(self, known: Iterable[Known], encoder: str, *, several: bool = False) -> None:
         """known: by falling precedence where names are the same. Features of the user's of another
-        length than those that others made with this encoder are nobody's, whatever they say."""
+        length than those that others made with this encoder are nobody's, whatever they say;
+        several: unless ears of several kinds are meant by it."""
         self._all = list(known)
         self.encoder = encoder
         self._mine: dict[str, Known] = {}
         of_this = [entry for entry in self._all if entry.preset.encoder == encoder]
         self.dim = next((len(e.preset.mean) for e in of_this if e.origin != "yours"), None)
         for entry in of_this:
-            if self.dim in (None, len(entry.preset.mean)):
+            if several or self.dim in (None, len(entry.preset.mean)):
                 self._mine.setdefault(entry.preset.name, entry)
 
     @property
@@ -185,8 +186,14 @@ class Presets:
     def direction(self, name: str) -> np.ndarray:
         """The semantic vector of a name: its mean minus neutral's, float32 ``[dim]``.
 
-        Raises :class:`UsageError` for a name that is not known, or not to this encoder.
+        Raises :class:`UsageError` for a name that is not known, or not to this encoder, and for
+        neutral.
         """
+        if name == NEUTRAL:
+            raise UsageError(
+                "neutral is what emotions are compared with, and changes nothing",
+                "ask for another; to change nothing give --intensity 0",
+            )
         if name not in self._mine:
             raise self._unknown(name)
         preset = self._mine[name].preset
@@ -249,7 +256,7 @@ def names_for(weights: Weights) -> Presets:
             start = known.preset.mean - heard.direction(known.preset.name)
             preset = replace(known.preset, encoder=presets.encoder, neutral=start)
             renamed.append(replace(known, preset=preset))
-    return Presets([*renamed, *presets.by_name.values()], presets.encoder)
+    return Presets([*renamed, *presets.by_name.values()], presets.encoder, several=True)
 
 
 def own_presets() -> tuple[list[Known], list[str]]:
