@@ -312,3 +312,44 @@ def test_a_segment_past_the_end_is_told(editor, video, tmp_path):
     plan.write_text("start,end,emotion\n0,99,happy\n")
     with pytest.raises(UsageError, match="line 2 ends at 99 s, after the video"):
         edit(editor, video, tmp_path / "x.mkv", timeline=plan)
+
+
+def test_recordings_may_come_in_anything_that_lists_them(tmp_path):
+    nothing = EditOptions()
+    for several in ([HAPPY], (str(HAPPY),), {HAPPY}, (path for path in [HAPPY])):
+        assert Wanted.of(several, (), nothing).prompt.target == (HAPPY,)
+    for wrong in (3, [None], object()):
+        with pytest.raises(UsageError, match="recordings are a path or several") as error:
+            Wanted.of(wrong, (), nothing)
+        assert "delta(codes, timeline)" in error.value.hint
+
+
+def test_a_name_given_for_a_recording_and_the_other_way_round():
+    with pytest.raises(UsageError, match="not found: happy") as error:
+        Wanted.of("happy", (), EditOptions()).files()
+    assert "--emotion happy" in error.value.hint
+    with pytest.raises(UsageError, match="neutral audio not found") as error:
+        Wanted.of(HAPPY, "happy", EditOptions()).files()
+    assert error.value.hint == ""
+    with pytest.raises(UsageError, match="cannot be read") as error:
+        Wanted.of(None, (), EditOptions(emotion=str(HAPPY)))
+    assert "--emotion-audio" in error.value.hint
+    with pytest.raises(UsageError, match="cannot be read") as error:
+        Wanted.of(None, (), EditOptions(emotion="0.5 happy sad"))
+    assert "'0.6 happy + 0.4 sarcastic'" in error.value.hint
+
+
+def test_neutral_speech_beside_a_name_is_compared_with_nothing():
+    asked = EditOptions(emotion="happy", speech=HAPPY)
+    with pytest.raises(UsageError, match="no emotion is asked for by speech") as error:
+        Wanted.of(None, HAPPY, asked)
+    assert "leave it out" in error.value.hint
+
+
+def test_a_result_has_a_name_of_its_own(editor, video):
+    result = editor.edit(video, options=EditOptions(emotion="happy", intensity=0.5))
+    assert result.output == video.with_name("talk_happy_intensity0.5.mkv")
+    with pytest.raises(UsageError, match="exists"):
+        editor.edit(video, options=EditOptions(emotion="happy", intensity=0.5))
+    with pytest.raises(UsageError, match="no video to edit"):
+        editor.edit(None, HAPPY)

@@ -48,9 +48,9 @@ class Wanted:
         if options.emotion.strip():
             parse_mixture(options.emotion)
         plan = tuple(read_plan(options.timeline)) if options.timeline is not None else ()
-        if emotion is not None and not _is_clips(emotion):
-            return cls(SpeechPrompt.of((), neutral), options, emotion, plan)  # type: ignore[arg-type]
-        prompt = SpeechPrompt.of(emotion or (), neutral)  # type: ignore[arg-type]
+        if isinstance(emotion, EmotionSource):
+            return cls(SpeechPrompt.of((), neutral), options, emotion, plan)
+        prompt = SpeechPrompt.of(() if emotion is None else emotion, neutral)
         if not prompt.target and not options.asks:
             if options.speech is not None:  # says itself how it is meant
                 return cls(replace(prompt, target=(options.speech,)), options)
@@ -62,7 +62,11 @@ class Wanted:
             )
         speech = prompt.target or options.emotion_follow or any(s.audio for s in plan)
         if prompt.neutral and not speech:
-            raise UsageError("neutral audio is compared with speech, and no speech is given")
+            raise UsageError(
+                "neutral audio is compared with emotional speech, and no emotion is asked for by "
+                "speech here",
+                "leave it out, or give --emotion-audio",
+            )
         return cls(prompt, options, None, plan)
 
     @property
@@ -193,7 +197,3 @@ def _together(asked: Sequence[Asked]) -> Asked:
     warnings = tuple(dict.fromkeys(w for one in asked for w in one.warnings))
     mixed = Mixture([(1 / len(asked), one.source) for one in asked])
     return replace(told, source=mixed, heard=heard, warnings=warnings)
-
-
-def _is_clips(emotion: Emotion) -> bool:
-    return isinstance(emotion, str | Path | Sequence)

@@ -21,6 +21,7 @@ from .media.files import atomic_path
 from .media.probe import VideoInfo
 from .media.writer import plan_streams
 from .model import Model, load_model
+from .naming import default_output, pictured
 from .options import (
     EditOptions,
     ModelChoice,
@@ -120,8 +121,8 @@ class EmotionEditor:
     def edit(
         self,
         video: Path | str | None,
-        emotion: Emotion | None,
-        output: Path | str,
+        emotion: Emotion | None = None,
+        output: Path | str | None = None,
         *,
         neutral: Clips = (),
         options: EditOptions | None = None,
@@ -131,14 +132,18 @@ class EmotionEditor:
 
         emotion: a recording with the wanted emotion, a folder of them, several (averaged), an
         :class:`~cmet_cli.emotion.source.EmotionSource`, or None where ``options.emotion`` names
-        it; neutral: recordings for the input side of
-        the difference (see :mod:`cmet_cli.emotion.speech_prompt`). The output appears only when it
-        is complete. Raises :class:`CmetError`.
+        it; output: where left out, beside the video and named after what is asked for; neutral:
+        recordings for the input side of the difference (see
+        :mod:`cmet_cli.emotion.speech_prompt`). The output appears only when it is complete. Raises
+        :class:`CmetError`.
         """
         video = None if video is None else Path(video)
-        output, options, stopwatch = Path(output), options or EditOptions(), Stopwatch()
+        options, stopwatch = options or EditOptions(), Stopwatch()
         self.backend.warnings.clear()  # of an edit that failed, or a preview
         wanted = Wanted.of(emotion, neutral, options)
+        picture = pictured(video, options)
+        clips = () if wanted.options.speech in wanted.prompt.target else wanted.prompt.target
+        output = default_output(picture, clips, options) if output is None else Path(output)
         check_request(video, output, wanted.files(), options)
         check_names(wanted, self.model)
         container, signer = container_of(output), signer_for(output, options)

@@ -48,6 +48,32 @@ def name_of_result(picture: str, clips: Sequence[str | Path], cells: Mapping[str
     return "_".join(parts) + (video_suffix(picture) or ".mp4")
 
 
+def pictured(video: Path | None, options: EditOptions) -> Path:
+    """The file whose picture is edited first and names the result. Raises :class:`UsageError`."""
+    shown = video if video is not None or options.speech is None else options.identity_image
+    if shown is None:
+        raise UsageError(
+            "no video to edit",
+            "give one with --video, or a picture and what it says: --identity-image, --speech",
+        )
+    return shown
+
+
+def default_output(
+    picture: Path, clips: Sequence[Path], options: EditOptions, preview: bool = False
+) -> Path:
+    """``talk.mp4`` and ``sarcastic.wav`` or ``sarcastic`` -> ``talk_sarcastic.mp4`` beside it, at
+    another strength ``talk_sarcastic_intensity1.5.mp4``, as in a batch.
+
+    picture: the video, or the picture that is to talk; clips: speech with the emotion.
+    """
+    cells = as_cells(options)
+    if picture != options.identity_image:
+        cells["video"] = str(picture)
+    output = picture.with_name(name_of_result(picture.name, clips, cells))
+    return output.with_suffix(".png") if preview else output
+
+
 def as_cells(options: EditOptions) -> dict[str, str]:
     """Options that make another result, where they are not left as they are, as a manifest has
     them."""

@@ -10,7 +10,7 @@ import pytest
 
 from cmet_cli import EditOptions
 from cmet_cli.cli.app import video_hint
-from cmet_cli.cli.edit import default_output
+from cmet_cli.naming import default_output
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
 

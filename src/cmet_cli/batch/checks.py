@@ -200,7 +200,7 @@ class _Checker:
         emotion, neutral = clips
         heard = emotion or options.emotion_follow or any(s.audio is not None for s in plan)
         if neutral and not heard and (options.asks or options.speech is None):
-            self.say(line, "neutral_audio", "is compared with speech, and no speech is given")
+            self.say(line, "neutral_audio", "is compared with emotional speech, and none is given")
         if (options.sign_cert is None) != (options.sign_key is None):
             self.say(line, "sign_cert", "to sign, a certificate and its key are both needed")
         if output is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import HubError, UsageError, WeightsError
+from ..errors import HubError, WeightsError
 from ..options import EditOptions, ModelOptions, RuntimeOptions
 from .console import error_console, print_json, print_warning, progress_bars
 from .params import OUTPUT, Json, Quiet, Verbose, takes_options
@@ -111,7 +110,9 @@ def edit(
     """
     if sign is not None:
         options = replace(options, sign_cert=sign[0], sign_key=sign[1])
-    shown = _shown(video, options)
+    from ..naming import default_output, pictured
+
+    shown = pictured(video, options)
     clips, neutral = tuple(emotion_audio or ()), tuple(neutral_audio or ())
     output = output or default_output(shown, clips, options, preview is not None)
     _refuse_early(shown, output, options, preview is not None)
@@ -158,17 +159,6 @@ def _finding_early(
     return EarlyFind(video, options.face_detector, model.weights_dir, model.model)
 
 
-def _shown(video: Path | None, options: EditOptions) -> Path:
-    """The file whose picture is edited first and names the result. Raises :class:`UsageError`."""
-    shown = video if video is not None or options.speech is None else options.identity_image
-    if shown is None:
-        raise UsageError(
-            "no video to edit",
-            "give one with --video, or a picture and what it says: --identity-image, --speech",
-        )
-    return shown
-
-
 def _tell_few(prompt: SpeechPrompt, has_clips: bool, silent: bool) -> None:
     """A quiet word where more recordings would help, on either side of the difference."""
     if silent or not has_clips:
@@ -177,20 +167,6 @@ def _tell_few(prompt: SpeechPrompt, has_clips: bool, silent: bool) -> None:
     for what, clips in sides:
         if 0 < len(clips) < FEW:
             error_console().print(f"[dim]{what} {STEADIER}[/]")
-
-
-def default_output(
-    picture: Path, clips: Sequence[Path], options: EditOptions, preview: bool = False
-) -> Path:
-    """``talk.mp4`` and ``sarcastic.wav`` or ``sarcastic`` -> ``talk_sarcastic.mp4`` beside it, at
-    another strength ``talk_sarcastic_intensity1.5.mp4``, as in a batch."""
-    from ..naming import as_cells, name_of_result
-
-    cells = as_cells(options)
-    if picture != options.identity_image:
-        cells["video"] = str(picture)
-    output = picture.with_name(name_of_result(picture.name, clips, cells))
-    return output.with_suffix(".png") if preview else output
 
 
 def _refuse_early(picture: Path, output: Path, options: EditOptions, preview: bool) -> None:

@@ -34,7 +34,9 @@ def parse_mixture(text: str) -> list[Term]:
         if found is None or (terms and not found["sign"]):
             raise UsageError(
                 f"emotion '{text[:80]}' cannot be read at '{text[at:][:20]}'",
-                "write a name, or a sum: '0.6 happy + 0.4 sarcastic', 'surprised - 0.5 fear'",
+                "a recording is given with --emotion-audio"
+                if _is_file(text)
+                else "write a name, or a sum: '0.6 happy + 0.4 sarcastic', 'surprised - 0.5 fear'",
             )
         weight = float(found["weight"] or 1) * (-1 if found["sign"] == "-" else 1)
         if abs(weight) > MAX_WEIGHT or len(terms) == MAX_TERMS:
@@ -42,6 +44,13 @@ def parse_mixture(text: str) -> list[Term]:
         terms.append(Term(weight, found["name"].lower()))
         at = found.end()
     return terms
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def label(text: str) -> str:

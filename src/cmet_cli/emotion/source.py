@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..backends.base import SpeechConnector
 from ..media.clock import Timeline
 
 
+@runtime_checkable
 class EmotionSource(Protocol):
     """An emotion as a difference, for any face. A new kind of prompt is a new class of this."""
 

@@ -6,7 +6,7 @@ speech feature minus the feature of the input speech.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,11 @@ import numpy as np
 from ..errors import MediaError, UsageError
 from ..media.probe import VideoInfo
 from ..options import Progress
-from .speech.clips import expand_clips, mean_feature
+from .speech.clips import EMOTION_AUDIO, expand_clips, mean_feature
 from .speech.encoder import SpeechEncoder
 
-Clips = Path | str | Sequence[Path | str]
+#: A path or several.
+Clips = Path | str | Iterable[Path | str]
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,12 @@ class SpeechPrompt:
 
     @classmethod
     def of(cls, target: Clips, neutral: Clips = ()) -> SpeechPrompt:
-        """Accept one path or several, as ``Path`` or ``str``."""
+        """Accept one path or several, as ``Path`` or ``str``. Raises :class:`UsageError` for
+        anything else."""
         return cls(_paths(target), _paths(neutral))
 
     def target_clips(self) -> list[Path]:
-        return expand_clips(self.target, "emotion audio")
+        return expand_clips(self.target, EMOTION_AUDIO)
 
     def neutral_clips(self) -> list[Path]:
         return expand_clips(self.neutral, "neutral audio") if self.neutral else []
@@ -72,7 +74,13 @@ class Neutral:
 def _paths(value: Clips) -> tuple[Path, ...]:
     if isinstance(value, str | Path):
         return (Path(value),)
-    return tuple(Path(v) for v in value)
+    try:
+        return tuple(Path(v) for v in value)
+    except TypeError:
+        raise UsageError(
+            f"recordings are a path or several, and not {value!r}"[:200],
+            "an emotion of your own has delta(codes, timeline)",
+        ) from None
 
 
 def choose_neutral(prompt: SpeechPrompt, video: VideoInfo, presets: Sequence[Path]) -> Neutral:

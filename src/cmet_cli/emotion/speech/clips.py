@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from .encoder import SpeechEncoder
 from .windows import utterance_feature
 
 FEATURE_SUFFIX = ".npy"
+EMOTION_AUDIO = "emotion audio"
+#: What is likelier a name than a file.
+_NAME = re.compile(r"[A-Za-z_]+")
 #: A header may be some hundred bytes; nothing larger is a feature.
 MAX_HEADER_BYTES = 4096
 AUDIO_SUFFIXES = frozenset(
@@ -39,10 +43,17 @@ def expand_clips(paths: Sequence[Path], what: str) -> list[Path]:
         elif split_stretch(path)[0].exists():
             clips.append(path)
         else:
-            raise UsageError(f"{what} not found: {path}")
+            raise UsageError(f"{what} not found: {path}", _by_name(path, what))
     if not clips:
         raise UsageError(f"no {what} given")
     return clips
+
+
+def _by_name(path: Path, what: str) -> str:
+    """What to do where a name was given for a file."""
+    if what != EMOTION_AUDIO or not _NAME.fullmatch(str(path)):
+        return ""
+    return f"an emotion is asked for by name with --emotion {path} (options.emotion in Python)"
 
 
 def load_feature(path: Path, dim: int) -> np.ndarray:
