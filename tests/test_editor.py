@@ -89,6 +89,7 @@ def test_a_last_short_window_is_edited_too(editor, make_media, voice, tmp_path, 
     assert result.lips == "video"  # there is no sound to follow
     with np.load(codes) as saved:
         assert saved["delta"].shape == saved["neutral_expression"].shape == (frames, 10)
+        assert saved["edited_expression"].shape == (frames, 10)
         assert (saved["pose"].shape[1], saved["lip"].shape[1]) == (6, 20)
         assert len(saved["times_s"]) == frames
 

@@ -24,6 +24,7 @@ EDIT = ("edit", "--video", EXAMPLE, "--emotion", "happy")
         (("nonsense",), "No such command 'nonsense'", "cmet --help"),
         (("edit", EXAMPLE, "--emotion", "happy"), "unexpected", f"--video {EXAMPLE}"),
         (("evaluate", EXAMPLE, "--video", EXAMPLE), "--video", "cmet evaluate BEFORE AFTER"),
+        (("edit", "--video", "https://x.org/a.mp4", "--emotion", "sad"), "not found", "cmet batch"),
         ((*EDIT, "-o", "out.webm"), "must end in one of .mp4", ""),
         ((*EDIT, "--preview", "2", "-o", "out.mp4"), "written as .png", ""),
         ((*EDIT, "--preview", "2", "--speech", VOICE), "not --speech", "leave it out"),

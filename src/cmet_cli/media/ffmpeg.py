@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -31,6 +32,9 @@ _CONSEQUENCES = (
     "after EOF",
 )
 NO_WORDS = "no message"
+#: What is left of a URL that was taken for a path.
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+NOT_FETCHED = "download it first; `cmet batch` takes URLs"
 FULL_DISK = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
@@ -63,7 +67,8 @@ def check_input(path: Path, what: str, most_bytes: int | None = None) -> None:
     try:
         if not path.exists():
             broken = " (a link that leads nowhere)" if path.is_symlink() else ""
-            raise UsageError(f"{what} not found: {path}{broken}")
+            hint = NOT_FETCHED if _URL.match(str(path)) else ""
+            raise UsageError(f"{what} not found: {path}{broken}", hint)
         if path.is_dir():
             raise UsageError(f"{what} is a folder: {path}", "name a file in it")
         if not path.is_file():  # a pipe, a device: opening one may wait for ever

@@ -114,7 +114,13 @@ def save_codes(
 ) -> None:
     """Every frame's codes as ``.npz``, for whoever wants to look inside.
 
-    The first face's arrays have plain names, those of the others end in ``_2``, ``_3`` and so on.
+    ``times_s`` float64 ``[n]``, ``intensity``, and ``faces``: how many. For each face, float32:
+    ``neutral_expression`` ``[n, E]``, its own, and ``edited_expression``, which is rendered;
+    ``delta`` ``[n, E]``, what is asked for at intensity 1, before that, limits, easing and the
+    words' share of the jaw; ``pose`` ``[n, P]`` and ``lip`` ``[n, L]`` as rendered; ``square``
+    ``[n, 3]``, centre x, y and side in pixels of the video; ``weight`` ``[n]``, how much of the
+    edit is shown; ``head`` ``[n, 2]``, how far it is off the square's middle, in shares of its side.
+    The first face's arrays have plain names, those of the others end in ``_2``, ``_3`` ...
     """
     arrays: dict[str, Any] = {"times_s": timeline.times_s, "intensity": np.float32(intensity)}
     arrays["faces"] = np.int64(len(edits))
@@ -129,6 +135,7 @@ def _arrays(edit: FaceEdit, layout: CodeLayout) -> dict[str, np.ndarray]:
     placement = edit.face.placement
     return {
         "neutral_expression": edit.face.codes[:, layout.expression_slice],
+        "edited_expression": edit.codes[:, layout.expression_slice],
         "delta": edit.delta,
         "pose": edit.codes[:, layout.pose_slice],
         "lip": edit.codes[:, layout.lip_slice],
