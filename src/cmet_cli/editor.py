@@ -203,8 +203,8 @@ class EmotionEditor:
         return self._reader.read(Path(video), options, stopwatch or Stopwatch(), progress)
 
     def let_go(self) -> None:
-        """Of the last video's frames and what the networks made of them, which stay for another edit
-        of it (up to ``HELD_BYTES`` and ``KEPT_BYTES``; the next video takes their place in any
+        """Of the last video's frames and what the networks made of them, which stay for another
+        edit of it (up to ``HELD_BYTES`` and ``KEPT_BYTES``; the next video takes their place in any
         case), and of a GPU's recordings of a painter's work."""
         self._reader.let_go()
         if pixel_device(self.compute) is not None:

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cmet_cli.cli.params import takes_options
+from cmet_cli.cli.params import Without, takes_options
 from cmet_cli.declared import Option, check_declared
 from cmet_cli.errors import UsageError
 
@@ -44,6 +44,24 @@ def test_defaults_are_the_classes_own():
     result, calls = run()
     assert result.exit_code == 0, result.output
     assert calls == [(Brew(), "pot")]
+
+
+def test_what_a_command_has_no_use_for_is_no_flag_of_it():
+    calls: list[Brew] = []
+
+    @takes_options
+    def brew(brew: Annotated[Brew, Without("tea", "spice")]) -> None:
+        """Make tea."""
+        calls.append(brew)
+
+    app = typer.Typer()
+    app.command()(brew)
+    assert CliRunner().invoke(app, ["--cups", "3"]).exit_code == 0
+    assert calls == [Brew(3)]
+    refused = CliRunner().invoke(app, ["--tea", "black"])
+    assert refused.exit_code == 2
+    assert "--tea" in refused.output
+    assert "spice" not in CliRunner().invoke(app, ["--help"]).output
 
 
 def test_flags_fill_one_object():

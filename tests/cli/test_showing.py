@@ -13,9 +13,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def test_a_sweep(cmet, tmp_path):
-    run = cmet("sweep", "--video", EXAMPLE, "-s", "happy", "--intensities", "1", "-o", "s.png")
+    run = cmet("sweep", "--video", EXAMPLE, "-s", "happy,sad", "--intensities", "1", "-o", "s.png")
     assert run.returncode == 0, run.stderr
-    assert "1 by 1 tiles" in run.stdout
+    assert "2 by 1 tiles" in run.stdout
     assert (tmp_path / "s.png").is_file()
 
 

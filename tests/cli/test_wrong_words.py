@@ -46,11 +46,15 @@ def test_in_one_line(cmet, tmp_path, words, said, hint):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_page_of_other_words_is_not_made_either(cmet, tmp_path):
-    run = cmet("inspect", EXAMPLE, "--speech", VOICE)
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [("inspect", "--speech"), ("inspect", "--crf"), ("sweep", "--intensity"), ("sweep", "--fit")],
+)
+def test_what_a_look_makes_no_use_of_is_no_flag_of_it(cmet, command, flag):
+    run = cmet(command, flag, "1")
     assert run.returncode == 2
-    assert "not --speech" in run.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert f"No such option: {flag}" in run.stderr
+    assert f"{flag} " not in cmet(command, "--help").stdout
 
 
 @pytest.mark.parametrize("words", [(), ("train",)])

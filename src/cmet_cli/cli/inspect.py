@@ -10,7 +10,7 @@ import typer
 from ..options import EditOptions, ModelOptions, RuntimeOptions
 from .console import progress_bars
 from .edit import EmotionAudio, NeutralAudio, load_editor, tell_asked
-from .params import OUTPUT, Quiet, Verbose, takes_options
+from .params import NOT_SHOWN, OUTPUT, Quiet, Verbose, Without, takes_options
 
 Page = Annotated[
     Path | None,
@@ -21,13 +21,15 @@ Page = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+#: Options that say how a video is written.
+OF_A_FILE = ("compare", "crf", "encoder", "preset")
 Frames = Annotated[int, typer.Option("--frames", help="Moments shown before and after.")]
 
 
 @takes_options
 def inspect(
     video: Annotated[Path, typer.Argument(help="The video to look inside.")],
-    options: EditOptions,
+    options: Annotated[EditOptions, Without(*NOT_SHOWN, *OF_A_FILE)],
     model: ModelOptions,
     runtime: RuntimeOptions,
     emotion_audio: EmotionAudio = None,

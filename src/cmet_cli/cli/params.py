@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
 
 import typer
 
@@ -54,6 +54,12 @@ WeightsDir = Annotated[
     Path | None, typer.Option("--weights-dir", help="Folder with the model weights.")
 ]
 
+#: Options of an edit that a look at a video's own picture has no use for.
+NOT_SHOWN = (
+    *("speech", "fit", "lips", "identity_image"),
+    *("save_codes", "sidecar", "sign_cert", "sign_key"),
+)
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -63,6 +69,21 @@ class FlagsOf:
 
     def __init__(self, options: type) -> None:
         self.options = options
+
+
+class Without:
+    """Marks a parameter as the declared options of a class but for some, of which the command can
+    make no use."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+
+class _Group(NamedTuple):
+    """What stands for a parameter: the fields that become flags, and what is made of them."""
+
+    fields: list[Declared]
+    make: Callable[..., Any]
 
 
 def takes_options(command: Command) -> Command:
@@ -81,15 +102,14 @@ def takes_options(command: Command) -> Command:
             )
             annotations[name] = hints[name]
             continue
-        for field in declared(groups[name][0]).values():
+        for field in groups[name].fields:
             parameters.append(_parameter(field))
             annotations[field.name] = parameters[-1].annotation
 
     @functools.wraps(command)
     def run(**values: Any) -> Any:
         objects = {}
-        for name, (kind, make) in groups.items():
-            fields = declared(kind).values()
+        for name, (fields, make) in groups.items():
             objects[name] = make(**{f.name: _value(f, values.pop(f.name)) for f in fields})
         return command(**values, **objects)
 
@@ -99,12 +119,19 @@ def takes_options(command: Command) -> Command:
     return run  # type: ignore[return-value]
 
 
-def _group(hint: Any) -> tuple[type, Callable[..., Any]] | None:
-    """The class whose options a parameter stands for, and what is made of their values."""
-    marks = [note for note in getattr(hint, "__metadata__", ()) if isinstance(note, FlagsOf)]
-    if marks:
-        return marks[0].options, dict
-    return (hint, hint) if isinstance(hint, type) and is_dataclass(hint) else None
+def _group(hint: Any) -> _Group | None:
+    """None for a parameter that is no options class."""
+    notes = getattr(hint, "__metadata__", ())
+    for note in notes:
+        if isinstance(note, FlagsOf):
+            return _Group(list(declared(note.options).values()), dict)
+    left_out = {name for note in notes if isinstance(note, Without) for name in note.names}
+    kind = getattr(hint, "__origin__", hint) if left_out else hint
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        return None
+    fields = declared(kind)
+    assert left_out <= fields.keys()
+    return _Group([f for name, f in fields.items() if name not in left_out], kind)
 
 
 def _parameter(field: Declared) -> inspect.Parameter:

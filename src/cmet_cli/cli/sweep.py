@@ -8,14 +8,16 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from ..options import EditOptions, ModelOptions, RuntimeOptions
+from ..options import ASKING, EditOptions, ModelOptions, RuntimeOptions
 from .console import progress_bars
 from .edit import Video, load_editor
-from .params import OUTPUT, Quiet, Verbose, takes_options
+from .params import NOT_SHOWN, OUTPUT, Quiet, Verbose, Without, takes_options
 
 Emotions = Annotated[
     list[str] | None,
-    typer.Option("--show", "-s", help="A name or a mixture, a row of the sheet. Repeat for more."),
+    typer.Option(
+        "--show", "-s", help="A name or a mixture, a row of the sheet. Several with commas."
+    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every name that is known.")]
 Intensities = Annotated[
@@ -39,7 +41,7 @@ VideoOut = Annotated[
 @takes_options
 def sweep(
     video: Video,
-    options: EditOptions,
+    options: Annotated[EditOptions, Without(*NOT_SHOWN, *ASKING[1:], "intensity", "compare")],
     model: ModelOptions,
     runtime: RuntimeOptions,
     show: Emotions = None,
@@ -66,7 +68,8 @@ def sweep(
     if output.suffix.lower() != ".png":
         raise UsageError(f"a sheet is written as .png: {output}", "--video-out is for a video")
     editor = load_editor(model, runtime, download=False, quiet=quiet)
-    names = [*(show or ()), *([options.emotion] if options.emotion else [])]
+    asked = [*(show or ()), options.emotion]
+    names = [name for text in asked for name in text.split(",") if name.strip()]
     if all_names or not names:
         names += editor.model.ear.presets.names
     with progress_bars(quiet) as progress:

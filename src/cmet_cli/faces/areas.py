@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from .calibration import FaceEllipse
+from .fields import smoothstep
 
 #: In units of the face's ellipse: top, bottom, and how far from the middle line.
 AREAS = {
@@ -26,13 +27,12 @@ def _area(size_px: int, face: FaceEllipse, names: tuple[str, ...]) -> np.ndarray
     axis = (np.arange(size_px) + 0.5) / size_px
     across = np.abs(axis[None] - face.centre[0]) / face.radii[0]
     down = (axis[:, None] - face.centre[1]) / face.radii[1]
-    mask = np.zeros((size_px, size_px))
+    mask = np.zeros((size_px, size_px), np.float32)
     for name in names:
         top, bottom, wide = AREAS[name]
         inside = np.minimum(np.minimum(down - top, bottom - down), wide - across)
-        x = np.clip(inside / SOFT + 0.5, 0, 1)
-        mask = np.maximum(mask, x * x * (3 - 2 * x))
-    return mask.astype(np.float32)
+        mask = np.maximum(mask, smoothstep(inside / SOFT + 0.5, 0.0, 1.0))
+    return mask
 
 
 def area_mask(

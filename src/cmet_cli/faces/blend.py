@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from .calibration import FaceEllipse
+from .fields import smoothstep
 
 #: The mask falls from 1 to 0 between these multiples of the radii.
 FADE_FROM, FADE_TO = 0.88, 1.12
@@ -23,7 +24,7 @@ def face_mask(size_px: int, face: FaceEllipse) -> np.ndarray:
     axis = (np.arange(size_px) + 0.5) / size_px
     x = (axis[None] - face.centre[0]) / face.radii[0]
     y = (axis[:, None] - face.centre[1]) / face.radii[1]
-    return _smoothstep((FADE_TO - np.hypot(x, y)) / (FADE_TO - FADE_FROM))
+    return smoothstep((FADE_TO - np.hypot(x, y)) / (FADE_TO - FADE_FROM), 0.0, 1.0)
 
 
 def head_mask(size_px: int, face: FaceEllipse, right: float, down: float) -> np.ndarray:
@@ -44,12 +45,7 @@ def square_mask(size_px: int, faded: bool) -> np.ndarray:
         return np.ones((size_px, size_px), np.float32)
     axis = (np.arange(size_px) + 0.5) / size_px
     edge = np.minimum(axis, 1 - axis) / SQUARE_FADE
-    return _smoothstep(np.minimum(edge[None], edge[:, None]))
-
-
-def _smoothstep(x: np.ndarray) -> np.ndarray:
-    x = np.clip(x, 0.0, 1.0)
-    return (x * x * (3 - 2 * x)).astype(np.float32)
+    return smoothstep(np.minimum(edge[None], edge[:, None]), 0.0, 1.0)
 
 
 def match_colours(rendered: np.ndarray, original: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from ..backends.base import Backend
-from ..faces.difference import smoothstep
 from ..faces.eyes import lids_down
+from ..faces.fields import smoothstep
 from ..media.smoothing import gaussian
 from .encode import encode_crops
 

@@ -119,8 +119,8 @@ def save_codes(
     ``delta`` ``[n, E]``, what is asked for at intensity 1, before that, limits, easing and the
     words' share of the jaw; ``pose`` ``[n, P]`` and ``lip`` ``[n, L]`` as rendered; ``square``
     ``[n, 3]``, centre x, y and side in pixels of the video; ``weight`` ``[n]``, how much of the
-    edit is shown; ``head`` ``[n, 2]``, how far it is off the square's middle, in shares of its side.
-    The first face's arrays have plain names, those of the others end in ``_2``, ``_3`` ...
+    edit is shown; ``head`` ``[n, 2]``, how far it is off the square's middle, in shares of its
+    side. The first face's arrays have plain names, those of the others end in ``_2``, ``_3`` ...
     """
     arrays: dict[str, Any] = {"times_s": timeline.times_s, "intensity": np.float32(intensity)}
     arrays["faces"] = np.int64(len(edits))
