@@ -13,6 +13,9 @@ from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.errors import FaceError, UsageError
 from cmet_cli.evaluation.evaluate import Evaluator, agreement, shift
 from cmet_cli.evaluation.marks import BY_NAME
+from cmet_cli.evaluation.networks.expression import Description, ExpressionJudge
+from cmet_cli.evaluation.networks.load import Networks
+from cmet_cli.evaluation.protocol import Protocol
 from cmet_cli.media.program import bundled_ffmpeg
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
@@ -145,6 +148,29 @@ def test_what_cannot_be_compared_is_told(evaluate, source, tmp_path, make_media)
     lost = evaluate(source, empty)
     assert {"coverage", "sound"} <= set(lost.flagged)
     assert lost.notes[0] == "no face was found in the edit"
+
+
+# ---------------------------------------------------------------- what was asked for
+
+
+class Sure(ExpressionJudge):
+    """Sees one expression in everything."""
+
+    def logits(self, pictures):
+        return np.eye(7)[self.described.labels.index("happy")]
+
+
+@pytest.mark.parametrize("name", ["Happy", "1.0 HAPPY"])
+def test_a_name_is_known_however_it_is_written(editor, source, edit, name):
+    networks = Networks(expression=Sure("stand-in", Description(), None, None))
+    protocol = Protocol("authors", networks, "a machine")
+    found = Evaluator(editor.model, networks, protocol)(source, edit, name)
+    assert found.emotion == "happy"
+    assert found.values["net_expression"] == pytest.approx(math.e / (math.e + 6))
+    assert protocol.report().per_class == {"happy": (1, 1)}
+
+
+# ---------------------------------------------------------------- by hand
 
 
 def test_agreement_and_shift_of_moving_codes():

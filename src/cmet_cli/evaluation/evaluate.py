@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..backends.base import Backend
+from ..emotion.named import plain_name
 from ..emotion.source import EmotionSource
 from ..errors import CmetError, FaceError, UsageError
 from ..media.audio import decode_audio
@@ -70,6 +71,7 @@ class Evaluator:
         two cannot be compared, :class:`FaceError` where the input shows no face,
         :class:`MediaError`."""
         wanted = self.model.mixture(emotion) if emotion else None
+        emotion = plain_name(emotion) if emotion else ""
         options = options or EditOptions()
         infos = [probe_video(path) for path in (before, after)]
         if (infos[0].width, infos[0].height) != (infos[1].width, infos[1].height):
