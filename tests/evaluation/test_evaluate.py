@@ -153,6 +153,30 @@ def test_what_cannot_be_compared_is_told(evaluate, source, tmp_path, make_media)
 # ---------------------------------------------------------------- what was asked for
 
 
+@pytest.fixture(scope="module")
+def two(folder, source):
+    """Two people side by side, a second long."""
+    path = folder / "two.mkv"
+    both = "[0:v]hflip[a];[0:v][a]hstack"
+    ffmpeg("-i", source, "-filter_complex", both, "-t", 1, *LOSSLESS, path)
+    return path
+
+
+@pytest.mark.parametrize(("hidden", "coverage"), [("0", 1.0), ("iw/2", 0.0)])
+def test_a_number_that_the_edit_does_not_have(evaluate, two, tmp_path, hidden, coverage):
+    """The second of two faces was edited, and one is left: that one, or the other."""
+    box = f"drawbox=x={hidden}:y=0:w=iw/2:h=ih:color=gray:t=fill"
+    ffmpeg("-i", two, "-vf", box, *LOSSLESS, tmp_path / "one.mkv")
+    found = evaluate(two, tmp_path / "one.mkv", options=EditOptions(face=2))
+    assert found.values["frames"] == 1
+    assert found.values["coverage"] == coverage
+
+
+def test_a_number_that_the_input_does_not_have(evaluate, two):
+    with pytest.raises(UsageError, match="face 3 does not exist"):
+        evaluate(two, two, options=EditOptions(face=3))
+
+
 class Sure(ExpressionJudge):
     """Sees one expression in everything."""
 

@@ -14,6 +14,7 @@ from ..backends.base import Backend
 from ..emotion.named import plain_name
 from ..emotion.source import EmotionSource
 from ..errors import CmetError, FaceError, UsageError
+from ..faces.placement import Placement
 from ..media.audio import decode_audio
 from ..media.clock import Timeline
 from ..media.probe import VideoInfo, probe_video
@@ -37,6 +38,8 @@ STILL = 0.05
 #: Lips are compared when moved against each other by at most so much.
 MOST_SHIFT_S = 0.4
 TOGETHER = 16
+#: Of a square's side: what is further from it is another face.
+NEAR = 1 / 3
 #: Frames below which little can be said of movement.
 FEW = 10
 
@@ -82,12 +85,11 @@ class Evaluator:
             )
         reader, notes = self._reader(), list[str]()
         maps = [reader.find(infos[0], options, progress, hold=False)]
-        for face in dict.fromkeys((options.face, None)):  # numbers may differ in the edit
-            with contextlib.suppress(FaceError):
-                there = reader.find(infos[1], replace(options, face=face), progress, hold=False)
-                maps.append(there)
-                break
-        else:
+        with contextlib.suppress(FaceError):
+            # Numbers may differ in the edit, or not exist there: whoever it shows is looked at.
+            everybody = replace(options, face=None if options.face is None else "all")
+            maps.append(reader.find(infos[1], everybody, progress, hold=False))
+        if len(maps) < 2:
             notes.append("no face was found in the edit")
         seen = _Seen.of(infos, maps, self._backend)
         if self.networks is not None and self.networks.any and len(maps) > 1:
@@ -98,7 +100,7 @@ class Evaluator:
         values = {
             **_clock(maps, infos),
             "sound": _sound(infos),
-            "coverage": _coverage(maps),
+            "coverage": _coverage(maps, by_place=options.face is not None),
             **seen.figures.values(),
             **seen.outside.values(),
             **self._codes(seen, maps[0].timeline, wanted),
@@ -266,13 +268,24 @@ def _sound(infos: list[VideoInfo]) -> float:
     return 1.0  # both are silent
 
 
-def _coverage(maps: list[FaceMap]) -> float:
-    """Of the frames in which the input shows the face, those in which the edit shows one."""
+def _coverage(maps: list[FaceMap], *, by_place: bool) -> float:
+    """Of the faces that the input shows frame by frame, those that the edit shows. by_place: where
+    the input does, whatever their number; else whoever was chosen in either."""
     if len(maps) < 2:
         return 0.0
-    present = [m.placements[0].present for m in maps]
-    n = min(map(len, present))
-    return float(present[1][:n][present[0][:n]].mean()) if present[0][:n].any() else math.nan
+    shown = found = 0
+    for place in maps[0].placements:
+        n = min(len(maps[0].ticks), len(maps[1].ticks))
+        others = [_near(place, p, n) if by_place else p.present[:n] for p in maps[1].placements]
+        shown += int(place.present[:n].sum())
+        found += int((place.present[:n] & np.any(others, axis=0)).sum())
+    return found / shown if shown else math.nan
+
+
+def _near(place: Placement, other: Placement, n: int) -> np.ndarray:
+    """Whether the other stands in the same place, bool ``[n]``; False where either is absent."""
+    apart = np.linalg.norm(place.squares[:n, :2] - other.squares[:n, :2], axis=1)
+    return apart < NEAR * place.squares[:n, 2]
 
 
 def agreement(before: np.ndarray, after: np.ndarray) -> float:
