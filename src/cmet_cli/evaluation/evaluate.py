@@ -26,6 +26,7 @@ from ..pipeline.encode import encode_crops
 from ..pipeline.find import FaceMap
 from ..pipeline.read import VideoReader
 from .face import SIDE_PX, FaceFigures, OutsideFigure
+from .intended import compared, new_words, not_measured
 from .judged import judge
 from .marks import Evaluation
 from .networks.load import Networks
@@ -70,9 +71,10 @@ class Evaluator:
         truth: Path | None = None,
     ) -> Evaluation:
         """emotion: the name that was asked for, to see whether the face went there; options: how
-        faces are found; truth: a true take, for the protocol. Raises :class:`UsageError` where the
-        two cannot be compared, :class:`FaceError` where the input shows no face,
-        :class:`MediaError`."""
+        faces are found and, as far as it is known, what else was asked for: the faces that were
+        edited (of all, the first one is measured) and new speech, whose differences are no faults;
+        truth: a true take, for the protocol. Raises :class:`UsageError` where the two cannot be
+        compared, :class:`FaceError` where the input shows no face, :class:`MediaError`."""
         wanted = self.model.mixture(emotion) if emotion else None
         emotion = plain_name(emotion) if emotion else ""
         options = options or EditOptions()
@@ -91,7 +93,7 @@ class Evaluator:
             maps.append(reader.find(infos[1], everybody, progress, hold=False))
         if len(maps) < 2:
             notes.append("no face was found in the edit")
-        seen = _Seen.of(infos, maps, self._backend)
+        seen = _Seen.of(infos, maps, self._backend, options)
         if self.networks is not None and self.networks.any and len(maps) > 1:
             seen.gather(maps)
         for pair in _pairs(infos):
@@ -107,7 +109,8 @@ class Evaluator:
         }
         if len(maps[0].ticks) < FEW:
             notes.append(f"{len(maps[0].ticks)} frames: too few for how mouth, head and sync go")
-        sound, alike = lag_s(before, after) if infos[0].audio_streams else (math.nan, math.nan)
+        heard = infos[0].audio_streams and options.speech is None
+        sound, alike = lag_s(before, after) if heard else (math.nan, math.nan)
         if math.isnan(sound):
             notes.append("sync is not measured: the edit has other sound, or there is none")
         # Lips are compared frame by frame: a picture that begins later has later lips.
@@ -115,6 +118,7 @@ class Evaluator:
         values["sync_like"] = float(np.minimum(alike, values.pop("lips_like")))  # NaN where one is
         if seen.gatherers:
             values |= self._judged(seen, emotion, options, truth)
+        values |= dict.fromkeys(not_measured(options) & values.keys(), math.nan)
         return Evaluation(before, after, values, emotion, tuple(notes))
 
     def check_emotion(self, name: str) -> None:
@@ -131,8 +135,9 @@ class Evaluator:
         """What the networks say; the edit is cut out where the input shows the face."""
         assert self.networks is not None
         before, after = (gatherer.pictures() for gatherer in seen.gatherers)
+        dubbed = options.speech is not None  # the edit's lips go with a sound that is not here
         judged = judge(
-            self.networks,
+            replace(self.networks, sync=None) if dubbed else self.networks,
             before,
             after,
             emotion,
@@ -175,7 +180,8 @@ class Evaluator:
 
 @dataclass
 class _Seen:
-    """What a pass over both files keeps. gatherers: of what networks look at, where any do."""
+    """What a pass over both files keeps. compared: how many of the input's frames may be;
+    gatherers: of what networks look at, where any do."""
 
     infos: list[VideoInfo]
     faces: FaceMap
@@ -186,11 +192,14 @@ class _Seen:
     outside: OutsideFigure
     codes: tuple[list[np.ndarray], list[np.ndarray]]
     at: list[int]
+    compared: int
     frames: int = 0
     gatherers: tuple[Gatherer, ...] = ()
 
     @classmethod
-    def of(cls, infos: list[VideoInfo], maps: list[FaceMap], backend: Backend) -> _Seen:
+    def of(
+        cls, infos: list[VideoInfo], maps: list[FaceMap], backend: Backend, options: EditOptions
+    ) -> _Seen:
         ellipse, (one, other) = backend.crop.calibration.face, infos
         return cls(
             infos,
@@ -198,10 +207,11 @@ class _Seen:
             backend,
             (Cropper(one, backend.crop.size_px), Cropper(other, backend.crop.size_px)),
             (Cropper(one, SIDE_PX), Cropper(other, SIDE_PX)),
-            FaceFigures(ellipse),
+            FaceFigures(ellipse, new_words=new_words(options)),
             OutsideFigure(ellipse, infos),
             ([], []),
             [],
+            compared(options, maps),
         )
 
     def gather(self, maps: list[FaceMap]) -> None:
@@ -218,10 +228,11 @@ class _Seen:
         for before, after in group:
             index = before.index
             self.frames += 1
-            if index >= len(place.squares):
+            if index >= self.compared:
                 continue
-            square = place.square(index)
-            self.outside.add(before.planes[0], after.planes[0], square)
+            squares = [face.square(index) for face in self.faces.placements]
+            self.outside.add(before.planes[0], after.planes[0], squares)
+            square = squares[0]
             if square is None or place.weights[index] <= 0:
                 self.figures.cut()
                 continue
