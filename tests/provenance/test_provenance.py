@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import http.server
 import json
+import os
 import struct
 import subprocess
 import threading
@@ -20,8 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cmet_cli import EditOptions, EmotionEditor
-from cmet_cli.errors import UsageError
+from cmet_cli.errors import MediaError, UsageError
 from cmet_cli.media.program import bundled_ffmpeg
+from cmet_cli.provenance import seal
 from cmet_cli.provenance.credentials import Signer, read_credentials, sign
 from cmet_cli.provenance.statement import SOURCE_TYPE, read_sidecar
 from cmet_cli.weights.record import sha256_of
@@ -343,3 +345,70 @@ def test_nobody_is_asked_for_a_manifest(folder, signed, tracking, tmp_path):
     sign(result, picture, said, Signer.of(folder / "cert.pem", folder / "key.pem"))
     assert read_credentials(result).parent == "tracking.png"
     assert asked == []
+
+
+# ---------------------------------------------------------------- odd files
+
+
+def made_by_ffmpeg(path, *words):
+    subprocess.run(
+        [bundled_ffmpeg(), "-loglevel", "error", "-y", "-i", EXAMPLE, *words, path], check=True
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def signer(folder):
+    return Signer.of(folder / "cert.pem", folder / "key.pem")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("matroska.mp4", "-t 0.4 -f matroska"),
+        ("stream.mp4", "-t 0.4 -f mpegts"),
+        ("png.jpg", "-frames:v 1 -c:v png -f image2pipe"),
+    ],
+)
+def test_an_original_that_is_not_what_its_name_says(folder, signed, signer, tmp_path, name, words):
+    original = made_by_ffmpeg(tmp_path / name, *words.split())
+    result = tmp_path / "result.mp4"
+    result.write_bytes((folder / "in.mp4").read_bytes())
+    sign(result, original, read_credentials(signed).said, signer)
+    found = read_credentials(result, folder / "ca.pem")
+    assert (found.state, found.parent) == ("trusted", name)
+
+
+def test_an_edit_of_a_file_whose_name_is_no_text(editor, folder, tmp_path):
+    video = tmp_path / os.fsdecode(b"in\xff.mp4")
+    video.write_bytes((folder / "in.mp4").read_bytes())
+    options = EditOptions(
+        emotion="happy", sign_cert=folder / "cert.pem", sign_key=folder / "key.pem", sidecar=True
+    )
+    editor.edit(video, None, tmp_path / "out.mp4", options=options)
+    found = read_credentials(tmp_path / "out.mp4")
+    assert (found.state, found.parent) == ("valid", "in?.mp4")
+    assert read_sidecar(tmp_path / "out.mp4")[0]["original"]["file"] == "in?.mp4"
+
+
+@pytest.mark.parametrize("appears", ["", "out.mp4"])
+def test_nothing_stays_of_an_edit_that_fails_last(editor, folder, tmp_path, monkeypatch, appears):
+    """In signing, or because somebody has made a file of that name meanwhile."""
+
+    def last(*_):
+        if not appears:
+            raise MediaError("signing failed")
+        (tmp_path / appears).write_bytes(b"theirs")
+
+    monkeypatch.setattr(seal, "sign", last)
+    options = EditOptions(
+        emotion="happy",
+        sign_cert=folder / "cert.pem",
+        sign_key=folder / "key.pem",
+        save_codes=tmp_path / "codes.npz",
+        sidecar=True,
+    )
+    with pytest.raises((MediaError, UsageError), match=r"signing failed|output exists"):
+        editor.edit(folder / "in.mp4", None, tmp_path / "out.mp4", options=options)
+    assert [p.name for p in tmp_path.iterdir()] == ([appears] if appears else [])
+    assert not appears or (tmp_path / appears).read_bytes() == b"theirs"

@@ -16,7 +16,8 @@ import numpy as np
 
 from .._version import __version__
 from ..errors import MediaError, UsageError
-from .statement import SOURCE_TYPE
+from ..log import log
+from .statement import SOURCE_TYPE, as_text
 
 #: Containers that can hold a manifest.
 MIME = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
@@ -158,16 +159,31 @@ def sign(result: Path, original: Path, said: dict[str, Any], signer: Signer) -> 
 
 @contextlib.contextmanager
 def _builder(c2pa: Any, original: Path, said: dict[str, Any], mime: str) -> Iterator[Any]:
-    parent = {"title": original.name, "relationship": "parentOf", "label": _ORIGINAL}
-    kind = ORIGINALS.get(original.suffix.lower())
-    manifest = _manifest(said, mime)
-    if kind is None:  # named, but what it holds cannot be looked into
-        manifest["ingredients"] = [{**parent, "format": "application/octet-stream"}]
+    """A manifest with the original as its parent: with a manifest of its own inside, where what
+    the original holds can be looked into, and else by name."""
+    parent = {"title": as_text(original.name), "relationship": "parentOf", "label": _ORIGINAL}
+    kind, manifest = ORIGINALS.get(original.suffix.lower()), _manifest(said, mime)
+    if kind is not None:
+        with _offline_builder(c2pa, json.dumps(manifest)) as builder:
+            if _add_looked_into(c2pa, builder, parent, kind, original):
+                yield builder
+                return
+    manifest["ingredients"] = [{**parent, "format": "application/octet-stream"}]
     with _offline_builder(c2pa, json.dumps(manifest)) as builder:
-        if kind is not None:
-            with original.open("rb") as file:
-                builder.add_ingredient(json.dumps(parent), kind, file)
         yield builder
+
+
+def _add_looked_into(
+    c2pa: Any, builder: Any, parent: dict[str, str], kind: str, original: Path
+) -> bool:
+    """Whether it could be: what a file holds need not be what its suffix says, nor be whole."""
+    try:
+        with original.open("rb") as file:
+            builder.add_ingredient(json.dumps(parent), kind, file)
+    except c2pa.C2paError as error:
+        log.warning("%s: named in the manifest, but not looked into (%s)", original, error)
+        return False
+    return True
 
 
 def _manifest(said: dict[str, Any], mime: str) -> dict[str, Any]:

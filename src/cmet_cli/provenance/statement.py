@@ -14,7 +14,6 @@ from .._version import __version__
 from ..asking import Wanted, in_words
 from ..media.audio import split_stretch
 from ..media.ffmpeg import check_input
-from ..media.files import atomic_path
 from ..model import Model
 from ..options import SIDECAR_SUFFIX, EditOptions
 from ..pipeline.codes import FaceEdit
@@ -48,7 +47,7 @@ def statement(done: Done) -> dict[str, Any]:
         "tool": {"name": "cmet", "version": __version__, "method": "C-MET (CVPR 2026)"},
         "original": _file(done.original),
         "models": {"name": done.model.backend.name, "sha256": file_digests(done.model.weights)},
-        "prompt": in_words(done.wanted),
+        "prompt": as_text(in_words(done.wanted)),
         "intensity": options.intensity,
         "edited_s": [list(span) for span in edited_spans(done.edits, done.times_s, drawn=drawn)],
     }
@@ -60,7 +59,12 @@ def statement(done: Done) -> dict[str, Any]:
 
 
 def _file(path: Path) -> dict[str, str]:
-    return {"file": path.name, "sha256": sha256_of(path)}
+    return {"file": as_text(path.name), "sha256": sha256_of(path)}
+
+
+def as_text(name: str) -> str:
+    """What of a file's name is text: UTF-8 and C2PA take nothing else."""
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def edited_spans(
@@ -87,11 +91,10 @@ def sidecar_of(output: Path) -> Path:
     return output.with_name(output.name + SIDECAR_SUFFIX)
 
 
-def write_sidecar(said: dict[str, Any], result: Path, output: Path, *, overwrite: bool) -> None:
-    """The statement beside a result. result: where its file is now; output: its name."""
+def write_sidecar(said: dict[str, Any], result: Path, sidecar: Path) -> None:
+    """The statement beside a result. Both under the names that they have now."""
     whole = {**said, "result": {"sha256": sha256_of(result)}}
-    with atomic_path(sidecar_of(output), overwrite=overwrite) as part:
-        part.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    sidecar.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def read_sidecar(result: Path) -> tuple[dict[str, Any], bool] | None:
