@@ -17,7 +17,7 @@ import numpy as np
 from .._version import __version__
 from ..errors import MediaError, UsageError
 from ..log import log
-from .statement import SOURCE_TYPE, as_text
+from .statement import SOURCE_TYPE, as_text, is_statement
 
 #: Containers that can hold a manifest.
 MIME = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
@@ -26,6 +26,7 @@ ORIGINALS = {**MIME, ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image
 LABEL = "org.cmet.edit"
 _ORIGINAL = "original"
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+ES256_IS_USUAL = "ES256 is the usual one"
 FIT = (
     "C2PA wants a certificate from an authority, with key usage digitalSignature, an extended key "
     "usage such as emailProtection, and key identifiers; above it in the file the authority's"
@@ -78,6 +79,7 @@ class Signer:
 
 
 def _algorithm(pem: bytes, path: Path) -> str:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -87,13 +89,15 @@ def _algorithm(pem: bytes, path: Path) -> str:
         raise UsageError(f"{path}: the key is locked", "give one without a passphrase") from error
     except ValueError as error:
         raise UsageError(f"{path}: no private key in PEM form") from error
+    except UnsupportedAlgorithm as error:
+        raise UsageError(f"{path}: a kind of key that is not known", ES256_IS_USUAL) from error
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES:
         return _CURVES[key.curve.name]
     if isinstance(key, rsa.RSAPrivateKey):
         return "PS256"
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "ED25519"
-    raise UsageError(f"{path}: a kind of key that C2PA does not know", "ES256 is the usual one")
+    raise UsageError(f"{path}: a kind of key that C2PA does not know", ES256_IS_USUAL)
 
 
 def _offline_builder(c2pa: Any, manifest: str) -> Any:
@@ -113,14 +117,19 @@ def _try(c2pa: Any, signer: Signer) -> None:
 
 def _check_pair(chain: bytes, secret: bytes, certificate: Path, key: Path) -> None:
     """What C2PA itself would find out only at the very end."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from cryptography.x509 import load_pem_x509_certificates
 
     try:
         first = load_pem_x509_certificates(chain)[0]
+        public = first.public_key()
     except (ValueError, IndexError) as error:
         raise UsageError(f"{certificate}: no certificate in PEM form") from error
-    if first.public_key() != load_pem_private_key(secret, None).public_key():
+    except UnsupportedAlgorithm as error:
+        words = f"{certificate}: a certificate of a kind of key that is not known"
+        raise UsageError(words, ES256_IS_USUAL) from error
+    if public != load_pem_private_key(secret, None).public_key():
         raise UsageError(f"{key}: not the key of the certificate {certificate}")
     now = datetime.now(timezone.utc)
     if not first.not_valid_before_utc <= now <= first.not_valid_after_utc:
@@ -255,7 +264,8 @@ def read_credentials(path: Path, anchors: Path | None = None) -> Credentials | N
     failures = results.get("activeManifest", {}).get("failure", [])
     signed, generators = manifest.get("signature_info", {}), manifest.get("claim_generator_info")
     parents = [i for i in manifest.get("ingredients", []) if i.get("relationship") == "parentOf"]
-    ours = [a["data"] for a in manifest.get("assertions", []) if a.get("label") == LABEL]
+    claims = [a.get("data") for a in manifest.get("assertions", []) if a.get("label") == LABEL]
+    ours = [said for said in claims if is_statement(said)]  # whoever signs may say anything there
     tool = (generators or [{}])[0]
     return Credentials(
         state=state,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import numpy as np
 
 from .._version import __version__
 from ..asking import Wanted, in_words
+from ..errors import UsageError
+from ..log import log
 from ..media.audio import split_stretch
 from ..media.ffmpeg import check_input
 from ..model import Model
@@ -23,6 +26,15 @@ from ..weights.record import sha256_of
 NOTICE = "Synthetic edit made with cmet; not an original recording."
 #: Digital source type of IPTC's vocabulary that C2PA asks for.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+#: What every statement says, and as what.
+FIELDS: Mapping[str, tuple[type, ...]] = {
+    "notice": (str,),
+    "prompt": (str,),
+    "intensity": (int, float),
+    "edited_s": (list,),
+}
+#: Larger or deeper than any statement: an hour with every other frame edited is 1.4 MB.
+MOST_BYTES, MOST_LEVELS = 16 << 20, 16
 
 
 @dataclass(frozen=True)
@@ -97,14 +109,42 @@ def write_sidecar(said: dict[str, Any], result: Path, sidecar: Path) -> None:
     sidecar.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def read_sidecar(result: Path) -> tuple[dict[str, Any], bool] | None:
-    """The statement beside a file, and whether the file is the one it speaks of; None without."""
+def read_sidecar(
+    result: Path, told: Callable[[str], None] = log.warning
+) -> tuple[dict[str, Any], bool] | None:
+    """The statement beside a file, and whether the file is the one it speaks of; None without.
+
+    told: gets a line where there is one that cannot be read, which is as good as none.
+    """
     path = sidecar_of(result)
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
-    check_input(path, "sidecar")
     try:
+        check_input(path, "sidecar", MOST_BYTES)
         said = json.loads(path.read_text("utf-8"))
+        if not is_statement(said):
+            raise ValueError("not a statement of cmet")
         return said, said["result"]["sha256"] == sha256_of(result)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    except UsageError as error:
+        told(f"{error.message}; taken as none")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        told(f"sidecar cannot be read: {path} ({reason}); taken as none"[:300])
+    return None
+
+
+def is_statement(said: Any) -> bool:
+    """Whether what a file says has the form of a statement: anybody may have written it."""
+    if not isinstance(said, dict) or not _shallow(said, MOST_LEVELS):
+        return False
+    if not all(type(said.get(name)) in kinds for name, kinds in FIELDS.items()):
+        return False
+    return all(
+        isinstance(span, list) and all(type(t) in (int, float) for t in span)
+        for span in said["edited_s"]
+    )
+
+
+def _shallow(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_shallow(one, levels - 1) for one in inner)
