@@ -17,7 +17,7 @@ from .inspection.gather import inspection
 from .inspection.page import Moment, write_page
 from .media.clock import Timeline
 from .media.containers import container_of
-from .media.files import atomic_path
+from .media.files import atomic_path, atomic_paths
 from .media.probe import VideoInfo
 from .media.writer import plan_streams
 from .model import Model, load_model
@@ -41,7 +41,7 @@ from .pipeline.stage import Stage, Stager
 from .pipeline.stopwatch import Stopwatch
 from .pipeline.sweep import MAX_TILES, Sweep, sweep_sheet, sweep_video
 from .provenance.seal import seal
-from .provenance.statement import Done
+from .provenance.statement import Done, sidecar_of
 from .reporting import (
     Finished,
     check_own_picture,
@@ -49,6 +49,7 @@ from .reporting import (
     check_sweep,
     encoding,
     encoding_for,
+    outputs_of,
     report,
     signer_for,
     streams_for,
@@ -158,7 +159,9 @@ class EmotionEditor:
         written = output_info(info, options.paste, options.compare, size_px)
         encode = encoding_for(options, written, stage.reading.faces.ticks)
         source: SourceChoice = "first" if stage.still else self.source_for(options)
-        with stopwatch.stage("rendering"), atomic_path(output, overwrite=options.overwrite) as part:
+        together = atomic_paths(outputs_of(output, options), overwrite=options.overwrite)
+        with stopwatch.stage("rendering"), together as parts:
+            part = parts[output]
             settings = PaintSettings(
                 source, options.paste, options.detail, options.areas, options.keeps_lips
             )
@@ -166,14 +169,14 @@ class EmotionEditor:
             job = RenderJob(reading.info, reading.faces, edits, settings, compare, script)
             target = Destination(part, encode, streams)
             render_video(job, self.backend, target, progress)
-            if options.save_codes is not None:  # no video without them
-                file = CodesFile(options.save_codes, options.overwrite)
+            if options.save_codes is not None:
+                file = CodesFile(parts[options.save_codes], options.overwrite)
                 timeline = stage.reading.faces.timeline
                 save_codes(file, edits, timeline, self.backend.layout, options.intensity)
             if signer is not None or options.sidecar:
                 times_s, original = stage.reading.faces.timeline.times_s, stage.heard.path
                 done = Done(original, wanted, options, edits, times_s, self.model)
-                seal(done, part, output, signer)
+                seal(done, part, parts.get(sidecar_of(output)), signer)
         return report(
             Finished(
                 output,

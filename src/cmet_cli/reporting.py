@@ -56,6 +56,12 @@ def check_request(
         check_output(sidecar_of(output), overwrite=options.overwrite, inputs=inputs)
 
 
+def outputs_of(output: Path, options: EditOptions) -> list[Path]:
+    """All that an edit writes, the video last: no video without the others."""
+    codes = [options.save_codes] if options.save_codes is not None else []
+    return [*codes, *([sidecar_of(output)] if options.sidecar else []), output]
+
+
 def signer_for(output: Path, options: EditOptions) -> Signer | None:
     """Who signs, found fit before work begins. Raises :class:`UsageError`."""
     if options.sign_cert is None and options.sign_key is None:

@@ -30,6 +30,20 @@ def test_figures_stand_in_the_report(batch, write_manifest, clips):
     assert ">frames 1.00</span>," in page
 
 
+def test_a_dub_is_not_worth_a_look_for_being_one(batch, write_manifest, clips):
+    rows = [{"video": "v0.mp4", "speech": "e0.wav", "fit": "bounce"}]
+    manifest = write_manifest(rows)
+    run = batch(manifest, "--evaluate")
+    assert run.returncode == 0, run.stderr
+    with (manifest.with_name("m_out") / "report.csv").open(newline="") as file:
+        (measured,) = csv.DictReader(file)
+    assert float(measured["eval_coverage"]) == 1
+    flagged = measured["worth_a_look"].split(", ")
+    for name in ("frames", "sound", "sync_s", "sync_like", "mouth"):
+        assert measured[f"eval_{name}"] == ""
+        assert name not in flagged
+
+
 def test_a_sidecar_is_an_output_like_others(batch, write_manifest, clips):
     manifest = write_manifest([{"video": "v0.mp4", "emotion_audio": "e0.wav", "sidecar": "true"}])
     assert batch(manifest).returncode == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cmet_cli.emotion.named import label, own_files, parse_mixture
+from cmet_cli.emotion.named import label, own_files, parse_mixture, plain_name
 from cmet_cli.errors import UsageError
 
 
@@ -49,3 +49,17 @@ def test_the_users_own_files_that_a_mixture_names(tmp_path, monkeypatch):
     (tmp_path / "weary.safetensors").touch()
     assert own_files("0.5 weary + happy") == [tmp_path / "weary.safetensors"]
     assert own_files("happy") == own_files("") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Happy", "happy"),
+        (" 1.0*HAPPY ", "happy"),
+        ("0.5 Happy", "0.5 Happy"),
+        ("-Happy", "-Happy"),
+        ("Happy + Sad", "Happy + Sad"),
+    ],
+)
+def test_one_whole_name_is_plain(text, name):
+    assert plain_name(text) == name

@@ -13,9 +13,13 @@ from cmet_cli import EditOptions, EmotionEditor
 from cmet_cli.errors import FaceError, UsageError
 from cmet_cli.evaluation.evaluate import Evaluator, agreement, shift
 from cmet_cli.evaluation.marks import BY_NAME
+from cmet_cli.evaluation.networks.expression import Description, ExpressionJudge
+from cmet_cli.evaluation.networks.load import Networks
+from cmet_cli.evaluation.protocol import Protocol
 from cmet_cli.media.program import bundled_ffmpeg
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
+OTHER_WORDS = EXAMPLE.parent / "voices" / "happy.wav"
 LOSSLESS = ["-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", "-c:a", "copy"]
 
 
@@ -145,6 +149,105 @@ def test_what_cannot_be_compared_is_told(evaluate, source, tmp_path, make_media)
     lost = evaluate(source, empty)
     assert {"coverage", "sound"} <= set(lost.flagged)
     assert lost.notes[0] == "no face was found in the edit"
+
+
+# ---------------------------------------------------------------- what was asked for
+
+
+def dub(editor, video, output, fit="video", lips="auto"):
+    options = EditOptions(emotion="happy", speech=OTHER_WORDS, fit=fit, lips=lips, crf=0)
+    editor.edit(video, None, output, options=options)
+    return options
+
+
+@pytest.fixture(scope="module")
+def longer(folder, source, editor):
+    """A dub that loops: as long as the speech, its first round's end melting into its start."""
+    return folder / "longer.mkv", dub(editor, source, folder / "longer.mkv", "loop")
+
+
+def test_a_dub_is_not_held_against_itself(evaluate, source, longer):
+    output, options = longer
+    found = evaluate(source, output, "happy", options)
+    assert found.flagged == ()
+    for name in ("sound", "sync_s", "sync_like", "mouth", "frames"):
+        assert math.isnan(found.values[name]), name
+    for name in ("flicker", "pose", "times_s", "outside", "expression"):
+        assert math.isfinite(found.values[name]), name
+
+
+def test_of_two_files_alone_a_dub_is_told_apart(evaluate, source, longer):
+    """Nobody said that it was one."""
+    assert {"sound", "frames", "mouth", "flicker"} <= set(evaluate(source, longer[0]).flagged)
+
+
+def test_what_a_dub_does_not_ask_for_is_still_seen(evaluate, source, longer, tmp_path):
+    output, options = longer
+    spoilt = tmp_path / "spoilt.mkv"
+    jitter = "crop=iw-4:ih-4:2+2*mod(n\\,2):2+2*mod(n\\,2),scale=iw+4:ih+4"
+    ffmpeg("-i", output, "-vf", jitter, *LOSSLESS, spoilt)
+    assert "flicker" in evaluate(source, spoilt, "happy", options).flagged
+
+
+def test_lips_that_a_dub_keeps_are_compared(evaluate, editor, source, tmp_path):
+    options = dub(editor, source, tmp_path / "kept.mkv", lips="video")
+    values = evaluate(source, tmp_path / "kept.mkv", "happy", options).values
+    assert values["mouth"] > 0.9
+    assert values["frames"] == 1
+    assert math.isnan(values["sound"])
+
+
+@pytest.fixture(scope="module")
+def two(folder, source):
+    """Two people side by side, a second long."""
+    path = folder / "two.mkv"
+    both = "[0:v]hflip[a];[0:v][a]hstack"
+    ffmpeg("-i", source, "-filter_complex", both, "-t", 1, *LOSSLESS, path)
+    return path
+
+
+def test_all_edited_faces_count_as_faces(evaluate, editor, two, tmp_path):
+    options = EditOptions(emotion="happy", face="all", crf=0)
+    editor.edit(two, None, tmp_path / "all.mkv", options=options)
+    assert "outside_most" in evaluate(two, tmp_path / "all.mkv", "happy").flagged  # not told of it
+    found = evaluate(two, tmp_path / "all.mkv", "happy", options)
+    assert found.flagged == ()
+    assert found.values["outside_most"] < 1
+
+
+@pytest.mark.parametrize(("hidden", "coverage"), [("0", 1.0), ("iw/2", 0.0)])
+def test_a_number_that_the_edit_does_not_have(evaluate, two, tmp_path, hidden, coverage):
+    """The second of two faces was edited, and one is left: that one, or the other."""
+    box = f"drawbox=x={hidden}:y=0:w=iw/2:h=ih:color=gray:t=fill"
+    ffmpeg("-i", two, "-vf", box, *LOSSLESS, tmp_path / "one.mkv")
+    found = evaluate(two, tmp_path / "one.mkv", options=EditOptions(face=2))
+    assert found.values["frames"] == 1
+    assert found.values["coverage"] == coverage
+
+
+def test_a_number_that_the_input_does_not_have(evaluate, two):
+    with pytest.raises(UsageError, match="face 3 does not exist"):
+        evaluate(two, two, options=EditOptions(face=3))
+
+
+class Sure(ExpressionJudge):
+    """Sees one expression in everything."""
+
+    def logits(self, pictures):
+        return np.eye(7)[self.described.labels.index("happy")]
+
+
+@pytest.mark.parametrize("name", ["Happy", "1.0 HAPPY"])
+def test_a_name_is_known_however_it_is_written(editor, source, edit, name):
+    networks = Networks(expression=Sure("stand-in", Description(), None, None))
+    protocol = Protocol("authors", networks, "a machine")
+    found = Evaluator(editor.model, networks, protocol)(source, edit, name)
+    assert found.emotion == "happy"
+    assert found.values["net_expression"] == pytest.approx(math.e / (math.e + 6))
+    assert protocol.report().per_class == {"happy": (1, 1)}
+
+
+# ---------------------------------------------------------------- by hand
 
 
 def test_agreement_and_shift_of_moving_codes():

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from cmet_cli.errors import UsageError
-from cmet_cli.media.files import atomic_path
+from cmet_cli.media.files import atomic_path, atomic_paths
 
 #: What most file systems take, in bytes.
 LONGEST = 255
@@ -36,3 +36,25 @@ def test_what_was_there_stays_unless_it_may_go(tmp_path):
     with atomic_path(place, overwrite=True) as part:
         part.write_bytes(b"after")
     assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"after"]
+
+
+def test_files_that_belong_together_get_their_names_together(tmp_path):
+    first, last = tmp_path / "a.npz", tmp_path / "b.mp4"
+
+    def write():
+        with atomic_paths((first, last)) as parts:
+            for place, part in parts.items():
+                part.write_text(place.name)
+
+    write()
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
+        "a.npz": "a.npz",
+        "b.mp4": "b.mp4",
+    }
+    first.unlink()
+    with pytest.raises(UsageError, match=r"output exists: .*b\.mp4"):
+        write()
+    assert [p.name for p in tmp_path.iterdir()] == ["b.mp4"]
+    with pytest.raises(ZeroDivisionError), atomic_paths((first, last), overwrite=True) as parts:
+        parts[first].write_bytes(bytes(1 // 0))
+    assert last.read_text() == "b.mp4"

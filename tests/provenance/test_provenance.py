@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import http.server
 import json
+import os
 import struct
 import subprocess
 import threading
@@ -20,13 +21,32 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cmet_cli import EditOptions, EmotionEditor
-from cmet_cli.errors import UsageError
+from cmet_cli.errors import MediaError, UsageError
 from cmet_cli.media.program import bundled_ffmpeg
+from cmet_cli.provenance import credentials, seal
 from cmet_cli.provenance.credentials import Signer, read_credentials, sign
-from cmet_cli.provenance.statement import SOURCE_TYPE, read_sidecar
+from cmet_cli.provenance.statement import MOST_BYTES, SOURCE_TYPE, read_sidecar
 from cmet_cli.weights.record import sha256_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
+#: On prime239v1, which the package cryptography does not have.
+ODD_KEY = """-----BEGIN PRIVATE KEY-----
+MIGBAgEAMBMGByqGSM49AgEGCCqGSM49AwEEBGcwZQIBAQQeYOS+CpmCVpNYqaw6
+akKY7/ijWb6uALRHStUOiQrsoUADPgAECY0nMfSWev6D6lCH9D6denisVk1FZgF5
+c8z7WvEcXjrHqSnp4zX3KC/KppcIZlmgohWfVPpF9K+rAjlm
+-----END PRIVATE KEY-----
+"""
+ODD_CERTIFICATE = """-----BEGIN CERTIFICATE-----
+MIIBajCCARWgAwIBAgIUQIxTCP0+CiKR15yzM8cND6uJA5kwCgYIKoZIzj0EAwIw
+DjEMMAoGA1UEAwwDb2RkMCAXDTI2MTEyODE0MDA1OVoYDzIxMjYxMTA0MTQwMDU5
+WjAOMQwwCgYDVQQDDANvZGQwVTATBgcqhkjOPQIBBggqhkjOPQMBBAM+AAQJjScx
+9JZ6/oPqUIf0Pp16eKxWTUVmAXlzzPta8RxeOsepKenjNfcoL8qmlwhmWaCiFZ9U
++kX0r6sCOWajUzBRMB0GA1UdDgQWBBT8Qrxpcw26v+YJwWPAkdaNBQm/TDAfBgNV
+HSMEGDAWgBT8Qrxpcw26v+YJwWPAkdaNBQm/TDAPBgNVHRMBAf8EBTADAQH/MAoG
+CCqGSM49BAMCA0MAMEACHghFHHijOLBji//wdWHgWTZV4iHFOVDdesfhYm6JBAIe
+eqnM2M+TiAd7/mNruk3q8ihSmC7OPd7MtSRQVs2x
+-----END CERTIFICATE-----
+"""
 _PEM, _DAY = serialization.Encoding.PEM, datetime.timedelta(days=1)
 
 
@@ -101,6 +121,8 @@ def folder(tmp_path_factory):
     root = certificate("root")  # signs for itself, which C2PA does not take
     (folder / "root.pem").write_bytes(root[0].public_bytes(_PEM))
     (folder / "root_key.pem").write_bytes(key_pem(root[1]))
+    (folder / "odd_key.pem").write_text(ODD_KEY)
+    (folder / "odd.pem").write_text(ODD_CERTIFICATE)
     (folder / "wrong.pem").write_bytes(key_pem(ec.generate_private_key(ec.SECP256R1())))
     command = [bundled_ffmpeg(), "-loglevel", "error", "-i", str(EXAMPLE), "-t", "1"]
     subprocess.run([*command, "-c:a", "copy", str(folder / "in.mp4")], check=True)
@@ -212,6 +234,8 @@ def test_a_sidecar_says_the_same_and_of_which_file(editor, folder):
         ("old.pem", "old_key.pem", "not valid now"),
         ("root.pem", "root_key.pem", "cannot be signed with"),
         ("none.pem", "key.pem", "not found"),
+        ("cert.pem", "odd_key.pem", "a kind of key that is not known"),
+        ("odd.pem", "key.pem", "a certificate of a kind of key that is not known"),
     ],
 )
 def test_what_cannot_sign_is_told_before_work_begins(
@@ -343,3 +367,149 @@ def test_nobody_is_asked_for_a_manifest(folder, signed, tracking, tmp_path):
     sign(result, picture, said, Signer.of(folder / "cert.pem", folder / "key.pem"))
     assert read_credentials(result).parent == "tracking.png"
     assert asked == []
+
+
+# ---------------------------------------------------------------- odd files
+
+
+def made_by_ffmpeg(path, *words):
+    subprocess.run(
+        [bundled_ffmpeg(), "-loglevel", "error", "-y", "-i", EXAMPLE, *words, path], check=True
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def signer(folder):
+    return Signer.of(folder / "cert.pem", folder / "key.pem")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("matroska.mp4", "-t 0.4 -f matroska"),
+        ("stream.mp4", "-t 0.4 -f mpegts"),
+        ("png.jpg", "-frames:v 1 -c:v png -f image2pipe"),
+    ],
+)
+def test_an_original_that_is_not_what_its_name_says(folder, signed, signer, tmp_path, name, words):
+    original = made_by_ffmpeg(tmp_path / name, *words.split())
+    result = tmp_path / "result.mp4"
+    result.write_bytes((folder / "in.mp4").read_bytes())
+    sign(result, original, read_credentials(signed).said, signer)
+    found = read_credentials(result, folder / "ca.pem")
+    assert (found.state, found.parent) == ("trusted", name)
+
+
+def test_an_edit_of_a_file_whose_name_is_no_text(editor, folder, tmp_path):
+    video = tmp_path / os.fsdecode(b"in\xff.mp4")
+    video.write_bytes((folder / "in.mp4").read_bytes())
+    options = EditOptions(
+        emotion="happy", sign_cert=folder / "cert.pem", sign_key=folder / "key.pem", sidecar=True
+    )
+    editor.edit(video, None, tmp_path / "out.mp4", options=options)
+    found = read_credentials(tmp_path / "out.mp4")
+    assert (found.state, found.parent) == ("valid", "in?.mp4")
+    assert read_sidecar(tmp_path / "out.mp4")[0]["original"]["file"] == "in?.mp4"
+
+
+@pytest.mark.parametrize("appears", ["", "out.mp4"])
+def test_nothing_stays_of_an_edit_that_fails_last(editor, folder, tmp_path, monkeypatch, appears):
+    """In signing, or because somebody has made a file of that name meanwhile."""
+
+    def last(*_):
+        if not appears:
+            raise MediaError("signing failed")
+        (tmp_path / appears).write_bytes(b"theirs")
+
+    monkeypatch.setattr(seal, "sign", last)
+    options = EditOptions(
+        emotion="happy",
+        sign_cert=folder / "cert.pem",
+        sign_key=folder / "key.pem",
+        save_codes=tmp_path / "codes.npz",
+        sidecar=True,
+    )
+    with pytest.raises((MediaError, UsageError), match=r"signing failed|output exists"):
+        editor.edit(folder / "in.mp4", None, tmp_path / "out.mp4", options=options)
+    assert [p.name for p in tmp_path.iterdir()] == ([appears] if appears else [])
+    assert not appears or (tmp_path / appears).read_bytes() == b"theirs"
+
+
+DEEP = '{"notice": "", "prompt": "", "intensity": 1, "edited_s": [], "more": %s}'
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "is empty"),
+        ("[", "cannot be read"),
+        ("[" * 200_000, "cannot be read"),
+        ("\0" * (MOST_BYTES + 1), "is larger than 16 MiB"),
+        ('{"notice": "yes", "result": {"sha256": ""}}', "not a statement"),
+        (DEEP % ("[" * 300 + "]" * 300), "not a statement"),
+    ],
+)
+def test_a_sidecar_that_cannot_be_read_is_none(tmp_path, text, why):
+    result, told = tmp_path / "v.mp4", list[str]()
+    result.write_bytes(b"video")
+    result.with_name("v.mp4.cmet.json").write_text(text)
+    assert read_sidecar(result, told.append) is None
+    (line,) = told
+    assert why in line
+    assert "taken as none" in line
+    assert len(line) <= 300
+
+
+def test_no_sidecar_is_not_worth_a_word(tmp_path):
+    told = list[str]()
+    assert read_sidecar(tmp_path / ("v" * 251 + ".mp4"), told.append) is None
+    assert told == []
+
+
+def test_a_manifest_is_told_beside_a_sidecar_that_cannot_be_read(cmet, signed, tmp_path):
+    (tmp_path / "v.mp4").write_bytes(signed.read_bytes())
+    (tmp_path / "v.mp4.cmet.json").touch()
+    run = cmet("verify", "v.mp4")
+    assert run.returncode == 0, run.stderr
+    assert "valid: untouched" in run.stdout
+    assert "sidecar is empty: v.mp4.cmet.json; taken as none" in run.stderr
+
+
+SAID = {"notice": "n", "prompt": "p", "intensity": 1.0, "edited_s": [[0.0, 1.0]]}
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        ["notice", "prompt"],
+        {"notice": "n"},
+        SAID | {"intensity": "much"},
+        SAID | {"edited_s": [1]},
+        SAID | {"notice": ["n"]},
+    ],
+)
+def test_whoever_signs_may_say_anything(folder, signer, tmp_path, monkeypatch, claimed):
+    real = credentials._manifest
+
+    def hostile(said, mime):
+        manifest = real(said, mime)
+        manifest["assertions"][1]["data"] = claimed
+        return manifest
+
+    result = tmp_path / "result.mp4"
+    result.write_bytes((folder / "in.mp4").read_bytes())
+    monkeypatch.setattr(credentials, "_manifest", hostile)
+    sign(result, folder / "in.mp4", SAID | {"original": {"file": "in.mp4"}}, signer)
+    found = read_credentials(result)
+    assert (found.state, found.said) == ("valid", {})
+
+
+def test_what_a_stranger_says_does_not_paint_the_terminal(folder, signer, tmp_path, cmet):
+    result = tmp_path / "v.mp4"
+    result.write_bytes((folder / "in.mp4").read_bytes())
+    said = SAID | {"original": {"file": "in.mp4"}, "notice": "\x1b[2Ktrusted"}
+    sign(result, folder / "in.mp4", said, signer)
+    run = cmet("verify", "v.mp4")
+    assert "notice:  [2Ktrusted" in run.stderr
+    assert "\x1b" not in run.stderr

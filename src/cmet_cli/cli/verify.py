@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import error_console, print_json
+from .console import error_console, one_line, print_json, print_warning
 from .params import Json, Verbose
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def verify(
     check_input(file, "file")
     if anchors is not None:
         check_input(anchors, "anchors")
-    found, sidecar = read_credentials(file, anchors), read_sidecar(file)
+    found, sidecar = read_credentials(file, anchors), read_sidecar(file, print_warning)
     relied = found is not None and found.state == ("valid" if anchors is None else "trusted")
     if json:
         print_json(_as_dict(found, sidecar))
@@ -59,7 +59,7 @@ def _tell(
 ) -> None:
     console = error_console()
     if found is None:
-        typer.echo(f"{file}: no C2PA manifest")
+        typer.echo(one_line(f"{file}: no C2PA manifest"))
     else:
         who = "; who signed was not checked (--anchors)" if anchors is None else ", by a stranger"
         meaning = {
@@ -67,16 +67,16 @@ def _tell(
             "valid": f"untouched since it was signed{who}",
         }
         words = meaning.get(found.state, "not what was signed")
-        typer.echo(f"{file}: {found.state}: {words}")
+        typer.echo(one_line(f"{file}: {found.state}: {words}"))
         for name, value in (
             ("signed by", found.signer),
             ("made with", found.tool),
             ("made from", found.parent),
         ):
             if value:
-                console.print(f"{name}: {value}", markup=False)
+                console.print(one_line(f"{name}: {value}"), markup=False)
         for problem in found.problems:
-            console.print(problem, markup=False)
+            console.print(one_line(problem), markup=False)
     said = found.said if found is not None and found.said else {}
     if sidecar is not None and not said:
         said = sidecar[0]
@@ -84,4 +84,5 @@ def _tell(
         console.print(f"a sidecar, unsigned, {same}:", markup=False)
     for name in ("notice", "prompt", "intensity", "edited_s"):
         if name in said:
-            console.print(f"{name.replace('_s', ' (s)')}: {said[name]}", markup=False)
+            line = f"{name.replace('_s', ' (s)')}: {said[name]}"
+            console.print(one_line(line), markup=False)

@@ -63,6 +63,13 @@ def label(text: str) -> str:
     return shown
 
 
+def plain_name(text: str) -> str:
+    """A mixture of one whole name as that name (``Happy`` -> ``happy``), others as they are. Raises
+    :class:`UsageError`."""
+    terms = parse_mixture(text)
+    return terms[0].name if len(terms) == 1 and terms[0].weight == 1 else text
+
+
 def own_folder() -> Path:
     """Where the user's emotions lie: ``$CMET_EMOTIONS_DIR``, else among the user's settings."""
     chosen = os.environ.get(ENVIRONMENT_VARIABLE)

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from ..backends.base import Backend
+from ..emotion.named import plain_name
 from ..emotion.source import EmotionSource
 from ..errors import CmetError, FaceError, UsageError
+from ..faces.placement import Placement
 from ..media.audio import decode_audio
 from ..media.clock import Timeline
 from ..media.probe import VideoInfo, probe_video
@@ -24,6 +26,7 @@ from ..pipeline.encode import encode_crops
 from ..pipeline.find import FaceMap
 from ..pipeline.read import VideoReader
 from .face import SIDE_PX, FaceFigures, OutsideFigure
+from .intended import compared, new_words, not_measured
 from .judged import judge
 from .marks import Evaluation
 from .networks.load import Networks
@@ -36,6 +39,8 @@ STILL = 0.05
 #: Lips are compared when moved against each other by at most so much.
 MOST_SHIFT_S = 0.4
 TOGETHER = 16
+#: Of a square's side: what is further from it is another face.
+NEAR = 1 / 3
 #: Frames below which little can be said of movement.
 FEW = 10
 
@@ -66,10 +71,12 @@ class Evaluator:
         truth: Path | None = None,
     ) -> Evaluation:
         """emotion: the name that was asked for, to see whether the face went there; options: how
-        faces are found; truth: a true take, for the protocol. Raises :class:`UsageError` where the
-        two cannot be compared, :class:`FaceError` where the input shows no face,
-        :class:`MediaError`."""
+        faces are found and, as far as it is known, what else was asked for: the faces that were
+        edited (of all, the first one is measured) and new speech, whose differences are no faults;
+        truth: a true take, for the protocol. Raises :class:`UsageError` where the two cannot be
+        compared, :class:`FaceError` where the input shows no face, :class:`MediaError`."""
         wanted = self.model.mixture(emotion) if emotion else None
+        emotion = plain_name(emotion) if emotion else ""
         options = options or EditOptions()
         infos = [probe_video(path) for path in (before, after)]
         if (infos[0].width, infos[0].height) != (infos[1].width, infos[1].height):
@@ -80,14 +87,13 @@ class Evaluator:
             )
         reader, notes = self._reader(), list[str]()
         maps = [reader.find(infos[0], options, progress, hold=False)]
-        for face in dict.fromkeys((options.face, None)):  # numbers may differ in the edit
-            with contextlib.suppress(FaceError):
-                there = reader.find(infos[1], replace(options, face=face), progress, hold=False)
-                maps.append(there)
-                break
-        else:
+        with contextlib.suppress(FaceError):
+            # Numbers may differ in the edit, or not exist there: whoever it shows is looked at.
+            everybody = replace(options, face=None if options.face is None else "all")
+            maps.append(reader.find(infos[1], everybody, progress, hold=False))
+        if len(maps) < 2:
             notes.append("no face was found in the edit")
-        seen = _Seen.of(infos, maps, self._backend)
+        seen = _Seen.of(infos, maps, self._backend, options)
         if self.networks is not None and self.networks.any and len(maps) > 1:
             seen.gather(maps)
         for pair in _pairs(infos):
@@ -96,14 +102,15 @@ class Evaluator:
         values = {
             **_clock(maps, infos),
             "sound": _sound(infos),
-            "coverage": _coverage(maps),
+            "coverage": _coverage(maps, by_place=options.face is not None),
             **seen.figures.values(),
             **seen.outside.values(),
             **self._codes(seen, maps[0].timeline, wanted),
         }
         if len(maps[0].ticks) < FEW:
             notes.append(f"{len(maps[0].ticks)} frames: too few for how mouth, head and sync go")
-        sound, alike = lag_s(before, after) if infos[0].audio_streams else (math.nan, math.nan)
+        heard = infos[0].audio_streams and options.speech is None
+        sound, alike = lag_s(before, after) if heard else (math.nan, math.nan)
         if math.isnan(sound):
             notes.append("sync is not measured: the edit has other sound, or there is none")
         # Lips are compared frame by frame: a picture that begins later has later lips.
@@ -111,6 +118,7 @@ class Evaluator:
         values["sync_like"] = float(np.minimum(alike, values.pop("lips_like")))  # NaN where one is
         if seen.gatherers:
             values |= self._judged(seen, emotion, options, truth)
+        values |= dict.fromkeys(not_measured(options) & values.keys(), math.nan)
         return Evaluation(before, after, values, emotion, tuple(notes))
 
     def check_emotion(self, name: str) -> None:
@@ -127,8 +135,9 @@ class Evaluator:
         """What the networks say; the edit is cut out where the input shows the face."""
         assert self.networks is not None
         before, after = (gatherer.pictures() for gatherer in seen.gatherers)
+        dubbed = options.speech is not None  # the edit's lips go with a sound that is not here
         judged = judge(
-            self.networks,
+            replace(self.networks, sync=None) if dubbed else self.networks,
             before,
             after,
             emotion,
@@ -171,7 +180,8 @@ class Evaluator:
 
 @dataclass
 class _Seen:
-    """What a pass over both files keeps. gatherers: of what networks look at, where any do."""
+    """What a pass over both files keeps. compared: how many of the input's frames may be;
+    gatherers: of what networks look at, where any do."""
 
     infos: list[VideoInfo]
     faces: FaceMap
@@ -182,11 +192,14 @@ class _Seen:
     outside: OutsideFigure
     codes: tuple[list[np.ndarray], list[np.ndarray]]
     at: list[int]
+    compared: int
     frames: int = 0
     gatherers: tuple[Gatherer, ...] = ()
 
     @classmethod
-    def of(cls, infos: list[VideoInfo], maps: list[FaceMap], backend: Backend) -> _Seen:
+    def of(
+        cls, infos: list[VideoInfo], maps: list[FaceMap], backend: Backend, options: EditOptions
+    ) -> _Seen:
         ellipse, (one, other) = backend.crop.calibration.face, infos
         return cls(
             infos,
@@ -194,10 +207,11 @@ class _Seen:
             backend,
             (Cropper(one, backend.crop.size_px), Cropper(other, backend.crop.size_px)),
             (Cropper(one, SIDE_PX), Cropper(other, SIDE_PX)),
-            FaceFigures(ellipse),
+            FaceFigures(ellipse, new_words=new_words(options)),
             OutsideFigure(ellipse, infos),
             ([], []),
             [],
+            compared(options, maps),
         )
 
     def gather(self, maps: list[FaceMap]) -> None:
@@ -214,10 +228,11 @@ class _Seen:
         for before, after in group:
             index = before.index
             self.frames += 1
-            if index >= len(place.squares):
+            if index >= self.compared:
                 continue
-            square = place.square(index)
-            self.outside.add(before.planes[0], after.planes[0], square)
+            squares = [face.square(index) for face in self.faces.placements]
+            self.outside.add(before.planes[0], after.planes[0], squares)
+            square = squares[0]
             if square is None or place.weights[index] <= 0:
                 self.figures.cut()
                 continue
@@ -264,13 +279,24 @@ def _sound(infos: list[VideoInfo]) -> float:
     return 1.0  # both are silent
 
 
-def _coverage(maps: list[FaceMap]) -> float:
-    """Of the frames in which the input shows the face, those in which the edit shows one."""
+def _coverage(maps: list[FaceMap], *, by_place: bool) -> float:
+    """Of the faces that the input shows frame by frame, those that the edit shows. by_place: where
+    the input does, whatever their number; else whoever was chosen in either."""
     if len(maps) < 2:
         return 0.0
-    present = [m.placements[0].present for m in maps]
-    n = min(map(len, present))
-    return float(present[1][:n][present[0][:n]].mean()) if present[0][:n].any() else math.nan
+    shown = found = 0
+    for place in maps[0].placements:
+        n = min(len(maps[0].ticks), len(maps[1].ticks))
+        others = [_near(place, p, n) if by_place else p.present[:n] for p in maps[1].placements]
+        shown += int(place.present[:n].sum())
+        found += int((place.present[:n] & np.any(others, axis=0)).sum())
+    return found / shown if shown else math.nan
+
+
+def _near(place: Placement, other: Placement, n: int) -> np.ndarray:
+    """Whether the other stands in the same place, bool ``[n]``; False where either is absent."""
+    apart = np.linalg.norm(place.squares[:n, :2] - other.squares[:n, :2], axis=1)
+    return apart < NEAR * place.squares[:n, 2]
 
 
 def agreement(before: np.ndarray, after: np.ndarray) -> float:

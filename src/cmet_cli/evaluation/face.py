@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ..faces.areas import area_mask
 from ..faces.blend import head_mask
 from ..faces.calibration import FaceEllipse
 from ..faces.geometry import Square
@@ -23,11 +24,16 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class FaceFigures:
-    """Give it crops (RGB float32 ``[256, 256, 3]``) of the same squares, in order."""
+    """Give it crops (RGB float32 ``[256, 256, 3]``) of the same squares, in order.
 
-    def __init__(self, face: FaceEllipse) -> None:
+    new_words: the mouth says something else, so that restlessness is compared above it.
+    """
+
+    def __init__(self, face: FaceEllipse, *, new_words: bool = False) -> None:
         radii = (face.radii[0] * SHRUNK, face.radii[1] * SHRUNK)
         self._face = head_mask(SIDE_PX, FaceEllipse(face.centre, radii), 0.0, 0.0) > 0.5
+        upper = area_mask(SIDE_PX, face, ("upper",), 0.0, 0.0) > 0.5
+        self._steady = self._face & upper if new_words else self._face
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._last: list[np.ndarray] | None = None
         self._detail: list[tuple[float, float]] = []
@@ -62,7 +68,7 @@ class FaceFigures:
         at[..., 0] += np.arange(SIDE_PX, dtype=np.float32)
         at[..., 1] += np.arange(SIDE_PX, dtype=np.float32)[:, None]
         moved = cv2.remap(last, at, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
-        return float(np.abs(moved.astype(np.float32) - grey)[self._face].mean())
+        return float(np.abs(moved.astype(np.float32) - grey)[self._steady].mean())
 
     def values(self) -> dict[str, float]:
         """sharpness and flicker as ratios; exposure, colour and change in levels."""
@@ -91,8 +97,8 @@ class OutsideFigure:
         self._scales = [255 / (2**f.bits - 1) for f in formats]
         self._changes: list[tuple[float, float]] = []
 
-    def add(self, before: np.ndarray, after: np.ndarray, square: Square | None) -> None:
-        """Luma planes ``[H, W]`` of one frame, and where the face is in it."""
+    def add(self, before: np.ndarray, after: np.ndarray, squares: Sequence[Square | None]) -> None:
+        """Luma planes ``[H, W]`` of one frame, and where the edited faces are in it."""
         if not self._alike:
             return
         height, width = before.shape
@@ -103,7 +109,7 @@ class OutsideFigure:
             for p, level in zip((before, after), self._scales, strict=True)
         ]
         outside = np.ones(size[::-1], np.uint8)
-        if square is not None:
+        for square in filter(None, squares):
             (x, y), (rx, ry) = self._face.centre, self._face.radii
             centre = (
                 round((square.left + x * square.side) * scale),

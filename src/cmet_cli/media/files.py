@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import UsageError
@@ -22,18 +22,46 @@ def atomic_path(destination: Path, *, overwrite: bool = False) -> Iterator[Path]
     exception, Ctrl-C too, the temporary file is removed. Without ``overwrite`` a file that has
     appeared meanwhile is kept and :class:`UsageError` raised.
     """
+    with atomic_paths((destination,), overwrite=overwrite) as parts:
+        yield parts[destination]
+
+
+@contextlib.contextmanager
+def atomic_paths(
+    destinations: Sequence[Path], *, overwrite: bool = False
+) -> Iterator[dict[Path, Path]]:
+    """The same for files that belong together: all get their names, in order, or none does.
+
+    Gives the temporary path of each destination.
+    """
+    parts = {destination: _beside(destination) for destination in destinations}
+    placed = list[Path]()
+    try:
+        yield parts
+        for destination, part in parts.items():
+            if overwrite:
+                part.replace(destination)
+            else:
+                _rename_new(part, destination)
+            placed.append(destination)
+    except BaseException:
+        if len(placed) < len(parts):
+            _unlink(placed)  # without the others they mean nothing
+        raise
+    finally:
+        _unlink(parts.values())
+
+
+def _beside(destination: Path) -> Path:
     # File systems count bytes.
     stem = destination.stem.encode(errors="ignore")[:STEM_BYTES].decode(errors="ignore")
-    temporary = destination.with_name(f".{stem}.{uuid.uuid4().hex[:8]}.part{destination.suffix}")
-    try:
-        yield temporary
-        if overwrite:
-            temporary.replace(destination)
-        else:
-            _rename_new(temporary, destination)
-    finally:
+    return destination.with_name(f".{stem}.{uuid.uuid4().hex[:8]}.part{destination.suffix}")
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    for path in paths:
         with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+            path.unlink()
 
 
 def _rename_new(temporary: Path, destination: Path) -> None:

@@ -16,7 +16,8 @@ import numpy as np
 
 from .._version import __version__
 from ..errors import MediaError, UsageError
-from .statement import SOURCE_TYPE
+from ..log import log
+from .statement import SOURCE_TYPE, as_text, is_statement
 
 #: Containers that can hold a manifest.
 MIME = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
@@ -25,6 +26,7 @@ ORIGINALS = {**MIME, ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image
 LABEL = "org.cmet.edit"
 _ORIGINAL = "original"
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+ES256_IS_USUAL = "ES256 is the usual one"
 FIT = (
     "C2PA wants a certificate from an authority, with key usage digitalSignature, an extended key "
     "usage such as emailProtection, and key identifiers; above it in the file the authority's"
@@ -77,6 +79,7 @@ class Signer:
 
 
 def _algorithm(pem: bytes, path: Path) -> str:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -86,13 +89,15 @@ def _algorithm(pem: bytes, path: Path) -> str:
         raise UsageError(f"{path}: the key is locked", "give one without a passphrase") from error
     except ValueError as error:
         raise UsageError(f"{path}: no private key in PEM form") from error
+    except UnsupportedAlgorithm as error:
+        raise UsageError(f"{path}: a kind of key that is not known", ES256_IS_USUAL) from error
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES:
         return _CURVES[key.curve.name]
     if isinstance(key, rsa.RSAPrivateKey):
         return "PS256"
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "ED25519"
-    raise UsageError(f"{path}: a kind of key that C2PA does not know", "ES256 is the usual one")
+    raise UsageError(f"{path}: a kind of key that C2PA does not know", ES256_IS_USUAL)
 
 
 def _offline_builder(c2pa: Any, manifest: str) -> Any:
@@ -112,14 +117,19 @@ def _try(c2pa: Any, signer: Signer) -> None:
 
 def _check_pair(chain: bytes, secret: bytes, certificate: Path, key: Path) -> None:
     """What C2PA itself would find out only at the very end."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from cryptography.x509 import load_pem_x509_certificates
 
     try:
         first = load_pem_x509_certificates(chain)[0]
+        public = first.public_key()
     except (ValueError, IndexError) as error:
         raise UsageError(f"{certificate}: no certificate in PEM form") from error
-    if first.public_key() != load_pem_private_key(secret, None).public_key():
+    except UnsupportedAlgorithm as error:
+        words = f"{certificate}: a certificate of a kind of key that is not known"
+        raise UsageError(words, ES256_IS_USUAL) from error
+    if public != load_pem_private_key(secret, None).public_key():
         raise UsageError(f"{key}: not the key of the certificate {certificate}")
     now = datetime.now(timezone.utc)
     if not first.not_valid_before_utc <= now <= first.not_valid_after_utc:
@@ -158,16 +168,31 @@ def sign(result: Path, original: Path, said: dict[str, Any], signer: Signer) -> 
 
 @contextlib.contextmanager
 def _builder(c2pa: Any, original: Path, said: dict[str, Any], mime: str) -> Iterator[Any]:
-    parent = {"title": original.name, "relationship": "parentOf", "label": _ORIGINAL}
-    kind = ORIGINALS.get(original.suffix.lower())
-    manifest = _manifest(said, mime)
-    if kind is None:  # named, but what it holds cannot be looked into
-        manifest["ingredients"] = [{**parent, "format": "application/octet-stream"}]
+    """A manifest with the original as its parent: with a manifest of its own inside, where what
+    the original holds can be looked into, and else by name."""
+    parent = {"title": as_text(original.name), "relationship": "parentOf", "label": _ORIGINAL}
+    kind, manifest = ORIGINALS.get(original.suffix.lower()), _manifest(said, mime)
+    if kind is not None:
+        with _offline_builder(c2pa, json.dumps(manifest)) as builder:
+            if _add_looked_into(c2pa, builder, parent, kind, original):
+                yield builder
+                return
+    manifest["ingredients"] = [{**parent, "format": "application/octet-stream"}]
     with _offline_builder(c2pa, json.dumps(manifest)) as builder:
-        if kind is not None:
-            with original.open("rb") as file:
-                builder.add_ingredient(json.dumps(parent), kind, file)
         yield builder
+
+
+def _add_looked_into(
+    c2pa: Any, builder: Any, parent: dict[str, str], kind: str, original: Path
+) -> bool:
+    """Whether it could be: what a file holds need not be what its suffix says, nor be whole."""
+    try:
+        with original.open("rb") as file:
+            builder.add_ingredient(json.dumps(parent), kind, file)
+    except c2pa.C2paError as error:
+        log.warning("%s: named in the manifest, but not looked into (%s)", original, error)
+        return False
+    return True
 
 
 def _manifest(said: dict[str, Any], mime: str) -> dict[str, Any]:
@@ -239,7 +264,8 @@ def read_credentials(path: Path, anchors: Path | None = None) -> Credentials | N
     failures = results.get("activeManifest", {}).get("failure", [])
     signed, generators = manifest.get("signature_info", {}), manifest.get("claim_generator_info")
     parents = [i for i in manifest.get("ingredients", []) if i.get("relationship") == "parentOf"]
-    ours = [a["data"] for a in manifest.get("assertions", []) if a.get("label") == LABEL]
+    claims = [a.get("data") for a in manifest.get("assertions", []) if a.get("label") == LABEL]
+    ours = [said for said in claims if is_statement(said)]  # whoever signs may say anything there
     tool = (generators or [{}])[0]
     return Credentials(
         state=state,

@@ -8,10 +8,11 @@ from .credentials import Signer, sign
 from .statement import Done, statement, write_sidecar
 
 
-def seal(done: Done, part: Path, output: Path, signer: Signer | None) -> None:
-    """part: the finished file under its temporary name; output: the name it will get."""
+def seal(done: Done, part: Path, sidecar: Path | None, signer: Signer | None) -> None:
+    """part: the finished file under its temporary name; sidecar: the same of the statement beside
+    it, None for none."""
     said = statement(done)
     if signer is not None:
         sign(part, done.original, said, signer)
-    if done.options.sidecar:
-        write_sidecar(said, part, output, overwrite=done.options.overwrite)
+    if sidecar is not None:
+        write_sidecar(said, part, sidecar)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import numpy as np
 
 from .._version import __version__
 from ..asking import Wanted, in_words
+from ..errors import UsageError
+from ..log import log
 from ..media.audio import split_stretch
 from ..media.ffmpeg import check_input
-from ..media.files import atomic_path
 from ..model import Model
 from ..options import SIDECAR_SUFFIX, EditOptions
 from ..pipeline.codes import FaceEdit
@@ -24,6 +26,15 @@ from ..weights.record import sha256_of
 NOTICE = "Synthetic edit made with cmet; not an original recording."
 #: Digital source type of IPTC's vocabulary that C2PA asks for.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+#: What every statement says, and as what.
+FIELDS: Mapping[str, tuple[type, ...]] = {
+    "notice": (str,),
+    "prompt": (str,),
+    "intensity": (int, float),
+    "edited_s": (list,),
+}
+#: Larger or deeper than any statement: an hour with every other frame edited is 1.4 MB.
+MOST_BYTES, MOST_LEVELS = 16 << 20, 16
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ def statement(done: Done) -> dict[str, Any]:
         "tool": {"name": "cmet", "version": __version__, "method": "C-MET (CVPR 2026)"},
         "original": _file(done.original),
         "models": {"name": done.model.backend.name, "sha256": file_digests(done.model.weights)},
-        "prompt": in_words(done.wanted),
+        "prompt": as_text(in_words(done.wanted)),
         "intensity": options.intensity,
         "edited_s": [list(span) for span in edited_spans(done.edits, done.times_s, drawn=drawn)],
     }
@@ -60,7 +71,12 @@ def statement(done: Done) -> dict[str, Any]:
 
 
 def _file(path: Path) -> dict[str, str]:
-    return {"file": path.name, "sha256": sha256_of(path)}
+    return {"file": as_text(path.name), "sha256": sha256_of(path)}
+
+
+def as_text(name: str) -> str:
+    """What of a file's name is text: UTF-8 and C2PA take nothing else."""
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def edited_spans(
@@ -87,21 +103,48 @@ def sidecar_of(output: Path) -> Path:
     return output.with_name(output.name + SIDECAR_SUFFIX)
 
 
-def write_sidecar(said: dict[str, Any], result: Path, output: Path, *, overwrite: bool) -> None:
-    """The statement beside a result. result: where its file is now; output: its name."""
+def write_sidecar(said: dict[str, Any], result: Path, sidecar: Path) -> None:
+    """The statement beside a result. Both under the names that they have now."""
     whole = {**said, "result": {"sha256": sha256_of(result)}}
-    with atomic_path(sidecar_of(output), overwrite=overwrite) as part:
-        part.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    sidecar.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def read_sidecar(result: Path) -> tuple[dict[str, Any], bool] | None:
-    """The statement beside a file, and whether the file is the one it speaks of; None without."""
+def read_sidecar(
+    result: Path, told: Callable[[str], None] = log.warning
+) -> tuple[dict[str, Any], bool] | None:
+    """The statement beside a file, and whether the file is the one it speaks of; None without.
+
+    told: gets a line where there is one that cannot be read, which is as good as none.
+    """
     path = sidecar_of(result)
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
-    check_input(path, "sidecar")
     try:
+        check_input(path, "sidecar", MOST_BYTES)
         said = json.loads(path.read_text("utf-8"))
+        if not is_statement(said):
+            raise ValueError("not a statement of cmet")
         return said, said["result"]["sha256"] == sha256_of(result)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    except UsageError as error:
+        told(f"{error.message}; taken as none")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        told(f"sidecar cannot be read: {path} ({reason}); taken as none"[:300])
+    return None
+
+
+def is_statement(said: Any) -> bool:
+    """Whether what a file says has the form of a statement: anybody may have written it."""
+    if not isinstance(said, dict) or not _shallow(said, MOST_LEVELS):
+        return False
+    if not all(type(said.get(name)) in kinds for name, kinds in FIELDS.items()):
+        return False
+    return all(
+        isinstance(span, list) and all(type(t) in (int, float) for t in span)
+        for span in said["edited_s"]
+    )
+
+
+def _shallow(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_shallow(one, levels - 1) for one in inner)
