@@ -7,6 +7,7 @@ is left is what the emotion did. All pictures are RGB float32 ``[S, S, 3]`` in [
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from .furrows import Furrowed, Furrows, bare_skin
 from .lip_line import LINE_PACE, met, unlikely
 from .lips import Lips
 from .mouth import PACE, Gap, Mouth, Words, eased
-from .opening import tapered, teeth
+from .opening import Opening, tapered, teeth
 from .palette import Palette
 from .reach import Reach
 
@@ -103,6 +104,16 @@ class Difference:
         return Difference(flow, residual, tear, gap, furrows)
 
 
+class _Where(NamedTuple):
+    """Where things may be, as :meth:`Differ.__call__` takes it."""
+
+    region: np.ndarray
+    mouth: np.ndarray | None
+    lips: np.ndarray | None
+    eyes: np.ndarray | None
+    brows: np.ndarray | None
+
+
 class Differ:
     """Finds what changed, frame after frame of one shot. For one thread."""
 
@@ -129,63 +140,103 @@ class Differ:
         unless the crop is the whole picture); palette: this person's colours; mouth: where lips
         may part; lips: where they may not, but move as a whole; eyes: where lids are; brows: where
         brows may be raised to. All ``[S, S]`` in [0, 1]."""
+        where = _Where(region, mouth, lips, eyes, brows)
         flow = self.flow(seen)
         further = self._reach(flow, seen.expected) if seen.expected is not None else 0.0
-        opening = None
-        small = len(flow) < DRAWS_NEW_PX
-        moved = lips if mouth is None else mouth
-        if small and moved is not None:
-            flow = held_up(flow, moved, further)
-        if mouth is not None:
-            unlike = unlikely(seen.original, mouth, region)
-            if small:
-                self._line = eased(self._line, met(unlike, mouth, seen.lips), LINE_PACE)
-            told = seen.original, flow, mouth, region
-            if seen.words is None or self._line is None:
-                opening = self._mouth.opened(*told, unlike)
-            else:
-                opening = self._mouth.spoken(*told, seen.words, self._line)
-        if opening is not None:
-            flow = opening.flow
+        flow, opening = self._parted(seen, flow, further, where)
         mask = np.maximum(changed(seen), moving(flow * (1 + further))) * region
         flow = flow * mask[..., None]
         raw = blur(seen.edited - warp(seen.neutral, flow), RESIDUAL_SIGMA)
-        tear = torn(raw, flow, mask, mouth)
-        drawn, new = seen.edited, None
+        tear, drawn = torn(raw, flow, mask, mouth), seen.edited
+        edge = None
         if opening is not None:
-            new = np.dstack([opening.edge - tapered(mask), opening.below, opening.height])
+            edge = np.dstack([opening.edge - tapered(mask), opening.below, opening.height])
         if further:  # what was drawn goes along with the skin
-            more = further * (flow if mouth is None else without_parting(flow, mouth))
-            if eyes is not None:
-                more = more * (1 - CALM_EYES * eyes)[..., None]
+            more = _more_motion(flow, further, where)
             raw, tear = warp(raw, more), warp(tear, more)
-            if new is not None:
-                new, drawn = warp(new, more), warp(drawn, more)
+            if edge is not None:
+                edge, drawn = warp(edge, more), warp(drawn, more)
             flow = flow + more
         if lips is not None:
             flow = without_parting(flow, lips)
             raw, tear = raw * (1 - lips)[..., None], tear * (1 - lips)
+        wanted = self._shaded(raw, tear, mask)
+        flow, wanted = self._kept_whole(seen, flow, wanted, opening, where)
+        skin = warp(seen.original, flow)
+        furrows = self._furrows(flow, skin, mask, where)
+        gap = None
+        if opening is not None and edge is not None:
+            edge[..., 0] += opening.over * (1 - teeth(skin, region))
+            gap = self._gap(seen, edge, skin, drawn, palette, region)
+        return Difference(flow, palette.limited(skin, wanted), tear, gap, furrows)
+
+    def _parted(
+        self, seen: Renderings, flow: np.ndarray, further: float | np.float32, where: _Where
+    ) -> tuple[np.ndarray, Opening | None]:
+        """The motion with the lips' own: apart where they may part."""
+        small, mouth, region = len(flow) < DRAWS_NEW_PX, where.mouth, where.region
+        moved = where.lips if mouth is None else mouth
+        if small and moved is not None:
+            flow = held_up(flow, moved, further)
+        if mouth is None:
+            return flow, None
+        unlike = unlikely(seen.original, mouth, region)
+        if small:
+            self._line = eased(self._line, met(unlike, mouth, seen.lips), LINE_PACE)
+        told = seen.original, flow, mouth, region
+        if seen.words is None or self._line is None:
+            opening = self._mouth.opened(*told, unlike)
+        else:
+            opening = self._mouth.spoken(*told, seen.words, self._line)
+        return flow if opening is None else opening.flow, opening
+
+    def _shaded(self, raw: np.ndarray, tear: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """What of a residual is taken over: where nothing tore, shading only."""
         raw = self._steadied(raw, tear)
         raw = raw * (1 + np.float32(DEEPER - 1) * tear * (raw @ LUMA < 0))[..., None]
-        wanted = raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None]
-        if mouth is not None and self._line is not None:
+        return np.asarray(raw * (mask * (tear + (1 - tear) * _shading(raw)))[..., None])
+
+    def _kept_whole(
+        self,
+        seen: Renderings,
+        flow: np.ndarray,
+        wanted: np.ndarray,
+        opening: Opening | None,
+        where: _Where,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Motion and shading with lips and brows moved as what they are."""
+        if where.mouth is not None and self._line is not None:
             parted = 0.0 if opening is None else opening.share
-            flow, wanted = self._lips.kept_together(flow, wanted, self._line, mouth, region, parted)
-        if brows is not None:
-            flow = held_level(flow, brows) if small else flow
-            flow = kept_together(flow, seen.original, brows)
-        skin = warp(seen.original, flow)
-        gap, furrows = None, None
-        if small and brows is not None:  # a larger renderer draws these itself
-            bare = bare_skin(skin, region) * mask
-            furrows = self._furrowed(flow, bare, brows, self._line)
-        if opening is not None and new is not None:
-            edge = new[..., 0] + opening.over * (1 - teeth(skin, region))
-            if small:
-                gap = self._mouth.inside(edge, new[..., 1], new[..., 2], seen.original, region)
-            else:
-                gap = Gap(edge, skin + palette.limited(skin, drawn - skin))
-        return Difference(flow, palette.limited(skin, wanted), tear, gap, furrows)
+            told = flow, wanted, self._line, where.mouth, where.region, parted
+            flow, wanted = self._lips.kept_together(*told)
+        if where.brows is not None:
+            flow = held_level(flow, where.brows) if len(flow) < DRAWS_NEW_PX else flow
+            flow = kept_together(flow, seen.original, where.brows)
+        return flow, wanted
+
+    def _furrows(
+        self, flow: np.ndarray, skin: np.ndarray, mask: np.ndarray, where: _Where
+    ) -> Furrows | None:
+        """skin: as it is moved."""
+        if len(flow) >= DRAWS_NEW_PX or where.brows is None:
+            return None  # a larger renderer draws these itself
+        bare = bare_skin(skin, where.region) * mask
+        return self._furrowed(flow, bare, where.brows, self._line)
+
+    def _gap(
+        self,
+        seen: Renderings,
+        edge: np.ndarray,
+        skin: np.ndarray,
+        drawn: np.ndarray,
+        palette: Palette,
+        region: np.ndarray,
+    ) -> Gap:
+        """edge: and how far below it and how high the gap is ``[S, S, 3]``; drawn: what a larger
+        renderer shows there."""
+        if len(edge) >= DRAWS_NEW_PX:
+            return Gap(edge[..., 0], skin + palette.limited(skin, drawn - skin))
+        return self._mouth.inside(edge[..., 0], edge[..., 1], edge[..., 2], seen.original, region)
 
     def _steadied(self, residual: np.ndarray, tear: np.ndarray) -> np.ndarray:
         """Shading comes and goes slowly, so it is taken over bit by bit; what tore is of now."""
@@ -240,6 +291,14 @@ class Differ:
     def _grey(picture: np.ndarray, side: int) -> np.ndarray:
         grey = cv2.resize(picture @ LUMA, (side, side), interpolation=cv2.INTER_CUBIC)
         return np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
+
+
+def _more_motion(flow: np.ndarray, further: float | np.float32, where: _Where) -> np.ndarray:
+    """What is moved beyond what was rendered: so much more."""
+    more = further * (flow if where.mouth is None else without_parting(flow, where.mouth))
+    if where.eyes is not None:
+        more = more * (1 - CALM_EYES * where.eyes)[..., None]
+    return more
 
 
 def _shading(residual: np.ndarray) -> np.ndarray:
