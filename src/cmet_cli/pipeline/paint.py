@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -30,7 +31,6 @@ from .steps import Steps
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from .device_join import DeviceDifferenceJoin, RenderedOnDevice
 
@@ -115,50 +115,43 @@ class FacePainter:
         """Active frames -> their faces before and after."""
         out: list[Painted] = []
         for run in self._sources.runs(frames):
-            if self._there is not None:
-                out += self._both_there(run)
-                continue
-            at = [f.index for f in run]
-            originals, source = self._sources.of(run, here=True)
             if self._differs:
-                out += self._both(run, originals, source)
-            else:
-                codes = self._of_networks(self._codes[at])
-                edited = to_pictures(self._backend.render(source, codes))
-                out += [Rendered(*p) for p in zip(run, originals, edited, strict=True)]
+                out += self._both(run)
+                continue
+            originals, source = self._sources.of(run, here=True)
+            codes = self._of_networks(self._codes[[f.index for f in run]])
+            edited = to_pictures(self._backend.render(source, codes))
+            out += [Rendered(*p) for p in zip(run, originals, edited, strict=True)]
         return out
 
-    def _both(self, run: list[Frame], originals: Crops, source: Any) -> list[Rendered]:
-        """Rendered with edited and with own codes, from one prepared source."""
+    def _both(self, run: list[Frame]) -> list[Painted]:
+        """Rendered with edited and with own codes, from one prepared source. Where pixels are
+        worked on elsewhere, nothing of it comes to the host."""
+        originals, source = self._sources.of(run, here=self._there is None)
         images, flows = self._renderings(run, source)
-        pictures = [to_pictures(image) for image in images]
+        made: Callable[..., Painted] = Rendered
+        if self._there is not None:
+            from .device_join import RenderedOnDevice
+
+            made = partial(RenderedOnDevice, ready=_ready(originals))
+        pictures = [self._where_worked_on(image) for image in images]
         lips, out = self._lips_in(run, originals), list[Any]([None] * len(run))
         for k in reversed(range(len(pictures) - 1)):  # each step with those that come after it
-            motion: Iterable[np.ndarray | None] = [None] * len(run)
-            motion = motion if flows is None else on_host(flows[k + 1] - flows[k])
+            motion: Iterable[Any] = [None] * len(run)
+            motion = motion if flows is None else self._motion(flows[k + 1] - flows[k])
             both = pictures[k + 1], pictures[k]
             told = self._told(run, k)
             parts = zip(run, originals, *both, motion, *told, lips, out, strict=True)
-            out = [Rendered(*p) for p in parts]
+            out = [made(*p) for p in parts]
         return out
 
-    def _both_there(self, run: list[Frame]) -> list[RenderedOnDevice]:
-        """The same, and nothing of it comes to the host."""
-        from .device_join import RenderedOnDevice
+    def _where_worked_on(self, images: Any) -> Any:
+        """Pictures of the networks' in [0, 255]."""
+        return to_pictures(images) if self._there is None else to_pixels(images)
 
-        originals, source = self._sources.of(run, here=False)
-        images, flows = self._renderings(run, source)
-        pictures = [to_pixels(image) for image in images]
-        known = [_ready(originals)] * len(run)
-        lips, out = self._lips_in(run, originals), list[Any]([None] * len(run))
-        for k in reversed(range(len(pictures) - 1)):
-            motion: Iterable[Tensor | None] = [None] * len(run)
-            motion = motion if flows is None else (flows[k + 1] - flows[k]).permute(0, 3, 1, 2)
-            both = pictures[k + 1], pictures[k]
-            told = self._told(run, k)
-            parts = zip(run, originals, *both, motion, *told, lips, out, known, strict=True)
-            out = [RenderedOnDevice(*p) for p in parts]
-        return out
+    def _motion(self, flow: Any) -> Any:
+        """``[B, S, S, 2]``, as joins want it there."""
+        return on_host(flow) if self._there is None else flow.permute(0, 3, 1, 2)
 
     def _renderings(self, run: list[Frame], source: Any) -> tuple[list[Any], list[Any] | None]:
         """Images before, after each step, and where their pixels are from ``[B, S, S, 2]``."""
