@@ -31,7 +31,7 @@ def _leave_quietly() -> None:
     gc.freeze()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # one may have been closed
         try:
             stream.flush()
         except (OSError, ValueError):  # Python would try again when it ends

@@ -80,15 +80,17 @@ class Declared:
         if not any(_is_kind(kind, value) for kind in self.kinds):
             raise UsageError(f"{self.label} must be {self.accepts}, got {value!r}")
         if isinstance(value, Real) and not isinstance(value, bool):
-            self._check_range(float(value))
+            self._check_range(value)
 
-    def _check_range(self, value: float) -> None:
+    def _check_range(self, value: Any) -> None:
         low, high = self.option.low, self.option.high
         if low is None and high is None:
             return
+        # Whole numbers may be of any length, which no float is.
+        within = isinstance(value, Integral) or math.isfinite(value)
         below, above = low is not None and value < low, high is not None and value > high
-        if not math.isfinite(value) or below or above:
-            raise UsageError(f"{self.label} must be{_between(low, high)}, got {value:g}")
+        if not within or below or above:
+            raise UsageError(f"{self.label} must be{_between(low, high)}, got {str(value)[:40]}")
 
 
 def _between(low: float | None, high: float | None) -> str:

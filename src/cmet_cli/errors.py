@@ -45,6 +45,10 @@ class WeightsError(CmetError):
     """Model weights are missing, damaged, or not what they should be."""
 
 
+class OtherModelError(WeightsError):
+    """The folder that was named is not one for what is asked: no download mends that."""
+
+
 class CheckpointError(WeightsError):
     """A checkpoint file was refused: wrong kind, wrong tensors, or unsafe content."""
 

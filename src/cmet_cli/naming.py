@@ -65,8 +65,11 @@ def default_output(
     """``talk.mp4`` and ``sarcastic.wav`` or ``sarcastic`` -> ``talk_sarcastic.mp4`` beside it, at
     another strength ``talk_sarcastic_intensity1.5.mp4``, as in a batch.
 
-    picture: the video, or the picture that is to talk; clips: speech with the emotion.
+    picture: the video, or the picture that is to talk; clips: speech with the emotion. Raises
+    :class:`UsageError`.
     """
+    if not picture.name:
+        raise UsageError(f"video is a folder: {picture}", "name a file in it")
     cells = as_cells(options)
     if picture != options.identity_image:
         cells["video"] = str(picture)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,58 @@ def test_what_a_look_makes_no_use_of_is_no_flag_of_it(cmet, command, flag):
     assert run.returncode == 2
     assert f"No such option: {flag}" in run.stderr
     assert f"{flag} " not in cmet(command, "--help").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("edit", "--video", ".", "--emotion", "happy"),
+        ("edit", "--identity-image", ".", "--speech", VOICE),
+        ("inspect", "/", "--emotion", "happy"),
+        ("sweep", "--video", ".", "--all"),
+        ("timeline", "."),
+    ],
+)
+def test_a_place_without_a_name_is_a_folder(cmet, words):
+    run = cmet(*words)
+    assert run.returncode == 2
+    assert "video is a folder" in run.stderr
+    assert "bug" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("avatar", "a.mp4", "--fps", "1e99999999"), "not a frame rate"),
+        (("avatar", "a.mp4", "--scene", "\u00b2x\u00b2"), "not a picture size"),
+        (("avatar", "a.mp4", "--identities", "9"), "--identities is of a data set"),
+        (("avatar", "a", "--dataset", "--emotion", "sad"), "no --emotion"),
+        ((*EDIT, "--crf", "9" * 400), "crf must be between 0 and 51"),
+        (("sweep", "--video", EXAMPLE, "--video-out", "a.avi"), "must end in one of"),
+        (("bench", "--compare", "deep.json"), "no result of cmet bench"),
+    ],
+)
+def test_numbers_and_names_of_any_kind(cmet, tmp_path, words, said):
+    (tmp_path / "deep.json").write_text("[" * 200_000)
+    run = cmet(*words)
+    assert run.returncode == 2
+    assert said in run.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["deep.json"]
+
+
+def test_a_plan_is_told_as_it_may_be_typed(cmet, tmp_path):
+    run = cmet("timeline", EXAMPLE, "-o", "a plan.csv")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip().endswith(f"cmet edit --video {EXAMPLE} --timeline 'a plan.csv'")
+
+
+def test_with_its_output_closed_it_ends_quietly(tmp_path):
+    ended = subprocess.run(
+        f"{sys.executable} -m cmet_cli faces {EXAMPLE} --json >&-",
+        shell=True, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120,
+    )  # fmt: skip
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("words", [(), ("train",)])

@@ -20,10 +20,11 @@ from cmet_cli.errors import HubError, MediaError, UsageError
 from cmet_cli.weights import download as library
 from cmet_cli.weights import receive
 from cmet_cli.weights.checkpoint import read_tensors
-from cmet_cli.weights.folder import find_weights, inspect_folder
+from cmet_cli.weights.folder import find_weights, inspect_folder, mini_folder
 from cmet_cli.weights.registry import CMET_REPO, FILES, NEUTRAL_PRESET, SPEECH_REPO, WeightFile
 from cmet_cli.weights.verify import check_folder
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "neutral.mp4"
 CONNECTOR = "checkpoints/_epoch_2105_checkpoint_step000200000.pth"
 
 
@@ -188,6 +189,19 @@ def test_what_a_disk_has_changed_is_fetched_again(published, tmp_path, name):
     assert all(c.ok for c in check_folder(tmp_path, only))
 
 
+def test_what_no_download_put_there_is_left_alone(published, tmp_path):
+    own = tmp_path / "connector.safetensors"
+    own.write_bytes(b"my own")
+    with HubServer(published) as hub:
+        with pytest.raises(UsageError, match="no download put it there") as error:
+            fetch(hub, tmp_path)
+        assert "--dir" in error.value.hint
+        assert [p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()] == [b"my own"]
+        assert fetch(hub, tmp_path, only=("edtalk",)).fetched  # which is no other's
+        (tmp_path / ".incoming").mkdir()  # a download was killed before it wrote down what it had
+        assert "connector.safetensors" in fetch(hub, tmp_path).fetched
+
+
 def test_one_preset_is_not_all_of_them(published, tmp_path):
     second = f"{NEUTRAL_PRESET}/M003_002.npy"
     first = published["space", CMET_REPO, f"{NEUTRAL_PRESET}/M003_001.npy"]
@@ -308,6 +322,21 @@ def test_a_model_that_was_half_downloaded_is_not_passed_over(cmet, talking, tmp_
     run = cmet("edit", "--video", talking, "--emotion", "happy", CMET_WEIGHTS_DIR=folder)
     assert run.returncode == 1
     assert "incomplete: no audio2lip, connector" in run.stderr
+
+
+@pytest.mark.parametrize("named", ["--weights-dir", "CMET_WEIGHTS_DIR"])
+def test_a_folder_that_is_another_models_or_none_is_no_place_to_download_to(cmet, tmp_path, named):
+    mini = tmp_path / "mini"
+    shutil.copytree(mini_folder(), mini)
+    before = {p: p.read_bytes() for p in mini.rglob("*") if p.is_file()}
+    asked = ("edit", "--video", EXAMPLE, "--emotion", "happy", "--download", "-o", "o.mp4")
+    if named == "--weights-dir":
+        run, said = cmet(*asked, "--model", "cmet", named, mini), "holds a model of other sizes"
+    else:
+        run, said = cmet(*asked, CMET_WEIGHTS_DIR="/typo"), "$CMET_WEIGHTS_DIR names no folder"
+    assert run.returncode == 1
+    assert said in run.stderr
+    assert {p: p.read_bytes() for p in mini.rglob("*") if p.is_file()} == before
 
 
 def test_the_model_asked_for_is_the_one_loaded_after_the_download(monkeypatch):

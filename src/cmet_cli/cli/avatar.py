@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..declared import Option, check_declared
+from ..declared import Option, check_declared, declared
 from ..errors import UsageError
 from ..options import Progress
 from .console import print_json, progress_bars
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _WHO, _PICTURE, _DATASET = "Who and how", "Picture", "A whole data set"
 MAX_SECONDS, MAX_FPS = 600.0, 240
+_RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}|/[0-9]{1,9})?")
+_SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 
 Output = Annotated[
     Path, typer.Argument(help="A .mp4, .mov, .mkv; .wav for the speech alone; or a folder.")
@@ -52,10 +55,11 @@ class AvatarOptions:
     @property
     def frame_rate(self) -> Fraction:
         try:
-            rate = Fraction(self.fps)
+            # A Fraction of 1e99999999 is made of as many digits.
+            rate = Fraction(self.fps if _RATE.fullmatch(self.fps) else "")
         except (ValueError, ZeroDivisionError):
             raise UsageError(
-                f"not a frame rate: '{self.fps}'", "give it as 25, 29.97 or 30000/1001"
+                f"not a frame rate: '{self.fps[:40]}'", "give it as 25, 29.97 or 30000/1001"
             ) from None
         if not 1 <= rate <= MAX_FPS:
             raise UsageError(f"frame rate must be between 1 and {MAX_FPS}, got {self.fps}")
@@ -66,10 +70,10 @@ class AvatarOptions:
 
         if self.scene is None:
             return Scene.square(self.size)
-        width, cross, height = self.scene.partition("x")
-        if not (cross and width.isdigit() and height.isdigit()):
-            raise UsageError(f"not a picture size: '{self.scene}'", "give it as 640x360")
-        return Scene.wide(int(width), int(height))
+        found = _SIZE.fullmatch(self.scene)
+        if found is None:
+            raise UsageError(f"not a picture size: '{self.scene[:40]}'", "give it as 640x360")
+        return Scene.wide(int(found[1]), int(found[2]))
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ def avatar(
 
     [bold]cmet avatar happy.mp4 --emotion happy --identity 7[/]
     """
+    _check_used(options, dataset)
     unit = "clips/s" if dataset.dataset else "frames/s"
     with progress_bars(quiet or json, unit=unit) as progress:
         if dataset.dataset:
@@ -103,6 +108,20 @@ def avatar(
         else:
             found, text = _write_clip(output, options, overwrite, progress)
     print_json({"output": str(output)} | found) if json else typer.echo(f"{output}  {text}")
+
+
+def _check_used(options: AvatarOptions, dataset: DatasetOptions) -> None:
+    """Raises :class:`UsageError` for what would not be followed."""
+    of_clips = [n for n in ("emotion", "level", "voice", "scene") if _is_given(options, n)]
+    of_sets = [n for n in ("identities", "clips", "extended") if _is_given(dataset, n)]
+    if dataset.dataset and of_clips:
+        raise UsageError(f"a data set has every emotion and level, and no --{of_clips[0]}")
+    if not dataset.dataset and of_sets:
+        raise UsageError(f"--{of_sets[0]} is of a data set", "ask for one with --dataset")
+
+
+def _is_given(options: object, name: str) -> bool:
+    return bool(getattr(options, name) != declared(type(options))[name].default)
 
 
 def _write_dataset(

@@ -98,7 +98,7 @@ def _kept(path: Path) -> dict[str, float]:
     try:
         kept = json_text.loads(path.read_text("utf-8"))["per_second"]
         return {str(name): float(value) for name, value in kept.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{path}: no result of cmet bench ({error})", "--save writes one"
         ) from error

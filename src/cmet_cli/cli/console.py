@@ -57,6 +57,8 @@ def one_line(text: str) -> str:
 
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object on stdout."""
+    if sys.stdout is None:  # closed by whoever began this
+        return
     sys.stdout.write(json.dumps(value) + "\n")  # ASCII: names of files need not be text
     sys.stdout.flush()
 

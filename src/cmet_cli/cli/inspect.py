@@ -46,8 +46,8 @@ def inspect(
     from ..media.ffmpeg import check_input
     from ..media.files import check_output
 
-    output = output or video.with_name(f"{video.stem}_inspect.html")
     check_input(video, "video")
+    output = output or video.with_name(f"{video.stem}_inspect.html")
     check_output(output, overwrite=options.overwrite, inputs=(video,))
     editor = load_editor(model, runtime, download=False, quiet=quiet)
     clips, neutral = tuple(emotion_audio or ()), tuple(neutral_audio or ())

@@ -56,17 +56,20 @@ def sweep(
 
     [bold]cmet sweep --video in.mp4 --all -o sheet.png[/]
     """
+    from ..media.containers import container_of
     from ..media.ffmpeg import check_input
     from ..media.files import check_output
 
     columns = _numbers(intensities)
-    output = output or video.with_name(f"{video.stem}_sweep.png")
     check_input(video, "video")
+    output = output or video.with_name(f"{video.stem}_sweep.png")
     for place in (output, video_out):
         if place is not None:
             check_output(place, overwrite=options.overwrite, inputs=(video,))
     if output.suffix.lower() != ".png":
         raise UsageError(f"a sheet is written as .png: {output}", "--video-out is for a video")
+    if video_out is not None:
+        container_of(video_out)
     editor = load_editor(model, runtime, download=False, quiet=quiet)
     asked = [*(show or ()), options.emotion]
     names = [name for text in asked for name in text.split(",") if name.strip()]

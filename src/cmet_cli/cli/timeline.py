@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from .console import one_line
 from .params import Overwrite
 
 
@@ -27,10 +29,10 @@ def timeline(
     from ..media.files import atomic_path, check_output
     from ..media.probe import probe_video
 
+    check_input(video, "video")
     output = output or video.with_name(f"{video.stem}_timeline.csv")
     if output.suffix.lower() != ".csv":
         raise UsageError(f"a plan is written as .csv: {output}")
-    check_input(video, "video")
     read = tuple(filter(None, (video, subtitles)))
     check_output(output, overwrite=overwrite, inputs=read)
     if subtitles is not None:
@@ -42,7 +44,8 @@ def timeline(
         part.write_text(text, "utf-8")
     rows = sum(not line.startswith("#") for line in text.splitlines()) - 1
     what = "a row" if rows == 1 else f"{rows} rows"
-    typer.echo(f"{output}  {what} to fill in; then: cmet edit --video {video} --timeline {output}")
+    then = shlex.join(["cmet", "edit", "--video", str(video), "--timeline", str(output)])
+    typer.echo(one_line(f"{output}  {what} to fill in; then: {then}"))
 
 
 def _names() -> tuple[str, ...]:

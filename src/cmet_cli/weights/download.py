@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -78,6 +79,7 @@ def download_weights(
     plan = _plan(root, only)
     if not plan.files and not plan.presets:
         return plan.report
+    _check_ours(root, [entry.kept for entry in plan.files], plan.records)
     with _incoming(root):
         plan = _plan(root, only)  # another run may just have finished
         receiver = Receiver(root, progress, endpoint, keep_originals, expected)
@@ -85,6 +87,18 @@ def download_weights(
         if plan.presets:
             _receive_presets(plan, receiver, asked_for=PRESETS_NAME in only)
     return plan.report
+
+
+def _check_ours(root: Path, kept: Iterable[str], records: Mapping[str, Record]) -> None:
+    """Nothing is replaced that no download put there. Raises :class:`UsageError`."""
+    if (root / INCOMING).exists():
+        return  # a download that was killed may have come as far as a file, and not to its record
+    for place in kept:
+        if place not in records and os.path.lexists(root / place):
+            raise UsageError(
+                f"{root / place} is there, and no download put it there",
+                "choose another place with --dir, or move it away",
+            )
 
 
 @dataclass

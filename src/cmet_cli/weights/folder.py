@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from ..errors import WeightsError
+from ..errors import OtherModelError, WeightsError
 from .registry import (
     FILES,
     NEUTRAL_PRESET,
@@ -211,19 +212,54 @@ def find_weights(explicit: Path | None = None, model: str = "auto") -> Weights:
     disk, else the one that ships. Raises :class:`WeightsError`: where was looked, and what was
     missing, or that the folder holds the other kind.
     """
+    if explicit is None and model != "mini":
+        _check_named()
     mini = model == "mini" or (model == "auto" and explicit is None and nothing_published())
     found = _find(explicit or mini_folder() if mini else explicit, model)
-    if explicit is not None and model != "auto" and (found.config is None) != (model == "cmet"):
-        held = "the published networks" if found.config is None else "a model of other sizes"
-        raise WeightsError(
-            f"{explicit} holds {held}, and not what --model {model} asks for",
-            "leave out --model, or give another folder",
-        )
+    if explicit is not None and not _is_kind(found, model):
+        raise _other_model(explicit, found, model)
     return with_ear(replace(found, yunet=found.yunet or find_yunet(explicit)))
 
 
+def _check_named() -> None:
+    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    if named and not Path(named).is_dir():
+        raise OtherModelError(
+            f"${ENVIRONMENT_VARIABLE} names no folder: {named}", "change it, or unset it"
+        )
+
+
+def find_parts(
+    explicit: Path | None, model: str, has: Callable[[Weights], object]
+) -> Weights | None:
+    """The first place that has some parts, whatever else is missing; explicit, model: as for
+    :func:`find_weights`. Raises :class:`WeightsError` for a folder of the other kind."""
+    folder = mini_folder() if model == "mini" and explicit is None else explicit
+    for _, weights in candidates(folder):
+        if has(weights) and _is_kind(weights, model):
+            return weights
+        if has(weights) and explicit is not None:
+            raise _other_model(explicit, weights, model)
+    return None
+
+
+def _is_kind(weights: Weights, model: str) -> bool:
+    return model == "auto" or (weights.config is None) == (model == "cmet")
+
+
+def _other_model(folder: Path, found: Weights, model: str) -> OtherModelError:
+    held = "the published networks" if found.config is None else "a model of other sizes"
+    return OtherModelError(
+        f"{folder} holds {held}, and not what --model {model} asks for",
+        "leave out --model, or give another folder",
+    )
+
+
 def nothing_published(explicit: Path | None = None) -> bool:
-    """Whether no place holds any part of a published model."""
+    """Whether no place holds any part of a published model. Raises :class:`WeightsError` where the
+    environment names a place that is none."""
+    if explicit is None:
+        _check_named()
     return all(len(weights.missing) == len(REQUIRED) for _, weights in candidates(explicit))
 
 

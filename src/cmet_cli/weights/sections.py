@@ -13,7 +13,7 @@ def read_sections(path: Path) -> dict[str, Any]:
     """The file's entries, lists as tuples. Raises :class:`CheckpointError`."""
     try:
         values = json.loads(path.read_text("utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a readable model configuration ({error})") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path}: not a model configuration (no JSON object)")

@@ -6,7 +6,10 @@ import json
 
 import pytest
 
+from cmet_cli.backends.edtalk.connector import Connector
+from cmet_cli.backends.edtalk.load import _built
 from cmet_cli.backends.edtalk.model_config import read_config
+from cmet_cli.backends.edtalk.sizes import ConnectorConfig
 from cmet_cli.errors import CheckpointError
 
 
@@ -50,3 +53,41 @@ def test_anything_else_is_one_clear_line(config, name, value):
     ) as told:
         read_config(path)
     assert "\n" not in told.value.message
+
+
+@pytest.mark.parametrize(
+    ("section", "size", "value"),
+    [
+        ("connector", "layers", 1_000_000_000),
+        ("connector", "layers", "two"),
+        ("connector", "width", 0),
+        ("connector", "heads", -4),
+        ("connector", "window", True),
+        ("connector", "dropout", "none"),
+        ("edtalk", "channels", []),
+        ("edtalk", "channels", [64, "x"]),
+        ("edtalk", "channels", [64] * 40),
+        ("edtalk", "equalised", 1),
+        ("audio2lip", "lip_dim", None),
+    ],
+)
+def test_sizes_that_no_network_has_are_refused_before_it_is_built(config, section, size, value):
+    with pytest.raises(CheckpointError, match=f"{section}.{size} cannot be"):
+        read_config(config(**{section: {size: value}}))
+
+
+def test_sizes_that_do_not_go_together_are_one_line_too(config):
+    path = config(connector={"width": 10, "heads": 3})
+    made = ConnectorConfig(width=10, heads=3)
+    assert read_config(path).connector == made
+    with pytest.raises(CheckpointError, match="no network has these sizes") as told:
+        _built(lambda: Connector(made), path)
+    assert str(path) in told.value.message
+    assert "\n" not in told.value.message
+
+
+def test_a_file_nested_without_end_is_no_configuration(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text("[" * 200_000)
+    with pytest.raises(CheckpointError, match="not a readable model configuration"):
+        read_config(path)

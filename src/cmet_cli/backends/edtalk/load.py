@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
 
+from ...errors import CheckpointError
 from ...weights.checkpoint import load_strict, read_tensors
 from ...weights.folder import Weights
 from ...weights.registry import EDTALK_UNUSED
@@ -37,8 +39,7 @@ class CheckpointFile:
 def load_renderer(weights: Weights, compute: Compute) -> tuple[EDTalk, ModelConfig]:
     """The visual encoder and decoder alone. Raises :class:`CheckpointError`."""
     config = read_config(weights.config)
-    with torch.device("meta"):  # no time spent on random weights that are replaced at once
-        edtalk = EDTalk(config.edtalk)
+    edtalk = _built(lambda: EDTalk(config.edtalk), weights.config)
     _fill(
         edtalk,
         CheckpointFile(weights.edtalk, "gen", weights.config is None, EDTALK_UNUSED),
@@ -50,8 +51,8 @@ def load_renderer(weights: Weights, compute: Compute) -> tuple[EDTalk, ModelConf
 def load(weights: Weights, compute: Compute) -> tuple[EDTalkBackend, CmetConnector]:
     """All networks of an edit, strictly, weights folded. Raises :class:`CheckpointError`."""
     edtalk, config = load_renderer(weights, compute)
-    with torch.device("meta"):
-        audio2lip, connector = Audio2Lip(config.audio2lip), Connector(config.connector)
+    audio2lip = _built(lambda: Audio2Lip(config.audio2lip), weights.config)
+    connector = _built(lambda: Connector(config.connector), weights.config)
     published = weights.config is None
     _fill(audio2lip, CheckpointFile(weights.audio2lip, "audio2lip", published), compute)
     _fill(connector, CheckpointFile(weights.connector, "state_dict", published), compute)
@@ -81,6 +82,20 @@ def published_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
         name: {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
         for name, network in networks.items()
     }
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def _built(make: Callable[[], Network], config: Path | None) -> Network:
+    """A network without weights. Raises :class:`CheckpointError` for sizes that do not go
+    together."""
+    try:
+        with torch.device("meta"):  # no time spent on random weights that are replaced at once
+            return make()
+    except (AssertionError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise CheckpointError(f"{config}: no network has these sizes ({reason[:160]})") from error
 
 
 def _fill(module: nn.Module, file: CheckpointFile, compute: Compute) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -41,6 +41,8 @@ class ModelConfig:
 
 
 MOST_GAIN, MOST_NAME = 100.0, 80
+#: Several times what is published.
+MOST_SIZE, MOST_LAYERS, MOST_SCALES = 1 << 13, 64, 10
 _NETWORKS = {"edtalk": EDTalkConfig, "audio2lip": Audio2LipConfig, "connector": ConnectorConfig}
 
 
@@ -57,7 +59,7 @@ def read_config(path: Path | None) -> ModelConfig:
         _check_plain(values)
         for name, kind in _NETWORKS.items():
             if sections.get(name) is not None:
-                values[name] = kind(**sections[name])
+                values[name] = _sizes(kind, sections[name], name)
         sizes = values.get("edtalk", EDTalkConfig())
         if sections.get("motion") is not None:
             side = sizes.expression_dim
@@ -67,6 +69,33 @@ def read_config(path: Path | None) -> ModelConfig:
         return ModelConfig(**values)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: not a readable model configuration ({error})") from error
+
+
+def _sizes(kind: type, given: Any, section: str) -> Any:
+    """Sizes that a network can be of: a wrong one would be told in torch's words, or be built
+    without end. Raises :class:`ValueError`, :class:`TypeError`."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{section} is not an object")
+    for size in fields(kind):
+        value = given.get(size.name, size.default)
+        most = MOST_LAYERS if size.name in ("layers", "heads") else MOST_SIZE
+        if isinstance(size.default, bool):
+            fits = isinstance(value, bool)
+        elif isinstance(size.default, tuple):
+            fits = isinstance(value, tuple) and 1 <= len(value) <= MOST_SCALES
+            fits = fits and all(_is_size(one, most) for one in value)
+        elif isinstance(size.default, float):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            fits = number and 0 <= value < 1
+        else:
+            fits = _is_size(value, most)
+        if not fits:
+            raise ValueError(f"{section}.{size.name} cannot be {str(value)[:40]}")
+    return kind(**given)
+
+
+def _is_size(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
 def _check_plain(values: dict[str, Any]) -> None:

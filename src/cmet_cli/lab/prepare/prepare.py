@@ -15,7 +15,7 @@ from ...errors import CmetError, UsageError
 from ...media.clock import GRID_HZ
 from ...media.files import atomic_path
 from ...options import Progress, no_progress
-from ...weights.folder import candidates, mini_folder
+from ...weights.folder import find_parts
 from ..layout import SPEECH_SUFFIX, VIDEO_SUFFIX, ClipKey, clip_path, published_sentences
 from ..training.extract_features import Extractor, ExtractReport, extract_folder
 from ..training.mead import FEATURE_SUFFIX
@@ -56,8 +56,7 @@ def crop_of(weights_dir: Path | None, model: str) -> CropSpec:
 
     Which model, is chosen as for features; none need be there.
     """
-    folder = mini_folder() if model == "mini" and weights_dir is None else weights_dir
-    weights = next((w for _, w in candidates(folder) if w.edtalk), None)
+    weights = find_parts(weights_dir, model, lambda place: place.edtalk)
     config = read_config(weights.config if weights else None)
     return CropSpec(config.edtalk.image_size_px, EDTALK_CROP)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from ...media.probe import probe_video
 from ...options import Progress, RuntimeOptions, no_progress
 from ...pipeline.encode import encode_faces
 from ...pipeline.find import follow_faces
-from ...weights.folder import MISSING_HINT, candidates, mini_folder
+from ...weights.folder import MISSING_HINT, find_parts
 from ..layout import SPEECH_SUFFIX, ClipKey, clip_path
 from .mead import FEATURE_SUFFIX, find_clips, write_features
 
@@ -80,9 +79,7 @@ def load_extractor(
     model: ``mini`` for the one that ships with the package. Raises :class:`WeightsError`.
     """
     compute = resolve(runtime or RuntimeOptions())
-    if model == "mini" and weights_dir is None:
-        weights_dir = mini_folder()
-    weights = next((w for _, w in candidates(weights_dir) if w.edtalk and w.speech), None)
+    weights = find_parts(weights_dir, model, lambda place: place.edtalk and place.speech)
     if weights is None:
         where = weights_dir or "any known place"
         raise WeightsError(f"no visual encoder with a speech encoder in {where}", MISSING_HINT)
@@ -96,9 +93,7 @@ def load_listener(
 ) -> SpeechEncoder:
     """The speech encoder alone, as for :func:`load_extractor`. Raises :class:`WeightsError`."""
     device = resolve(runtime or RuntimeOptions()).device
-    if model == "mini" and weights_dir is None:
-        weights_dir = mini_folder()
-    weights = next((w for _, w in candidates(weights_dir) if w.speech), None)
+    weights = find_parts(weights_dir, model, lambda place: place.speech)
     if weights is None:
         raise WeightsError(f"no speech encoder in {weights_dir or 'any known place'}", MISSING_HINT)
     return load_speech_encoder(weights, device)
@@ -146,7 +141,7 @@ def _is_made(path: Path, model: str) -> bool:
     try:
         with np.load(path, allow_pickle=False) as file:
             theirs = str(file["model"]) if {"codes", "speech", "model"} <= set(file.files) else None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+    except Exception:  # a damaged archive raises anything
         return False
     if theirs is not None and theirs != model:
         raise UsageError(f"{path}: features of model '{theirs}'", "add --overwrite")

@@ -247,21 +247,32 @@ class _Run:
         path = self.folder / CHECKPOINT_FILE
         kept = []
         if path.is_file():
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            self._check_same(state["config"], path)
-            if state.get("learned_from", "") != self.learned_from:
+            try:
+                self._take_over(path)
+            except CheckpointError:
+                raise
+            except Exception as error:  # a damaged file raises anything
                 raise CheckpointError(
-                    f"{path}: has learned from other data, or with other settings",
-                    "use another run folder, or delete this one",
-                )
-            self.module.load_state_dict(state["module"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            for name, value in state["average"].items():
-                self.average[name].copy_(value)
-            self.step = state["step"]
+                    f"{path}: damaged, or no checkpoint of a run ({type(error).__name__})",
+                    "delete it to begin the run again",
+                ) from error
             kept = [entry for entry in read_log(self.folder) if entry["step"] <= self.step]
         text = "".join(json.dumps(entry) + "\n" for entry in kept)
         (self.folder / LOG_FILE).write_text(text, encoding="utf-8")
+
+    def _take_over(self, path: Path) -> None:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        self._check_same(state["config"], path)
+        if state.get("learned_from", "") != self.learned_from:
+            raise CheckpointError(
+                f"{path}: has learned from other data, or with other settings",
+                "use another run folder, or delete this one",
+            )
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name, value in state["average"].items():
+            self.average[name].copy_(value)
+        self.step = state["step"]
 
     def _check_same(self, theirs: Mapping[str, Any], path: Path) -> None:
         mine = dataclasses.asdict(self.config)

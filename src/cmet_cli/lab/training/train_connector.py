@@ -231,9 +231,14 @@ def save_connector(connector: Connector, path: Path, *, half: bool = False) -> N
 
 
 def _claim(run_dir: Path, config: ConnectorTraining) -> None:
-    """Note a run's configuration; refuse to go on with a run of another one."""
+    """Note a run's configuration; refuse to go on with a run of another one, and to begin one
+    among files that are no run's."""
     run_dir.mkdir(parents=True, exist_ok=True)
     path, mine = run_dir / CONFIG_FILE, dataclasses.asdict(config)
+    if not path.is_file() and (others := sorted(p.name for p in run_dir.iterdir())):
+        raise UsageError(
+            f"{run_dir} holds files that are no run's ({others[0]})", "give another folder"
+        )
     for free in ("log_every", "checkpoint_every"):
         mine["schedule"].pop(free)
     text = json.dumps(mine, indent=2) + "\n"
