@@ -255,6 +255,46 @@ def test_a_cut_ends_the_subtitles_too(editor, video, speech, tmp_path):
     assert len(luma(output)) == 13
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_cut_ends_the_chapters_too(editor, video, speech, tmp_path, suffix):
+    told = tmp_path / "chapters.txt"
+    chapter = "[CHAPTER]\nTIMEBASE=1/1000\nSTART={}\nEND={}\n"
+    told.write_text(";FFMETADATA1\n" + chapter.format(0, 700) + chapter.format(700, 1200))
+    source, short, out = tmp_path / "c.mkv", tmp_path / "short.wav", tmp_path / f"o{suffix}"
+    ffmpeg("-i", video, "-i", told, "-map_metadata", 1, "-c", "copy", source)
+    ffmpeg("-i", speech, "-t", 0.4, short)
+    options = EditOptions(emotion="happy", speech=short, fit="cut")
+    editor.edit(source, None, out, options=options)
+    words = run_short(["-i", str(out)]).stderr.decode()
+    assert words.count("Chapter #0") == 1
+    assert "end 0.4" in words
+
+
+def test_a_plan_for_a_picture_that_goes_on_is_on_its_own_clock(editor, video, speech, tmp_path):
+    """The picture begins a second after the file does, and goes on for as long as the speech."""
+    late, plan = tmp_path / "late.mkv", tmp_path / "plan.csv"
+    ffmpeg(
+        "-itsoffset", 1, "-i", video, "-i", HAPPY, "-map", "0:v", "-map", "1:a", "-c", "copy", late
+    )
+    plan.write_text("start,end,emotion\n2.4,3.1,happy\n")
+    options = EditOptions(speech=speech, fit="bounce", timeline=plan)
+    result = editor.edit(late, None, tmp_path / "o.mkv", options=options)
+    assert result.duration_s == pytest.approx(2.2, abs=0.05)
+    plan.write_text("start,end,emotion\n2.4,4.4,happy\n")
+    with pytest.raises(UsageError, match="after the video"):
+        editor.edit(late, None, tmp_path / "p.mkv", options=options)
+
+
+def test_lips_that_no_sound_could_move_are_not_said_to_follow_it(editor, video, picture, tmp_path):
+    silent = tmp_path / "silent.mkv"
+    ffmpeg("-i", video, "-an", "-c:v", "copy", silent)
+    for more in ({}, {"identity_image": picture}):
+        options = EditOptions(emotion="happy", lips="audio", overwrite=True, **more)
+        result = editor.edit(silent, None, tmp_path / "o.mkv", options=options)
+        assert result.lips == "video"
+        assert "the video has no sound" in " ".join(result.warnings)
+
+
 def test_a_stretch_beyond_the_end_says_so(editor, video, speech, tmp_path):
     beyond = speech.with_name(f"{speech.name}@5-9")
     with pytest.raises(MediaError, match=r"words\.wav: no sound between 5 and 9 s"):

@@ -164,7 +164,8 @@ def test_a_word_past_what_was_trained(editor, video, tmp_path):
         ("10 happy", "", 10.0),
         ("2 happy - happy", "", 1.0),
         ("surprised - 3 fear", "", 3.0),
-        ("0.5 happy", "0,1,sad,-1.8\n1,2,0.5 fear,2\n", 1.8),
+        ("", "0,1,sad,-1.8\n1,2,0.5 fear,2\n", 1.8),
+        ("0.5 happy", "0,1,sad,-1.8\n1,2,0.5 fear,2\n", 0.9),  # each counts half
     ],
 )
 def test_however_much_is_asked_for_it_is_known(tmp_path, emotion, rows, most):
@@ -172,7 +173,8 @@ def test_however_much_is_asked_for_it_is_known(tmp_path, emotion, rows, most):
     if rows:
         plan.write_text(f"start,end,emotion,intensity\n{rows}")
         options = replace(options, timeline=plan)
-    assert Wanted.of(HAPPY, (), options).most == pytest.approx(most)
+    speech = None if emotion or rows else HAPPY
+    assert Wanted.of(speech, (), options).most == pytest.approx(most)
 
 
 def test_more_than_was_trained_in_words_is_warned_of_too(editor, video, tmp_path):
@@ -353,3 +355,14 @@ def test_a_result_has_a_name_of_its_own(editor, video):
         editor.edit(video, options=EditOptions(emotion="happy", intensity=0.5))
     with pytest.raises(UsageError, match="no video to edit"):
         editor.edit(None, HAPPY)
+
+
+def test_of_several_ways_to_ask_each_counts_its_part():
+    twice = EditOptions(emotion="2 happy")
+    assert Wanted.of(None, (), twice).most == 2
+    assert Wanted.of(HAPPY, (), twice).most == 1
+
+
+def test_a_file_that_is_not_there_is_no_bug(editor, tmp_path):
+    with pytest.raises(UsageError, match="video not found"):
+        editor.read(str(tmp_path / "missing.mp4"), EditOptions())

@@ -71,9 +71,12 @@ class Wanted:
 
     @property
     def most(self) -> float:
-        """The most of one emotion that is asked for, before the intensity of all: 1 for speech."""
+        """The most of one emotion that is asked for, before the intensity of all: 1 for speech. Of
+        several ways to ask each counts its part."""
         asked = [(1.0, self.options.emotion), *((s.intensity, s.emotion) for s in self.plan)]
-        return max(abs(times) * _most_of_one(text) for times, text in asked)
+        ways = [*(getattr(self.options, name) for name in ASKING), self.prompt.target, self.source]
+        most = max(abs(times) * _most_of_one(text) for times, text in asked)
+        return most / max(1, sum(map(bool, ways)))
 
     def files(self) -> list[Path]:
         """Every file it names, each there and readable. Raises :class:`UsageError`."""

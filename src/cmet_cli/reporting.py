@@ -162,7 +162,7 @@ def report(done: Finished) -> EditResult:
         width=shape.width,
         height=shape.height,
         elapsed_s=done.stopwatch.elapsed_s,
-        lips=_lips(done.stage, options),
+        lips=_lips(done.stage),
         source=done.source,
         model=backend.name,
         neutral_from=done.asked.neutral_from,
@@ -183,10 +183,10 @@ def report(done: Finished) -> EditResult:
     )
 
 
-def _lips(stage: Stage, options: EditOptions) -> str:
+def _lips(stage: Stage) -> str:
     """Whence the lips came in the end: ``audio`` where any face's follow the sound."""
     if stage.motion is not None:
-        return options.lips_from
+        return stage.lips_from
     return "video" if all(lips is None for lips in stage.reading.lips) else "audio"
 
 

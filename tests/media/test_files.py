@@ -7,7 +7,7 @@ import os
 import pytest
 
 from cmet_cli.errors import UsageError
-from cmet_cli.media.files import atomic_path, atomic_paths
+from cmet_cli.media.files import atomic_path, atomic_paths, check_output
 
 #: What most file systems take, in bytes.
 LONGEST = 255
@@ -58,3 +58,11 @@ def test_files_that_belong_together_get_their_names_together(tmp_path):
     with pytest.raises(ZeroDivisionError), atomic_paths((first, last), overwrite=True) as parts:
         parts[first].write_bytes(bytes(1 // 0))
     assert last.read_text() == "b.mp4"
+
+
+def test_a_link_that_leads_nowhere_takes_the_name(tmp_path):
+    link = tmp_path / "out.mp4"
+    link.symlink_to("nowhere.mp4")
+    with pytest.raises(UsageError, match="output exists"):
+        check_output(link, overwrite=False)
+    check_output(link, overwrite=True)

@@ -19,9 +19,13 @@ class WholePicture:
 
     name = "none"
 
+    def __init__(self, size: tuple[float, float] | None = None) -> None:
+        """size: width and height that pictures stand for, which may be no whole numbers."""
+        self._size = size
+
     def detect(self, rgb: np.ndarray) -> list[Detection]:
         """One detection: the largest square in the middle of ``rgb`` (uint8 [H, W, 3])."""
-        height, width = rgb.shape[:2]
+        width, height = self._size or rgb.shape[1::-1]
         side = float(min(height, width))
         return [Detection((width - side) / 2, (height - side) / 2, side, side, 1.0)]
 

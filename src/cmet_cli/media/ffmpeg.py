@@ -32,6 +32,12 @@ _CONSEQUENCES = (
     "after EOF",
 )
 NO_WORDS = "no message"
+#: Pictures whose names ffmpeg takes for those of a series, and what of a name it does that for.
+PICTURES = frozenset(
+    [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga", ".jp2", ".j2k"]
+    + [".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".exr", ".dpx", ".sgi", ".pcx", ".xbm", ".jxl"]
+)
+_SEQUENCE = re.compile(r"%[0-9]*d")
 #: What is left of a URL that was taken for a path.
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 NOT_FETCHED = "download it first; `cmet batch` takes URLs"
@@ -71,6 +77,11 @@ def check_input(path: Path, what: str, most_bytes: int | None = None) -> None:
             raise UsageError(f"{what} not found: {path}{broken}", hint)
         if path.is_dir():
             raise UsageError(f"{what} is a folder: {path}", "name a file in it")
+        if _SEQUENCE.search(path.name) and path.suffix.lower() in PICTURES:
+            raise UsageError(
+                f"{what}: ffmpeg takes a % and d in a picture's name for a number: {path}",
+                "give it another name",
+            )
         if not path.is_file():  # a pipe, a device: opening one may wait for ever
             raise UsageError(f"{what} is not a file: {path}")
         if path.stat().st_size == 0:

@@ -88,7 +88,7 @@ def check_output(destination: Path, *, overwrite: bool, inputs: tuple[Path, ...]
         raise UsageError(f"output and input are the same file: {destination}")
     if destination.is_dir():
         raise UsageError(f"output is a folder: {destination}", "give a file name")
-    if destination.exists() and not overwrite:
+    if os.path.lexists(destination) and not overwrite:  # a link to nowhere takes the name, too
         raise UsageError(f"output exists: {destination}", OVERWRITE_HINT)
     parent = destination.parent
     if not parent.is_dir():

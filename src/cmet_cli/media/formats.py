@@ -138,11 +138,15 @@ def settled_colour(source: str, colour: Colour, target: PixelFormat) -> Colour:
     return replace(colour, range="pc") if full else colour
 
 
+#: What is said of a format with an alpha plane.
+NO_ALPHA = "transparency, if there is any, is left out"
+
+
 def losses(source: str) -> tuple[str, ...]:
     """What of a source's pixels cannot be kept, in words."""
     bits, lost = depth_of(source), []
     if _ALPHA.match(source):
-        lost.append("transparency, if there is any, is left out")
+        lost.append(NO_ALPHA)
     if is_rgb(source) and bits > 8:
         lost.append(f"RGB of {bits} bits is written as 4:4:4 YUV of {MAX_BITS} bits")
     elif bits > MAX_BITS:

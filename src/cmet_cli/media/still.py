@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import MediaError
 from .ffmpeg import check_input
+from .formats import NO_ALPHA
 from .pixels import FORMATS, Colour
 from .probe import VideoInfo, probe_video
 
@@ -26,8 +27,9 @@ def still_info(picture: Path) -> VideoInfo:
     except MediaError as error:
         reason = error.message.removeprefix(f"{picture}: ")
         raise MediaError(f"{picture}: no picture could be read ({reason})") from error
-    scale = min(1.0, LONG_SIDE_PX / max(info.width, info.height))
-    width, height = (max(2, round(side * scale) // 2 * 2) for side in (info.width, info.height))
+    shown = info.width * float(info.sample_aspect), float(info.height)
+    scale = min(1.0, LONG_SIDE_PX / max(shown))
+    width, height = (max(2, round(side * scale) // 2 * 2) for side in shown)
     to = "out_range=tv:out_color_matrix=bt709:flags=lanczos+accurate_rnd+full_chroma_int"
     return replace(
         info,
@@ -41,6 +43,6 @@ def still_info(picture: Path) -> VideoInfo:
         sample_aspect=Fraction(1),
         audio_streams=0,
         subtitle_codecs=(),
-        warnings=(),
+        warnings=tuple(words for words in info.warnings if words == NO_ALPHA),
         prefilter=f"trim=end_frame=1,scale={width}:{height}:{to},format=yuv420p",
     )

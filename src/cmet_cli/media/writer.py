@@ -179,8 +179,9 @@ def encode_argv(
     if streams.speech is not None:
         sound, options["af"] = _speech(streams.speech, ticks, info)
         companions.append(sound["a:0"])
-        if streams.kinds:  # subtitles may go on where the picture was cut
-            options["t"] = f"{float((ticks[-1] + usual / 2) * info.time_base):.6f}"
+        # Subtitles and chapters may go on where the picture was cut.
+        last = usual / 2 if streams.kinds else usual
+        options["t"] = f"{float((ticks[-1] + last) * info.time_base):.6f}"
     command = ffmpeg.output(
         feed["v:0"], *companions, file_url(output), **options, **dict(streams.options)
     )

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import FaceError
 from ..faces.calibration import CropCalibration
-from ..faces.detectors import make_detector
+from ..faces.detectors import WholePicture, make_detector
 from ..faces.follow import FaceFollower
 from ..faces.foresight import Foresight
 from ..faces.people import choose_people, number_people, shots_of_others
@@ -88,6 +88,8 @@ def follow_faces(
     make = partial(make_detector, detector, find_yunet(weights_dir))
     finder, blind = make(), detector == "none"
     looker = Looker(info, blind=blind, hold=hold, memory=memory)
+    if blind:  # the frames' own middle square, which a reduced picture's is not quite
+        finder = WholePicture((info.width * looker.scale, info.height * looker.scale))
     count, warnings = 0, tuple[str, ...]()
     with looker.pictures() as (reader, pictures), Foresight(make, looks=not blind) as foresight:
         # "none" sees no face, but the same part of every picture.

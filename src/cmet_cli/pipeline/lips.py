@@ -48,8 +48,10 @@ def choose_lips(
     alone: nobody else is in the video, so the sound is taken to be this face's (as published).
     """
     silent = LipsOfFaces((None,) * len(faces))
-    if choice == "video" or not info.audio_streams or not backend.layout.lip:
+    if choice == "video" or not backend.layout.lip:
         return silent
+    if not info.audio_streams:
+        return LipsOfFaces(silent.codes, ("lips follow the picture: the video has no sound",))
     try:
         heard = lips_from_sound(info, timeline, backend)
     except MediaError as error:

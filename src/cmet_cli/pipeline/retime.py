@@ -92,7 +92,7 @@ def retimed(reading: VideoReading, script: Script, ticks: list[int]) -> VideoRea
     ]
     lips = tuple(None if codes is None else script.mixed(codes) for codes in reading.lips)
     faces = replace(reading.faces, ticks=list(ticks), timeline=timeline, placements=placements)
-    info = replace(info, duration_s=timeline.duration_s)
+    info = replace(info, duration_s=timeline.end_s)  # on the file's own clock
     return replace(reading, info=info, faces=faces, people=people, lips=lips)
 
 

@@ -35,7 +35,7 @@ class Stage:
     """reading: the picture to paint on, lips included; heard: the file whose own speech an emotion
     is compared with; script: which of the file's frames are shown, None for all as they are;
     motion: what the face does in place of its own codes, float32 ``[n, dim]``; still: whether the
-    picture is one picture throughout.
+    picture is one picture throughout; lips_from: of motion, whence its lips come.
     """
 
     reading: VideoReading
@@ -43,6 +43,7 @@ class Stage:
     script: Script | None = None
     motion: np.ndarray | None = None
     still: bool = False
+    lips_from: Literal["audio", "video"] = "video"
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,8 @@ class Stager:
                 motion[:, self.backend.layout.lip_slice] = self._lips(options.speech, timeline)
         script = Script.of(np.zeros(n, int))
         reading = retimed(own, script, ticks)
-        return Stage(reading, reading.info, script, motion, still=True)
+        lips_from = options.lips_from if self.backend.layout.lip else "video"
+        return Stage(reading, reading.info, script, motion, True, lips_from)
 
     def _still(
         self,
@@ -189,7 +191,10 @@ class Stager:
         script = Script.of(np.zeros(len(faces.ticks), int))
         reading = retimed(own, script, faces.ticks)
         reading = replace(reading, warnings=(*own.warnings, *clip.reading.warnings))
-        return Stage(reading, clip.heard, script, motion, still=True)
+        lips_from: Literal["audio", "video"] = "video"
+        if clip.reading.lips[0] is not None:
+            lips_from = "audio"
+        return Stage(reading, clip.heard, script, motion, True, lips_from)
 
     def _picture(
         self,
