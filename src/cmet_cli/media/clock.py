@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,15 +20,18 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?)")
 
 @dataclass(frozen=True)
 class Timeline:
-    """Frame times in seconds on the file's clock, rising, float64 ``[n]``, n >= 1; and the rate of
-    the grid that emotion and lips are computed on."""
+    """Frame times in seconds on the file's clock, rising, float64 ``[n]``, n >= 1; the rate of the
+    grid that emotion and lips are computed on; and how long the last frame is shown, 0 where that
+    is as long as the others are."""
 
     times_s: np.ndarray
     grid_hz: int = GRID_HZ
+    last_s: float = 0.0
 
     @classmethod
-    def from_ticks(cls, ticks: Sequence[int], time_base: Fraction) -> Timeline:
-        return cls(np.array([float(t * time_base) for t in ticks], np.float64))
+    def from_ticks(cls, ticks: Sequence[int], time_base: Fraction, last_ticks: int = 0) -> Timeline:
+        times_s = np.array([float(t * time_base) for t in ticks], np.float64)
+        return cls(times_s, last_s=float(last_ticks * time_base))
 
     @property
     def grid_s(self) -> np.ndarray:
@@ -38,9 +42,12 @@ class Timeline:
 
     @property
     def duration_s(self) -> float:
-        """First frame's time to the end of the last, whose length is the mean step."""
+        """First frame's time to the end of the last, whose length is the mean step where nothing
+        else is known of it."""
         n = len(self.times_s)
         span = float(self.times_s[-1] - self.times_s[0])
+        if self.last_s:
+            return span + self.last_s
         return span * n / (n - 1) if n > 1 else 1 / self.grid_hz
 
     @property
@@ -55,6 +62,14 @@ class Timeline:
     def from_grid(self, values: np.ndarray) -> np.ndarray:
         """On the grid ``[N, D]`` -> per frame ``[n, D]``, linear in time. float32."""
         return interpolate(self.times_s, self.grid_s, values)
+
+
+def usual_step(ticks: Sequence[int], rate: Fraction | None, time_base: Fraction) -> int:
+    """Ticks for which a frame is usually shown: the median; a single one as its file says."""
+    steps = sorted(b - a for a, b in pairwise(ticks))
+    if steps:
+        return steps[len(steps) // 2]
+    return max(1, round(1 / ((rate or Fraction(25)) * time_base)))
 
 
 def interpolate(at: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:

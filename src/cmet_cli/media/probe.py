@@ -28,7 +28,8 @@ class VideoInfo:
     the planes they are read into; colour: what those planes mean; time_base in seconds per tick;
     frame_rate as the container states it; sample_aspect: pixel width over height; duration_s: of
     the whole file, None if not stated; hdr: the grading's metadata; warnings: what is not kept;
-    prefilter: ffmpeg filters that make of the file's frames what all this describes.
+    prefilter: ffmpeg filters that make of the file's frames what all this describes; last_ticks:
+    for how many the last frame is shown, once that is known to be longer than usual, else 0.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class VideoInfo:
     hdr: HdrMetadata
     warnings: tuple[str, ...]
     prefilter: str = ""
+    last_ticks: int = 0
 
     @property
     def frame_bytes(self) -> int:

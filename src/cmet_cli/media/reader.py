@@ -27,7 +27,7 @@ JUMP_BACK_FRAMES = 3
 #: Frames that are only to be dropped are decoded at this rate at least, unless ffmpeg stands still.
 SLOWEST_HZ = 4.0
 LONGEST_STEP_S = 600.0  # a longer one is a wrong time, and the network would be asked to fill it
-_PTS = re.compile(r"\] n:\s*\d+ pts:\s*(-?\d+|NOPTS)")
+_PTS = re.compile(r"\] n:\s*\d+ pts:\s*(-?\d+|NOPTS)(?:.* duration:\s*(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class FrameReader:
         self._table = sdr_table(info.colour.transfer) if rgb_size else None
         self._sizes = [int(np.prod(shape)) for shape in self._shapes]
         self._pts: list[int | None] = []
+        #: For how long ffmpeg says that the last frame so far is shown; 0 where it does not.
+        self.last_ticks = 0
         self._count = 0
         self._stop = threading.Event()
         ahead = frames_ahead(sum(self._sizes) * self._dtype.itemsize)
@@ -87,6 +89,7 @@ class FrameReader:
         found = _PTS.search(line)
         if found:
             self._pts.append(None if found[1] == "NOPTS" else int(found[1]))
+            self.last_ticks = int(found[2] or 0)
 
     def _read(self) -> None:
         try:

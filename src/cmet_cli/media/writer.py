@@ -25,6 +25,7 @@ import numpy as np
 
 from ..errors import MediaError
 from .audio import split_stretch
+from .clock import usual_step
 from .containers import container_of
 from .encoder import EncodeSettings
 from .ffmpeg import FULL_DISK, FfmpegProcess, file_url, last_words, run_short
@@ -165,10 +166,9 @@ def encode_argv(
     options |= {"metadata": f"comment={settings.note}"} if settings.note else {}
     # ffmpeg 5.1 loses what the filter says of the range.
     # Else the last frame would be shown for one tick.
-    if (usual := frame_step(ticks, info)) and not _is_constant(ticks):
-        options["bsf:v"] = (
-            f"setts=pts=PTS:dts=DTS:duration=round({float(usual * info.time_base):.9f}/TB)"
-        )
+    usual, last = frame_step(ticks, info), last_step(ticks, info)
+    if last > usual or (usual and not _is_constant(ticks)):
+        options["bsf:v"] = _shown_for(ticks[-1], usual, last, info.time_base)
     options |= {} if colour.range == "unknown" else {"color_range": colour.range}
     if container != "matroska":
         options["movflags"] = "+faststart"
@@ -180,8 +180,8 @@ def encode_argv(
         sound, options["af"] = _speech(streams.speech, ticks, info)
         companions.append(sound["a:0"])
         # Subtitles and chapters may go on where the picture was cut.
-        last = usual / 2 if streams.kinds else usual
-        options["t"] = f"{float((ticks[-1] + last) * info.time_base):.6f}"
+        more = last - usual / 2 if streams.kinds else last
+        options["t"] = f"{float((ticks[-1] + more) * info.time_base):.6f}"
     command = ffmpeg.output(
         feed["v:0"], *companions, file_url(output), **options, **dict(streams.options)
     )
@@ -192,7 +192,7 @@ def _speech(speech: Path, ticks: Sequence[int], info: VideoInfo) -> tuple[Any, s
     """New sound as ffmpeg's input, and the filter that begins and ends it with the picture."""
     path, part = split_stretch(speech)
     seek = {} if part is None else {"ss": part.start_s, "t": part.end_s - part.start_s}
-    length_s = float((ticks[-1] - ticks[0] + frame_step(ticks, info)) * info.time_base)
+    length_s = float((ticks[-1] - ticks[0] + last_step(ticks, info)) * info.time_base)
     start_s = float(ticks[0] * info.time_base)
     filters = "aresample=async=1:first_pts=0"
     filters += f",atrim=duration={length_s:.6f},apad=whole_dur={length_s:.6f}"
@@ -200,11 +200,22 @@ def _speech(speech: Path, ticks: Sequence[int], info: VideoInfo) -> tuple[Any, s
 
 
 def frame_step(ticks: Sequence[int], info: VideoInfo) -> int:
-    """Ticks for which a frame is usually shown: the median; a single one as its file says."""
-    steps = sorted(b - a for a, b in pairwise(ticks))
-    if steps:
-        return steps[len(steps) // 2]
-    return max(1, round(1 / ((info.frame_rate or Fraction(25)) * info.time_base)))
+    """As :func:`.clock.usual_step`."""
+    return usual_step(ticks, info.frame_rate, info.time_base)
+
+
+def last_step(ticks: Sequence[int], info: VideoInfo) -> int:
+    """Ticks for which the last frame is shown."""
+    return max(info.last_ticks, frame_step(ticks, info))
+
+
+def _shown_for(begins: int, usual: int, last: int, time_base: Fraction) -> str:
+    """A bitstream filter that says how long frames are shown, and the last, which begins then."""
+    usual_s, last_s, begins_s = (float(n * time_base) for n in (usual, last, begins))
+    shown = f"{usual_s:.9f}"
+    if last > usual:
+        shown = f"if(gte(PTS*TB,{begins_s - usual_s / 2:.9f}),{last_s:.9f},{usual_s:.9f})"
+    return f"setts=pts=PTS:dts=DTS:duration='round({shown}/TB)'"
 
 
 def _is_constant(ticks: Sequence[int]) -> bool:

@@ -23,7 +23,7 @@ from ..faces.foresight import Foresight
 from ..faces.people import choose_people, number_people, shots_of_others
 from ..faces.placement import Placement
 from ..faces.track import FaceTrack
-from ..media.clock import Timeline
+from ..media.clock import Timeline, usual_step
 from ..media.held import HeldFrames
 from ..media.probe import VideoInfo
 from ..options import Progress
@@ -32,6 +32,8 @@ from .look import Looker, expected_frames
 
 #: Frames a second of films, as containers tell them: outside it is a guess, or slow.
 FILM_RATES = (18, 65)
+#: A last frame that is shown so many times as long as the others is meant to be.
+LONG = 1.5
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class FaceMap:
 
     people: one track each over the whole clip, numbered from 1, in pixels of pictures ``scale``
     times as large as the frames; placements: of those chosen, in frame pixels; frame_size: (width,
-    height); held: the frames themselves, where they are kept.
+    height); last_ticks: for how many the last frame is shown, 0 where as long as usual; held: the
+    frames themselves, where they are kept.
     """
 
     people: tuple[FaceTrack, ...]
@@ -51,6 +54,7 @@ class FaceMap:
     frame_size: tuple[int, int]
     warnings: tuple[str, ...] = ()
     placements: tuple[Placement, ...] = ()
+    last_ticks: int = 0
     held: HeldFrames | None = field(default=None, compare=False, repr=False)
 
     def choose(self, face: int | str | None, calibration: CropCalibration) -> FaceMap:
@@ -99,12 +103,17 @@ def follow_faces(
             follower.add(picture)
             count += 1
             progress("finding faces", count, max(count, expected_frames(info)) or None)
-        ticks = reader.ticks
+        ticks, last_ticks = reader.ticks, reader.last_ticks
         if reader.exit_code:
             words = f"the video is damaged ({reader.last_words})"
             warnings = (f"{words}; {count} frames could be decoded",)
     progress("finding faces", count, count)
-    timeline = Timeline.from_ticks(ticks, info.time_base)
+    usual = usual_step(ticks, info.frame_rate, info.time_base)
+    if len(ticks) == 1:
+        last_ticks = last_ticks or usual
+    elif last_ticks < LONG * usual or reader.exit_code:
+        last_ticks = 0
+    timeline = Timeline.from_ticks(ticks, info.time_base, last_ticks)
     return FaceMap(
         people=tuple(_people(follower, timeline.times_s, info)),
         ticks=ticks,
@@ -113,6 +122,7 @@ def follow_faces(
         scale=looker.scale,
         frame_size=(info.width, info.height),
         warnings=warnings,
+        last_ticks=last_ticks,
         held=looker.held,
     )
 

@@ -145,6 +145,7 @@ class VideoReader:
         """
         with stopwatch.stage("finding faces"):
             faces = self.find(info, options, progress, hold=hold)
+            info = replace(info, last_ticks=faces.last_ticks)
         with stopwatch.stage("reading"):
             people = self._encode(info, faces, progress, keep_bytes)
         with stopwatch.stage("lips"):

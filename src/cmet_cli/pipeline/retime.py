@@ -92,7 +92,8 @@ def retimed(reading: VideoReading, script: Script, ticks: list[int]) -> VideoRea
     ]
     lips = tuple(None if codes is None else script.mixed(codes) for codes in reading.lips)
     faces = replace(reading.faces, ticks=list(ticks), timeline=timeline, placements=placements)
-    info = replace(info, duration_s=timeline.end_s)  # on the file's own clock
+    # On the file's own clock.
+    info = replace(info, duration_s=timeline.end_s, last_ticks=0)
     return replace(reading, info=info, faces=faces, people=people, lips=lips)
 
 
