@@ -73,8 +73,18 @@ def default_output(
     cells = as_cells(options)
     if picture != options.identity_image:
         cells["video"] = str(picture)
-    output = picture.with_name(name_of_result(picture.name, clips, cells))
+    name = name_of_result(picture.name, clips, cells)
+    if clips:  # which a batch takes for enough
+        stem, suffix = os.path.splitext(name)
+        name = "_".join([stem, *_named_beside(picture, options)]) + suffix
+    output = picture.with_name(name)
     return output.with_suffix(".png") if preview else output
+
+
+def _named_beside(picture: Path, options: EditOptions) -> list[str]:
+    """Stems of the files that ask for something beside speech with the emotion."""
+    files = (getattr(options, name) for name in (*ASKING, *RESTAGING))
+    return [file.stem for file in files if isinstance(file, Path) and file != picture]
 
 
 def as_cells(options: EditOptions) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -238,6 +239,10 @@ class EditOptions:
             if field_.is_path and isinstance(getattr(self, name), str):
                 object.__setattr__(self, name, Path(getattr(self, name)))
         check_declared(self)
+        for name, value in vars(self).items():  # NumPy's are no JSON, and fractions no floats
+            if isinstance(value, Real) and type(value) not in (bool, int, float):
+                plain = int(value) if isinstance(value, Integral) else float(value)
+                object.__setattr__(self, name, plain)
         self.areas  # noqa: B018  a part that no face has is refused here
         if self.preset and self.preset not in PRESETS[self.encoder]:
             raise UsageError(

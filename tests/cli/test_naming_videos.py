@@ -106,3 +106,5 @@ def test_several_voices_and_a_talking_picture_have_names_too():
     moved = default_output(talk, [], EditOptions(identity_image="face.png", emotion="sad"))
     assert moved == Path("talk_sad_face.mp4")
     assert default_output(talk, [], EditOptions(emotion="sad"), True) == Path("talk_sad.png")
+    both = EditOptions(identity_image="face.png", speech="words.wav", intensity=0.5)
+    assert default_output(talk, clips[:1], both) == Path("talk_sad_intensity0.5_words_face.mp4")

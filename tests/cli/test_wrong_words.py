@@ -113,10 +113,11 @@ def test_with_its_output_closed_it_ends_quietly(tmp_path):
 
 @pytest.mark.parametrize("words", [(), ("train",)])
 def test_a_command_that_asks_for_another_shows_them(cmet, words):
-    run = cmet(*words)
-    assert run.returncode == 2
-    assert "Usage" in run.stdout
-    assert "error" not in run.stderr
+    for rich in ("1", "0"):
+        run = cmet(*words, TYPER_USE_RICH=rich)
+        assert run.returncode == 2
+        assert "Usage" in run.stdout + run.stderr
+        assert "error" not in run.stderr
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_only_what_was_asked_for_is_left_out(options, names):
 )
 def test_frames_of_a_loop_that_melt_are_not_compared(fit, edited, frames):
     maps = [
-        SimpleNamespace(ticks=list(range(n)), timeline=SimpleNamespace(duration_s=n / 25))
+        SimpleNamespace(ticks=list(range(n)), timeline=SimpleNamespace(step_s=1 / 25))
         for n in (50, edited)
     ]
     options = EditOptions(speech=SPEECH, fit=fit)

@@ -28,13 +28,17 @@ def editor():
     return EmotionEditor.from_weights(model="mini")
 
 
+def slides(path, frames=FRAMES):
+    """Frames of 0.04 s, the last one of 1.4 s; silent."""
+    longer = f"setts=pts=PTS:dts=DTS:duration='round(if(eq(N,{frames - 1}),{SHOWN_S},0.04)/TB)'"
+    source = ["-i", EXAMPLES / "neutral.mp4", "-frames:v", frames, "-an", "-bf", 0]
+    ffmpeg(*source, "-bsf:v", longer, path)
+    return path
+
+
 @pytest.fixture(scope="module")
 def still_end(tmp_path_factory):
-    """Frames of 0.04 s, the last one of 1.4 s; silent."""
-    path = tmp_path_factory.mktemp("last") / "slides.mp4"
-    longer = f"setts=pts=PTS:dts=DTS:duration='round(if(eq(N,{FRAMES - 1}),{SHOWN_S},0.04)/TB)'"
-    source = ["-i", EXAMPLES / "neutral.mp4", "-frames:v", FRAMES, "-an", "-bf", 0]
-    ffmpeg(*source, "-bsf:v", longer, path)
+    path = slides(tmp_path_factory.mktemp("last") / "slides.mp4")
     with FrameReader(probe_video(path), timestamps=True) as reader:
         for _ in reader:
             pass
@@ -54,6 +58,44 @@ def test_it_is_shown_as_long_in_the_result(editor, still_end, tmp_path, suffix):
         editor.read(path, EditOptions()).faces.timeline.times_s for path in (still_end, output)
     ]
     assert np.allclose(*times, atol=2e-3)
+
+
+@pytest.mark.parametrize("frames", [13, 14, 15, 16])
+def test_also_where_another_frame_is_decoded_last(editor, still_end, tmp_path, frames):
+    output = tmp_path / "out.mp4"
+    result = editor.edit(
+        slides(tmp_path / "in.mp4", frames), output=output, options=EditOptions(emotion="happy")
+    )
+    length_s = (frames - 1) * 0.04 + SHOWN_S
+    assert result.duration_s == pytest.approx(length_s, abs=1e-3)
+    assert probe_video(output).duration_s == pytest.approx(length_s, abs=0.011)
+
+
+def test_another_frames_length_is_not_taken_for_it(editor, still_end, tmp_path):
+    """With B-frames ffmpeg tells a gap's length of the last frame that is shown."""
+    gap = tmp_path / "gap.mp4"
+    late = ["-vf", "setpts=PTS+if(gt(N\\,9)\\,3/TB\\,0)", "-fps_mode", "passthrough"]
+    source = ["-i", EXAMPLES / "neutral.mp4", "-an", "-frames:v", 14, *late]
+    ffmpeg(*source, "-bf", 3, "-x264-params", "b-adapt=0", gap)
+    reading = editor.read(gap, EditOptions())
+    whole_s = probe_video(gap).duration_s
+    assert reading.faces.timeline.end_s < whole_s + 0.3
+
+
+def test_a_cut_ends_within_it(editor, still_end, tmp_path):
+    speech, output = tmp_path / "words.wav", tmp_path / "out.mp4"
+    ffmpeg("-i", HAPPY, "-t", 1.0, speech)
+    options = EditOptions(speech=speech, fit="cut", emotion="happy")
+    result = editor.edit(still_end, output=output, options=options)
+    assert (result.frames, result.duration_s) == (FRAMES, pytest.approx(1.0, abs=0.01))
+    assert probe_video(output).duration_s == pytest.approx(1.0, abs=0.03)
+
+
+def test_another_face_is_shown_as_long(editor, still_end, tmp_path):
+    picture, output = tmp_path / "p.png", tmp_path / "out.mp4"
+    ffmpeg("-i", EXAMPLES / "neutral.mp4", "-frames:v", 1, picture)
+    result = editor.edit(still_end, output=output, options=EditOptions(identity_image=picture))
+    assert result.duration_s == pytest.approx((FRAMES - 1) * 0.04 + SHOWN_S, abs=1e-3)
 
 
 def test_speech_that_fits_into_it_is_whole(editor, still_end, tmp_path):
@@ -83,4 +125,5 @@ def test_a_timeline_ends_when_its_last_frame_does():
     times_s = np.arange(5) * 0.04
     assert Timeline(times_s).end_s == pytest.approx(0.2)
     assert Timeline(times_s, last_s=1.0).end_s == pytest.approx(1.16)
+    assert Timeline(times_s, last_s=1.0).step_s == pytest.approx(0.04)
     assert Timeline(times_s[:1], last_s=1.0).duration_s == 1.0

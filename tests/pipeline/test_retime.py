@@ -16,16 +16,23 @@ BASE = Fraction(1, 1000)
 N = 20
 
 
-def faces(ticks=None, shots=None):
+def faces(ticks=None, shots=None, last=0):
     ticks = list(range(0, 40 * N, 40)) if ticks is None else ticks
     place = Placement.everywhere(len(ticks), 64)
     if shots is not None:
         place = Placement(**{**vars(place), "shots": np.array(shots)})
-    timeline = Timeline.from_ticks(ticks, BASE)
-    return SimpleNamespace(ticks=ticks, timeline=timeline, placements=(place,))
+    timeline = Timeline.from_ticks(ticks, BASE, last)
+    return SimpleNamespace(ticks=ticks, timeline=timeline, placements=(place,), last_ticks=last)
 
 
 def fit(kind, length_s, **more):
+    """-> script and ticks, where all others are shown as long as usual."""
+    found = fitted_whole(kind, length_s, **more)
+    assert found is None or found.last_ticks == 0
+    return found and found[:2]
+
+
+def fitted_whole(kind, length_s, **more):
     info = SimpleNamespace(time_base=BASE, frame_rate=Fraction(25))
     return fitted(kind, faces(**more), info, length_s)
 
@@ -46,6 +53,20 @@ def test_a_cut_ends_with_the_speech():
     assert ticks == list(range(0, 400, 40))
     assert fit("cut", 3.0) is None
     assert len(fit("cut", 0.0)[1]) == 1
+
+
+def test_a_cut_within_a_last_frame_that_is_shown_long_shortens_it():
+    found = fitted_whole("cut", 2.0, last=5000)
+    assert (len(found.ticks), found.last_ticks) == (N, 2000 - 40 * (N - 1))
+    assert fitted_whole("cut", 0.39, last=5000).last_ticks == 0
+    assert fitted_whole("cut", 9.0, last=5000) is None
+
+
+def test_a_loop_melts_as_long_however_long_the_last_frame_is_shown():
+    plain, long = (fitted_whole("loop", 12.0, last=last).script for last in (0, 5000))
+    shares = [script.shares[:N] for script in (plain, long)]
+    assert np.array_equal(*shares)
+    assert np.count_nonzero(shares[0]) > 4
 
 
 @pytest.mark.parametrize("kind", ["loop", "bounce", "hold"])

@@ -110,6 +110,9 @@ def _print_unreadable(error: Exception, arguments: list[str]) -> int:
     message = error.format_message()  # type: ignore[attr-defined]
     if not message:  # no command was named, and help has been shown
         return EXIT_USAGE
+    if "\n" in message:  # it is the help itself, where Typer does without Rich
+        error.show()  # type: ignore[attr-defined]
+        return EXIT_USAGE
     for words in _OF_VALIDATION:
         message = message.replace(words, "")
     message = message.rstrip(".")

@@ -33,4 +33,4 @@ def compared(options: EditOptions, maps: list[FaceMap]) -> int:
     loops = options.speech is not None and options.fit == "loop"
     if not loops or len(maps) < 2 or len(maps[1].ticks) <= n:
         return n
-    return n - min(math.ceil(MELT_S * n / faces.timeline.duration_s), n // 3)
+    return n - min(math.ceil(MELT_S / faces.timeline.step_s), n // 3)

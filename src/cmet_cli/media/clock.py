@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -49,6 +49,11 @@ class Timeline:
         if self.last_s:
             return span + self.last_s
         return span * n / (n - 1) if n > 1 else 1 / self.grid_hz
+
+    @property
+    def step_s(self) -> float:
+        """For how long frames are shown in the mean, however long the last one is."""
+        return replace(self, last_s=0.0).duration_s / len(self.times_s)
 
     @property
     def end_s(self) -> float:

@@ -168,7 +168,9 @@ def encode_argv(
     # Else the last frame would be shown for one tick.
     usual, last = frame_step(ticks, info), last_step(ticks, info)
     if last > usual or (usual and not _is_constant(ticks)):
-        options["bsf:v"] = _shown_for(ticks[-1], usual, last, info.time_base)
+        # In MP4 the last frame to be decoded, which need not be the last one shown, has the say.
+        at = 0 if container == "matroska" else len(ticks)
+        options["bsf:v"] = _shown_for(ticks[-1], usual, last, info.time_base, at)
     options |= {} if colour.range == "unknown" else {"color_range": colour.range}
     if container != "matroska":
         options["movflags"] = "+faststart"
@@ -181,7 +183,8 @@ def encode_argv(
         companions.append(sound["a:0"])
         # Subtitles and chapters may go on where the picture was cut.
         more = last - usual / 2 if streams.kinds else last
-        options["t"] = f"{float((ticks[-1] + more) * info.time_base):.6f}"
+        begins = min(0, ticks[0])  # from where ffmpeg counts
+        options["t"] = f"{float((ticks[-1] + more - begins) * info.time_base):.6f}"
     command = ffmpeg.output(
         feed["v:0"], *companions, file_url(output), **options, **dict(streams.options)
     )
@@ -209,12 +212,15 @@ def last_step(ticks: Sequence[int], info: VideoInfo) -> int:
     return max(info.last_ticks, frame_step(ticks, info))
 
 
-def _shown_for(begins: int, usual: int, last: int, time_base: Fraction) -> str:
-    """A bitstream filter that says how long frames are shown, and the last, which begins then."""
+def _shown_for(begins: int, usual: int, last: int, time_base: Fraction, packets: int) -> str:
+    """A bitstream filter that says how long frames are shown, and the last, which begins then;
+    packets: of how many the last one is shown as long, 0 for none."""
     usual_s, last_s, begins_s = (float(n * time_base) for n in (usual, last, begins))
     shown = f"{usual_s:.9f}"
     if last > usual:
-        shown = f"if(gte(PTS*TB,{begins_s - usual_s / 2:.9f}),{last_s:.9f},{usual_s:.9f})"
+        is_last = f"gte(PTS*TB,{begins_s - usual_s / 2:.9f})"
+        is_last += f"+eq(N,{packets - 1})" if packets else ""
+        shown = f"if({is_last},{last_s:.9f},{usual_s:.9f})"
     return f"setts=pts=PTS:dts=DTS:duration='round({shown}/TB)'"
 
 

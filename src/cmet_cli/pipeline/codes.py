@@ -72,7 +72,7 @@ def edit_codes(face: FaceCodes, timeline: Timeline, change: Change, layout: Code
         codes[:, layout.lip_slice] = change.lips
     driven = codes.copy()
     delta = change.emotion.delta(start[:, part], timeline)
-    step_s = max(timeline.duration_s / max(1, len(timeline.times_s)), 1e-6)
+    step_s = max(timeline.step_s, 1e-6)
     if change.steady_s > 0:
         delta = _steady(delta, face.placement.shots, change.steady_s / step_s)
     moved = delta * np.float32(change.intensity)

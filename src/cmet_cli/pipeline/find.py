@@ -34,6 +34,8 @@ from .look import Looker, expected_frames
 FILM_RATES = (18, 65)
 #: A last frame that is shown so many times as long as the others is meant to be.
 LONG = 1.5
+#: As exactly as a file's length is known.
+HUNDREDTH_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,7 @@ def follow_faces(
             words = f"the video is damaged ({reader.last_words})"
             warnings = (f"{words}; {count} frames could be decoded",)
     progress("finding faces", count, count)
-    usual = usual_step(ticks, info.frame_rate, info.time_base)
-    if len(ticks) == 1:
-        last_ticks = last_ticks or usual
-    elif last_ticks < LONG * usual or reader.exit_code:
-        last_ticks = 0
+    last_ticks = 0 if reader.exit_code else _shown_last(ticks, last_ticks, info)
     timeline = Timeline.from_ticks(ticks, info.time_base, last_ticks)
     return FaceMap(
         people=tuple(_people(follower, timeline.times_s, info)),
@@ -125,6 +123,17 @@ def follow_faces(
         last_ticks=last_ticks,
         held=looker.held,
     )
+
+
+def _shown_last(ticks: list[int], told: int, info: VideoInfo) -> int:
+    """For how many ticks the last frame is shown, 0 for as many as usual. told: by ffmpeg, which
+    may have taken another frame's: it is believed as far as the file is long."""
+    usual = usual_step(ticks, info.frame_rate, info.time_base)
+    if len(ticks) == 1:
+        return told or usual
+    left_s = (info.duration_s or 0.0) - float(ticks[-1] * info.time_base)
+    last = min(told, round((left_s + HUNDREDTH_S) / float(info.time_base)))
+    return last if last > LONG * usual else 0
 
 
 def look_every(info: VideoInfo) -> int:

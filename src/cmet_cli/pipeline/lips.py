@@ -73,7 +73,7 @@ def share_lips(heard: np.ndarray, seen: Sequence[np.ndarray], timeline: Timeline
 
     heard: from the sound, seen: each face's own; all ``[n, L]``.
     """
-    step_s = timeline.duration_s / len(timeline.times_s)
+    step_s = timeline.step_s
     codes: list[np.ndarray | None] = []
     warnings = []
     for number, own in enumerate(seen, start=1):

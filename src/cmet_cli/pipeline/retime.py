@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,29 +14,38 @@ from ..media.script import Script
 from ..media.writer import frame_step
 from ..options import Fit
 from .encode import FaceCodes
-from .find import FaceMap
+from .find import LONG, FaceMap
 from .read import VideoReading
 
 #: A loop's end melts into its beginning over so long.
 MELT_S = 0.32
 
 
-def fitted(
-    fit: Fit, faces: FaceMap, info: VideoInfo, length_s: float
-) -> tuple[Script, list[int]] | None:
-    """The script, and the time of each of its frames in ticks; None where all stays as it is.
+class Fitted(NamedTuple):
+    """The script, the time of each of its frames in ticks, and for how many the last is shown, 0
+    where as long as usual."""
+
+    script: Script
+    ticks: list[int]
+    last_ticks: int = 0
+
+
+def fitted(fit: Fit, faces: FaceMap, info: VideoInfo, length_s: float) -> Fitted | None:
+    """None where all stays as it is.
 
     length_s: of the new sound. ``cut`` never makes a picture longer, the others never shorter.
     """
     times_s = faces.timeline.times_s - faces.timeline.times_s[0]
     n, missing_s = len(times_s), length_s - faces.timeline.duration_s
-    step_s = faces.timeline.duration_s / n
+    step_s = faces.timeline.step_s
     if fit == "cut":
-        kept = int(np.searchsorted(times_s, length_s - 1e-6))
-        if kept >= n:
+        kept = max(1, int(np.searchsorted(times_s, length_s - 1e-6)))
+        if kept >= n and not (faces.last_ticks and missing_s < -step_s / 2):
             return None
-        kept = max(1, kept)
-        return Script.of(np.arange(kept)), faces.ticks[:kept]
+        # The frame that the sound ends in may be one that is shown long.
+        last_ticks = round((length_s - float(times_s[kept - 1])) / float(info.time_base))
+        long = last_ticks > LONG * frame_step(faces.ticks, info)
+        return Fitted(Script.of(np.arange(kept)), faces.ticks[:kept], last_ticks * long)
     if fit == "video" or missing_s <= step_s / 2:
         return None
     melting = 0
@@ -43,7 +53,7 @@ def fitted(
         melting = min(round(MELT_S / step_s), n // 3)
     usual, length = frame_step(faces.ticks, info), length_s / float(info.time_base)
     indices, ticks = _longer(fit, faces.ticks, usual, melting, length)
-    return _melting(indices, melting, n), ticks
+    return Fitted(_melting(indices, melting, n), ticks)
 
 
 def _longer(
@@ -81,19 +91,29 @@ def _melting(indices: np.ndarray, melting: int, n: int) -> Script:
     return script
 
 
-def retimed(reading: VideoReading, script: Script, ticks: list[int]) -> VideoReading:
-    """What is known of the frames of a file, for the places of a script."""
+def retimed(
+    reading: VideoReading, script: Script, ticks: list[int], last_ticks: int = 0
+) -> VideoReading:
+    """What is known of the frames of a file, for the places of a script; last_ticks: for how many
+    the last of them is shown, 0 where as long as usual."""
     info, old = reading.info, reading.faces.timeline
-    timeline = replace(Timeline.from_ticks(ticks, info.time_base), grid_hz=old.grid_hz)
+    timeline = Timeline.from_ticks(ticks, info.time_base, last_ticks)
+    timeline = replace(timeline, grid_hz=old.grid_hz)
     placements = tuple(_placement(p, script) for p in reading.faces.placements)
     people = [
         FaceCodes(place, script.mixed(face.codes), face.sharpness[script.indices])
         for place, face in zip(placements, reading.people, strict=True)
     ]
     lips = tuple(None if codes is None else script.mixed(codes) for codes in reading.lips)
-    faces = replace(reading.faces, ticks=list(ticks), timeline=timeline, placements=placements)
+    faces = replace(
+        reading.faces,
+        ticks=list(ticks),
+        timeline=timeline,
+        placements=placements,
+        last_ticks=last_ticks,
+    )
     # On the file's own clock.
-    info = replace(info, duration_s=timeline.end_s, last_ticks=0)
+    info = replace(info, duration_s=timeline.end_s, last_ticks=last_ticks)
     return replace(reading, info=info, faces=faces, people=people, lips=lips)
 
 

@@ -87,8 +87,8 @@ class Stager:
         speaking = self._speaking(reading) if options.lips_from == "audio" else None
         before_s = reading.faces.timeline.duration_s
         if fit is not None:
-            script, ticks = fit
-            reading = retimed(reading, script, ticks)
+            script = fit.script
+            reading = retimed(reading, *fit)
             if not any(place.present.any() for place in reading.faces.placements):
                 raise FaceError(
                     f"{reading.info.path}: no face in the first {length_s:.1f} s, which is all "
@@ -135,7 +135,7 @@ class Stager:
             heard = lips_from_sound(reading.info, timeline, self.backend)
         except MediaError:  # its own sound is to be replaced anyway
             return the_first
-        step_s = timeline.duration_s / n
+        step_s = timeline.step_s
         shares = [how_much_speaks(heard, face.codes[:, part], step_s) for face in faces]
         if max(float((share > 0.5).mean()) for share in shares) < LEAST_SHARE:
             return the_first
@@ -189,7 +189,7 @@ class Stager:
             usual = np.median(moving[seen][:, part], axis=0)
             motion[:, part] += own.people[0].codes[0, part] - usual
         script = Script.of(np.zeros(len(faces.ticks), int))
-        reading = retimed(own, script, faces.ticks)
+        reading = retimed(own, script, faces.ticks, faces.last_ticks)
         reading = replace(reading, warnings=(*own.warnings, *clip.reading.warnings))
         lips_from: Literal["audio", "video"] = "video"
         if clip.reading.lips[0] is not None:

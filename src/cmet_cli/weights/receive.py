@@ -52,14 +52,20 @@ class Receiver:
         unknown: list[str] = []
         if entry.converted:
             shapes = (self.expected or {}).get(entry.name)
-            unknown = convert_pickle(received, destination, entry, shapes)
+            # Under its own name it is for hashing too long without a record.
+            made = self.root / INCOMING / "converted" / destination.name
+            made.parent.mkdir(parents=True, exist_ok=True)
+            unknown = convert_pickle(received, made, entry, shapes)
             if self.keep_originals:
                 original = self.root / entry.local_published
                 original.parent.mkdir(parents=True, exist_ok=True)
                 _place(received, original, move=cached is None)
             elif cached is None:
                 received.unlink()
+            kept = sha256_of(made)
+            _place(made, destination, move=True)
         else:
+            kept = digest
             _place(received, destination, move=cached is None)
         record = Record(
             name=entry.name,
@@ -70,7 +76,7 @@ class Receiver:
             sha256=digest,
             kept=entry.kept,
             kept_size=destination.stat().st_size,
-            kept_sha256=sha256_of(destination) if entry.converted else digest,
+            kept_sha256=kept,
         )
         return record, unknown
 
