@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from cmet_cli.media.clock import Timeline
 from cmet_cli.media.probe import probe_video
 from cmet_cli.media.program import bundled_ffmpeg
 from cmet_cli.media.reader import FrameReader
+from cmet_cli.pipeline.find import _shown_last
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HAPPY = EXAMPLES / "voices" / "happy.wav"
@@ -71,15 +74,21 @@ def test_also_where_another_frame_is_decoded_last(editor, still_end, tmp_path, f
     assert probe_video(output).duration_s == pytest.approx(length_s, abs=0.011)
 
 
-def test_another_frames_length_is_not_taken_for_it(editor, still_end, tmp_path):
-    """With B-frames ffmpeg tells a gap's length of the last frame that is shown."""
-    gap = tmp_path / "gap.mp4"
-    late = ["-vf", "setpts=PTS+if(gt(N\\,9)\\,3/TB\\,0)", "-fps_mode", "passthrough"]
-    source = ["-i", EXAMPLES / "neutral.mp4", "-an", "-frames:v", 14, *late]
-    ffmpeg(*source, "-bf", 3, "-x264-params", "b-adapt=0", gap)
-    reading = editor.read(gap, EditOptions())
-    whole_s = probe_video(gap).duration_s
-    assert reading.faces.timeline.end_s < whole_s + 0.3
+@pytest.mark.parametrize(
+    ("told", "length_s", "shown"),
+    [
+        (1400, 1.84, 1400),
+        (3000, 0.48, 0),  # with B-frames ffmpeg may tell a gap's length of the last frame
+        (3000, 1.84, 1410),  # no longer than the file, which is told to a hundredth
+        (40, 0.48, 0),
+        (50, 9.0, 0),  # hardly longer than the others
+        (3000, None, 0),
+    ],
+)
+def test_what_is_told_of_it_is_believed_as_far_as_the_file_is_long(told, length_s, shown):
+    info = SimpleNamespace(time_base=Fraction(1, 1000), frame_rate=None, duration_s=length_s)
+    assert _shown_last(list(range(0, 480, 40)), told, info) == shown
+    assert _shown_last([0], told, info) == told
 
 
 def test_a_cut_ends_within_it(editor, still_end, tmp_path):
