@@ -135,6 +135,16 @@ def test_without_ffmpeg_nothing_can_run(cmet):
     assert "Traceback" not in run.stderr
 
 
+def test_two_that_load_and_do_not_belong_together_are_told(monkeypatch):
+    import torchaudio
+
+    monkeypatch.setattr(torchaudio, "__version__", "2.9.1")
+    found = diagnose()["torch"]
+    assert not found.ok
+    assert "torchaudio 2.9.1 do not belong together" in found.detail
+    assert "torchaudio==2.11.0" in found.detail
+
+
 def test_without_torch_the_mini_model_can_run(full):
     code = """
 import sys

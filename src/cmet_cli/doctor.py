@@ -83,9 +83,12 @@ def _python() -> str:
 def _torch() -> str:
     import torch
 
-    from .media.torch_audio import torchaudio
+    from .media.torch_audio import HINT, torchaudio
 
-    return f"torch {torch.__version__}, torchaudio {torchaudio.__version__}"
+    pair = f"torch {torch.__version__}, torchaudio {torchaudio.__version__}"
+    if torch.__version__.split(".")[:2] != torchaudio.__version__.split(".")[:2]:
+        raise CmetError(f"{pair} do not belong together", HINT)
+    return pair
 
 
 def _device() -> str:

@@ -10,15 +10,14 @@ import importlib.metadata
 
 from ..errors import CmetError
 
+HINT = 'pip install "torch==2.11.*" torchaudio==2.11.0'
+
 try:
     import torchaudio
 except OSError as error:
     pair = ", ".join(
         f"{name} {importlib.metadata.version(name)}" for name in ("torch", "torchaudio")
     )
-    raise CmetError(
-        f"{pair} do not belong together: {error}",
-        'pip install "torch==2.11.*" torchaudio==2.11.0',
-    ) from error
+    raise CmetError(f"{pair} do not belong together: {error}", HINT) from error
 
-__all__ = ["torchaudio"]
+__all__ = ["HINT", "torchaudio"]
