@@ -149,8 +149,8 @@ class EmotionEditor:
         check_names(wanted, self.model)
         container, signer = container_of(output), signer_for(output, options)
         stage = self._stager(video, options, stopwatch, progress)
+        timeline = stage.reading.faces.timeline
         with stopwatch.stage("speech"):
-            timeline = stage.reading.faces.timeline
             asked = self._ask(wanted, stage.heard, timeline, progress)
         with stopwatch.stage("emotion"):
             edits = self._edits(stage, asked.source, options)
@@ -171,10 +171,9 @@ class EmotionEditor:
             render_video(job, self.backend, target, progress)
             if options.save_codes is not None:
                 file = CodesFile(parts[options.save_codes], options.overwrite)
-                timeline = stage.reading.faces.timeline
                 save_codes(file, edits, timeline, self.backend.layout, options.intensity)
             if signer is not None or options.sidecar:
-                times_s, original = stage.reading.faces.timeline.times_s, stage.heard.path
+                original, times_s = stage.heard.path, timeline.times_s
                 done = Done(original, wanted, options, edits, times_s, self.model)
                 seal(done, part, parts.get(sidecar_of(output)), signer)
         return report(

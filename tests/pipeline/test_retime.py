@@ -22,7 +22,7 @@ def faces(ticks=None, shots=None, last=0):
     if shots is not None:
         place = Placement(**{**vars(place), "shots": np.array(shots)})
     timeline = Timeline.from_ticks(ticks, BASE, last)
-    return SimpleNamespace(ticks=ticks, timeline=timeline, placements=(place,), last_ticks=last)
+    return SimpleNamespace(ticks=ticks, timeline=timeline, placements=(place,))
 
 
 def fit(kind, length_s, **more):

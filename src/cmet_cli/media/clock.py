@@ -33,6 +33,10 @@ class Timeline:
         times_s = np.array([float(t * time_base) for t in ticks], np.float64)
         return cls(times_s, last_s=float(last_ticks * time_base))
 
+    def last_ticks(self, time_base: Fraction) -> int:
+        """``last_s`` in ticks."""
+        return round(self.last_s / float(time_base))
+
     @property
     def grid_s(self) -> np.ndarray:
         """Times of the grid from the first frame to past the last one, float64 ``[N]``."""

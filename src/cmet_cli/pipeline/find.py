@@ -44,8 +44,7 @@ class FaceMap:
 
     people: one track each over the whole clip, numbered from 1, in pixels of pictures ``scale``
     times as large as the frames; placements: of those chosen, in frame pixels; frame_size: (width,
-    height); last_ticks: for how many the last frame is shown, 0 where as long as usual; held: the
-    frames themselves, where they are kept.
+    height); held: the frames themselves, where they are kept.
     """
 
     people: tuple[FaceTrack, ...]
@@ -56,7 +55,6 @@ class FaceMap:
     frame_size: tuple[int, int]
     warnings: tuple[str, ...] = ()
     placements: tuple[Placement, ...] = ()
-    last_ticks: int = 0
     held: HeldFrames | None = field(default=None, compare=False, repr=False)
 
     def choose(self, face: int | str | None, calibration: CropCalibration) -> FaceMap:
@@ -120,7 +118,6 @@ def follow_faces(
         scale=looker.scale,
         frame_size=(info.width, info.height),
         warnings=warnings,
-        last_ticks=last_ticks,
         held=looker.held,
     )
 

@@ -145,7 +145,7 @@ class VideoReader:
         """
         with stopwatch.stage("finding faces"):
             faces = self.find(info, options, progress, hold=hold)
-            info = replace(info, last_ticks=faces.last_ticks)
+            info = replace(info, last_ticks=faces.timeline.last_ticks(info.time_base))
         with stopwatch.stage("reading"):
             people = self._encode(info, faces, progress, keep_bytes)
         with stopwatch.stage("lips"):

@@ -40,7 +40,7 @@ def fitted(fit: Fit, faces: FaceMap, info: VideoInfo, length_s: float) -> Fitted
     step_s = faces.timeline.step_s
     if fit == "cut":
         kept = max(1, int(np.searchsorted(times_s, length_s - 1e-6)))
-        if kept >= n and not (faces.last_ticks and missing_s < -step_s / 2):
+        if kept >= n and not (faces.timeline.last_s and missing_s < -step_s / 2):
             return None
         # The frame that the sound ends in may be one that is shown long.
         last_ticks = round((length_s - float(times_s[kept - 1])) / float(info.time_base))
@@ -105,13 +105,7 @@ def retimed(
         for place, face in zip(placements, reading.people, strict=True)
     ]
     lips = tuple(None if codes is None else script.mixed(codes) for codes in reading.lips)
-    faces = replace(
-        reading.faces,
-        ticks=list(ticks),
-        timeline=timeline,
-        placements=placements,
-        last_ticks=last_ticks,
-    )
+    faces = replace(reading.faces, ticks=list(ticks), timeline=timeline, placements=placements)
     # On the file's own clock.
     info = replace(info, duration_s=timeline.end_s, last_ticks=last_ticks)
     return replace(reading, info=info, faces=faces, people=people, lips=lips)

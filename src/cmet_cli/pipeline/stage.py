@@ -166,7 +166,7 @@ class Stager:
         script = Script.of(np.zeros(n, int))
         reading = retimed(own, script, ticks)
         lips_from = options.lips_from if self.backend.layout.lip else "video"
-        return Stage(reading, reading.info, script, motion, True, lips_from)
+        return Stage(reading, reading.info, script, motion, still=True, lips_from=lips_from)
 
     def _still(
         self,
@@ -189,12 +189,12 @@ class Stager:
             usual = np.median(moving[seen][:, part], axis=0)
             motion[:, part] += own.people[0].codes[0, part] - usual
         script = Script.of(np.zeros(len(faces.ticks), int))
-        reading = retimed(own, script, faces.ticks, faces.last_ticks)
+        reading = retimed(own, script, faces.ticks, clip.reading.info.last_ticks)
         reading = replace(reading, warnings=(*own.warnings, *clip.reading.warnings))
         lips_from: Literal["audio", "video"] = "video"
         if clip.reading.lips[0] is not None:
             lips_from = "audio"
-        return Stage(reading, clip.heard, script, motion, True, lips_from)
+        return Stage(reading, clip.heard, script, motion, still=True, lips_from=lips_from)
 
     def _picture(
         self,
