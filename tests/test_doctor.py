@@ -6,13 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import standin
 
 from cmet_cli import doctor as library
 from cmet_cli.weights import folder as places
-from cmet_cli.weights.folder import mini_folder
+from cmet_cli.weights.folder import inspect_folder, mini_folder
 from cmet_cli.weights.registry import FILES
 
 EDTALK = next(f for f in FILES if f.name == "edtalk").local_published
@@ -65,6 +66,18 @@ def test_a_full_folder(full, nowhere):
     assert found["weights"].ok, found["weights"].detail
     assert found["edit"].detail.endswith("with the published networks and with --model mini")
     assert "Haar" in found["faces"].detail
+
+
+def test_parts_in_the_hub_clients_own_cache_are_found_as_an_edit_finds_them(
+    full, nowhere, tmp_path, monkeypatch
+):
+    found = replace(inspect_folder(full), root=tmp_path / "cmet-weights")
+    monkeypatch.setattr(places, "find_weights", lambda *_: found)
+    for _ in range(2):  # without a folder of ours, and with one that holds none of them
+        told = diagnose()["weights"]
+        assert told.ok, told.detail
+        assert "4 in the Hub's cache, not verified" in told.detail
+        found.root.mkdir(exist_ok=True)
 
 
 def test_a_small_models_folder_is_not_the_published_networks(nowhere):

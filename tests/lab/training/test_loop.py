@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from cmet_cli.errors import CmetError
+from cmet_cli.errors import CheckpointError, CmetError
 from cmet_cli.lab.training.loop import (
     CHECKPOINT_FILE,
     CURVES_FILE,
@@ -127,6 +127,21 @@ def test_another_configuration_is_refused_by_name(tmp_path):
     train(toy.module, toy.loss, free, tmp_path)
     with pytest.raises(CmetError, match=r"learning_rate 0\.001 there, 0\.5 here"):
         train(toy.module, toy.loss, dataclasses.replace(CONFIG, learning_rate=0.5), tmp_path)
+
+
+@pytest.mark.parametrize("what", ["garbage", "empty", "torn", "another"])
+def test_a_damaged_checkpoint_is_one_line(tmp_path, what):
+    toy, path = Toy(), tmp_path / CHECKPOINT_FILE
+    train(toy.module, toy.loss, CONFIG, tmp_path)
+    if what == "another":
+        torch.save({"weights": torch.zeros(2)}, path)
+    else:
+        whole = path.read_bytes()
+        path.write_bytes({"garbage": b"garbage", "empty": b"", "torn": whole[:-500]}[what])
+    with pytest.raises(CheckpointError, match="damaged, or no checkpoint") as error:
+        train(toy.module, toy.loss, CONFIG, tmp_path)
+    assert "delete it" in error.value.hint
+    assert str(path) in error.value.message
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_path):

@@ -1,5 +1,6 @@
 """MEAD's layout: what is found, what is left out and named, features cached beside the clips."""
 
+import contextlib
 import dataclasses
 import re
 
@@ -14,11 +15,18 @@ from typer.testing import CliRunner
 from cmet_cli.backends.edtalk.connector import ConnectorConfig
 from cmet_cli.cli.extract import extract
 from cmet_cli.cli.train import train_app
-from cmet_cli.errors import FaceError, MediaError, UsageError
+from cmet_cli.errors import FaceError, MediaError, OtherModelError, UsageError
 from cmet_cli.lab.avatar.dataset import DatasetSpec, write_dataset
 from cmet_cli.lab.layout import ClipKey, clip_path, published_sentences, sentence_numbers
+from cmet_cli.lab.prepare.prepare import crop_of
 from cmet_cli.lab.training.clip_features import load_all
-from cmet_cli.lab.training.extract_features import Extractor, extract_folder, load_extractor
+from cmet_cli.lab.training.extract_features import (
+    Extractor,
+    _is_made,
+    extract_folder,
+    load_extractor,
+    load_listener,
+)
 from cmet_cli.lab.training.mead import (
     CODES_FOLDER,
     MeadFeatures,
@@ -29,6 +37,7 @@ from cmet_cli.lab.training.mead import (
 )
 from cmet_cli.lab.training.pairs import FeatureBank
 from cmet_cli.lab.training.train_connector import published_training, train_connector
+from cmet_cli.weights.folder import mini_folder
 from cmet_cli.weights.registry import FEATURE_FOLDER
 
 KEY = ClipKey("M005", "happy", 2, 21)
@@ -195,6 +204,29 @@ def test_extract_is_atomic_and_remakes_damaged_files(dataset, monkeypatch):
     extract_folder(dataset, extractor())
     next(dataset.rglob("002.npz")).write_bytes(b"PK torn")
     assert extract_folder(dataset, extractor()).made == 1
+
+
+def test_a_flipped_byte_anywhere_is_told_or_nothing(tmp_path):
+    """Archives have sums, lengths and flags, and zlib words of its own for what is wrong."""
+    codes, speech = np.zeros((9, 10), "f4"), np.arange(5, dtype="f4")
+    path = save(tmp_path, KEY)
+    write_features(path, codes, speech, "cmet")
+    whole, refused = path.read_bytes(), 0
+    for at in range(0, len(whole), 3):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        try:
+            read_features(tmp_path, KEY)
+        except MediaError:
+            refused += 1
+        with contextlib.suppress(UsageError):  # of a model whose name was changed
+            assert _is_made(path, "cmet") in (True, False)
+    assert refused > 50
+
+
+@pytest.mark.parametrize("load", [load_extractor, load_listener, crop_of])
+def test_a_folder_of_the_other_kind_is_refused(load):
+    with pytest.raises(OtherModelError, match="not what --model cmet asks for"):
+        load(mini_folder(), model="cmet")
 
 
 def test_features_of_another_model_are_not_taken_for_ours(dataset):

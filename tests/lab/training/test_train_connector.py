@@ -181,6 +181,15 @@ def test_a_run_folder_keeps_to_its_configuration(bank, tmp_path):
         train_connector(bank, tiny(zero_reference=0.5), tmp_path)
 
 
+def test_a_run_does_not_begin_among_somebodys_files(bank, tmp_path):
+    own = tmp_path / "connector.safetensors"
+    own.write_bytes(b"my own")
+    with pytest.raises(UsageError, match="files that are no run's"):
+        train_connector(bank, tiny(), tmp_path, stop_at=1)
+    assert [path.name for path in tmp_path.iterdir()] == [own.name]
+    assert own.read_bytes() == b"my own"
+
+
 def test_data_that_do_not_fit_are_refused(bank, tmp_path):
     with pytest.raises(UsageError, match="6 numbers"):
         train_connector(bank, tiny(model=dataclasses.replace(TINY, speech_dim=7)), tmp_path)
